@@ -1,0 +1,120 @@
+"""Sizes, boxes and plane transforms.
+
+Frame, everywhere in visavis: x grows to the right, y grows downwards, and coordinates are continuous: pixel `i` covers
+`i` to `i + 1`, so the middle of the first pixel is 0.5 and the right edge of the picture is its width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Box", "Matrix", "Points", "RelativeBox", "Size", "apply", "invert", "similarity_from_points"]
+
+Points: TypeAlias = NDArray[np.float32]
+"""(n, 2) float32, x before y, pixels of the upright picture unless said otherwise."""
+
+Matrix: TypeAlias = NDArray[np.float64]
+"""(2, 3) float64: a point (x, y) goes to `matrix @ (x, y, 1)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Width and height in pixels, both at least 1."""
+
+    width: int
+    height: int
+
+    @property
+    def longer(self) -> int:
+        return max(self.width, self.height)
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
+
+
+@dataclass(frozen=True, slots=True)
+class RelativeBox:
+    """A box in fractions of the upright picture's width and height; it may reach outside 0..1."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box in pixels of the upright picture; right and bottom are exclusive. It may reach outside the picture."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> float:
+        return self.width * self.height
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    def relative_to(self, size: Size) -> RelativeBox:
+        return RelativeBox(
+            self.left / size.width, self.top / size.height, self.width / size.width, self.height / size.height
+        )
+
+
+def apply(matrix: Matrix, points: NDArray[np.floating]) -> Points:
+    """Move `points` (..., 2) by `matrix`; returns float32 of the same shape."""
+    return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+
+def invert(matrix: Matrix) -> Matrix:
+    """The transform that undoes `matrix`.
+
+    Raises:
+        ValueError: `matrix` squashes the plane and cannot be undone.
+    """
+    linear = matrix[:, :2]
+    if abs(np.linalg.det(linear)) < 1e-12:
+        raise ValueError("the transform cannot be inverted: its determinant is zero")
+    back = np.linalg.inv(linear)
+    return np.hstack([back, -(back @ matrix[:, 2:])])
+
+
+def similarity_from_points(source: NDArray[np.floating], target: NDArray[np.floating]) -> Matrix:
+    """The rotation, scale and shift that bring `source` closest to `target` in the least-squares sense.
+
+    Args:
+        source: (n, 2), n at least 2 and not all the same point.
+        target: (n, 2).
+
+    The closed form for the plane: with both sets centred and read as complex numbers, the factor is
+    `sum(target * conj(source)) / sum(|source|^2)`; unlike Umeyama's general form it needs no SVD, and it cannot mirror.
+
+    Raises:
+        ValueError: all source points coincide.
+    """
+    source_mean, target_mean = source.mean(axis=0, dtype=np.float64), target.mean(axis=0, dtype=np.float64)
+    s, t = source - source_mean, target - target_mean
+    spread = float((s * s).sum())
+    if spread <= 0:
+        raise ValueError("all source points coincide, so no rotation or scale follows from them")
+    a = float((s * t).sum()) / spread
+    b = float((s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum()) / spread
+    linear = np.array([[a, -b], [b, a]])
+    return np.hstack([linear, (target_mean - linear @ source_mean)[:, None]])
