@@ -1,0 +1,5 @@
+import sys
+
+from visavis.cli import main
+
+sys.exit(main())

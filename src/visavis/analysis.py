@@ -1,0 +1,183 @@
+"""Picture -> its faces: the stages in order, and which way up each face is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.face import Face, Quality
+from visavis.geometry import Box, Matrix, Points, Size, apply, invert, similarity_from_points
+from visavis.image import Image
+from visavis.vision.align import align, five_points
+from visavis.vision.detect import Detections, Detector, merge
+from visavis.vision.embed import Embedder
+from visavis.vision.landmarks import box_around, named_points, pupils_without_iris
+from visavis.vision.mesh import CROP_SIDE, Mesh, Mesher
+from visavis.vision.pose import mean_face, pose_of
+from visavis.vision.quality import brightness_and_sharpness
+
+__all__ = ["MAX_FACES", "Analysis", "Analyzer"]
+
+MAX_FACES = 100
+"""CompareFaces considers the 100 largest faces of a picture (API reference)."""
+
+_PLAIN = 0.85
+"""A detector's score from which a face is the way up that the detector says; below it, turned faces are as likely."""
+
+_PRESENT = 0.5
+CERTAIN_ENOUGH = 50.0
+"""Confidence below which a detection is dropped as no face."""
+
+_NEIGHBOURHOOD = 2.0  # sides of a face's box
+_CLOSE_UP = 256  # pixels, the side at which a neighbourhood is looked at again
+_WHOLE = 640  # the same for a whole picture
+_MAYBE_LARGEST = 0.4
+"""The detector's boxes order faces by size a little differently from the final ones; a face whose box is smaller than
+this part of the largest cannot turn out the largest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The faces of one picture, largest box first, and the size of the picture when upright."""
+
+    size: Size
+    faces: tuple[Face, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A face on its way: how sure the detector was, its mesh, and what follows from that alone."""
+
+    score: float
+    mesh: Mesh
+    confidence: float
+    box: Box
+
+
+class Analyzer:
+    """Runs the stages. Holds no state of its own, so threads may share it."""
+
+    def __init__(self, *, detector: Detector, mesher: Mesher, embedder: Embedder) -> None:
+        self._detector = detector
+        self._mesher = mesher
+        self._embedder = embedder
+
+    def __call__(self, image: Image, *, largest_only: bool = False) -> Analysis:
+        """Find and describe the faces of `image`.
+
+        Args:
+            largest_only: describe one face, the largest.
+        """
+        seen = self._look_closely(image, self._find(image).largest_first(), largest_only=largest_only)
+        seen.sort(key=lambda s: (-s.box.area, -s.confidence, s.box.left))
+        kept = seen[: 1 if largest_only else MAX_FACES]
+        return Analysis(image.size, tuple(self._describe(image, s) for s in kept))
+
+    def _find(self, image: Image) -> Detections:
+        found = self._detector(image)
+        if len(found) and found.scores[0] >= _PLAIN:
+            return found
+        # Nothing is plainly upright: the picture itself may lie on its side.
+        centre = np.array([image.size.width, image.size.height]) / 2
+        turns = [self._look_turned(image, centre, image.size.longer, _WHOLE, turn) for turn in (90, 180, 270)]
+        return merge([found, *turns])
+
+    def _look_closely(self, image: Image, found: Detections, *, largest_only: bool) -> list[_Seen]:
+        seen: list[_Seen] = []
+        largest = 0.0
+        for box, points, score in zip(found.boxes, found.points, found.scores, strict=True):
+            area = float((box[2] - box[0]) * (box[3] - box[1]))
+            if largest_only and area < _MAYBE_LARGEST * largest:
+                break
+            face = self._settle(image, box, points, float(score))
+            if face.confidence >= CERTAIN_ENOUGH:
+                seen.append(face)
+                largest = max(largest, area)
+        return _without_twins(seen)
+
+    def _settle(self, image: Image, box: NDArray[np.float32], points: Points, score: float) -> _Seen:
+        """Read the mesh, the right way up: past some 45 degrees of roll the detector's points are confidently wrong."""
+        seen = self._read(image, points, score)
+        if score >= _PLAIN and seen.mesh.presence > _PRESENT:
+            return seen
+        centre = (box[:2] + box[2:]) / 2
+        side = _NEIGHBOURHOOD * float((box[2:] - box[:2]).max())
+        again = [self._look_turned(image, centre, side, _CLOSE_UP, turn) for turn in range(0, 360, 45)]
+        candidates = [
+            (float(s), p)
+            for found in again
+            for p, s in zip(found.points, found.scores, strict=True)
+            if (box[:2] <= p.mean(axis=0)).all() and (p.mean(axis=0) <= box[2:]).all()
+        ]
+        # The mesh settles it between the few best, for it knows an upside-down face better than the detector does.
+        candidates.sort(key=lambda c: -c[0])
+        readings = [seen, *(self._read(image, p, s) for s, p in candidates[:3])]
+        return max(readings, key=lambda r: r.score * r.mesh.presence)
+
+    def _read(self, image: Image, points: Points, score: float) -> _Seen:
+        mesh = self._mesher(image, points)
+        if mesh.presence <= _PRESENT:
+            mesh = replace(mesh, points=_mesh_through(points))
+        return _Seen(score, mesh, confidence(score, mesh.presence), box_around(mesh.points))
+
+    def _look_turned(
+        self, image: Image, centre: NDArray[np.floating], side: float, pixels: int, turn: float
+    ) -> Detections:
+        """Detect in a square of the picture, turned counterclockwise by `turn` degrees and brought to `pixels`."""
+        matrix = _square_turned(centre, side, pixels, turn)
+        found = self._detector.look(Image(image.warped(matrix, Size(pixels, pixels))), pixels)
+        back = invert(matrix)
+        corners = found.boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
+        corners = apply(back, corners)
+        boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+        return Detections(boxes, apply(back, found.points), found.scores)
+
+    def _describe(self, image: Image, seen: _Seen) -> Face:
+        mesh = seen.mesh.points
+        brightness, sharpness = brightness_and_sharpness(image, seen.mesh.crop, CROP_SIDE)
+        return Face(
+            box=seen.box,
+            image_size=image.size,
+            confidence=seen.confidence,
+            landmarks=named_points(mesh, pupils_without_iris(mesh)),
+            pose=pose_of(mesh),
+            quality=Quality(brightness, sharpness, score=100.0),
+            embedding=self._embedder(align(image, five_points(mesh))),
+        )
+
+
+def confidence(score: float, presence: float) -> float:
+    """0..100: how likely it is that a box holds a face.
+
+    Args:
+        score: the detector's, 0..1
+        presence: the mesh's, 0..1
+    """
+    return 100 * score * presence
+
+
+def _without_twins(seen: list[_Seen]) -> list[_Seen]:
+    """Once the right way up, two detections may turn out to be one face; the surer stays."""
+    kept: list[_Seen] = []
+    for face in sorted(seen, key=lambda s: -s.score * s.mesh.presence):
+        x, y = face.box.centre
+        if not any(k.box.left < x < k.box.right and k.box.top < y < k.box.bottom for k in kept):
+            kept.append(face)
+    return kept
+
+
+def _mesh_through(points: Points) -> NDArray[np.float32]:
+    """The mean face laid through the detector's five points, for a face on which the mesh finds no hold."""
+    model = mean_face().astype(np.float32)
+    matrix = similarity_from_points(five_points(model), points)
+    depth = model[:, 2] * math.hypot(*matrix[:, 0])
+    return np.column_stack([apply(matrix, model[:, :2]), depth]).astype(np.float32)
+
+
+def _square_turned(centre: NDArray[np.floating], side: float, pixels: int, turn: float) -> Matrix:
+    angle, scale = math.radians(turn), pixels / side
+    linear = scale * np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    return np.column_stack([linear, pixels / 2 - linear @ centre])

@@ -1,0 +1,77 @@
+"""`visavis compare SOURCE TARGET`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from visavis.cli.files import read_picture
+from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison, Match
+from visavis.engine import CompareOptions
+from visavis.face import Face
+from visavis.runtime import open_engine
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", type=Path, help="photo whose largest face is compared")
+    parser.add_argument("target", type=Path, help="photo whose faces it is compared with, at most the 100 largest")
+    parser.add_argument(
+        "--threshold", type=_percent, default=DEFAULT_SIMILARITY_THRESHOLD, metavar="0..100",
+        help="similarity from which a face is a match (default: %(default)g, a false match rate of 1 in 1,000)",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    pictures = read_picture(args.source), read_picture(args.target)
+    with open_engine() as engine:
+        comparison = engine.compare(*pictures, CompareOptions(similarity_threshold=args.threshold))
+    print(json.dumps(as_json(comparison)) if args.json else as_text(comparison, args.source, args.target))
+    return 0
+
+
+def as_text(comparison: Comparison, source: Path, target: Path) -> str:
+    lines = [f"source     {source}: face at {_place(comparison.source)}"]
+    for match in comparison.matches:
+        lines.append(f"match      {match.similarity:6.2f}  {target}: face at {_place(match.face)}")
+    for other in comparison.unmatched:
+        lines.append(f"no match   {other.similarity:6.2f}  {target}: face at {_place(other.face)}")
+    return "\n".join(lines)
+
+
+def _place(face: Face) -> str:
+    box = face.box
+    return f"{box.left:.0f},{box.top:.0f} ({box.width:.0f} x {box.height:.0f} pixels)"
+
+
+def as_json(comparison: Comparison) -> dict[str, object]:
+    def entry(match: Match) -> dict[str, object]:
+        return {"similarity": match.similarity, "cosine": match.cosine, "face": _face(match.face)}
+
+    return {
+        "threshold": comparison.threshold,
+        "source": _face(comparison.source),
+        "matches": [entry(m) for m in comparison.matches],
+        "unmatched": [entry(m) for m in comparison.unmatched],
+    }
+
+
+def _face(face: Face) -> dict[str, object]:
+    box = face.box.relative_to(face.image_size)
+    return {
+        "box": {"left": box.left, "top": box.top, "width": box.width, "height": box.height},
+        "confidence": face.confidence,
+    }
+
+
+def _percent(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100")
+    return value

@@ -1,0 +1,56 @@
+"""`visavis models list|fetch|verify|path|export|import`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from visavis.models.store import Status
+from visavis.runtime import open_store
+from visavis.settings import Settings
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
+    actions.add_parser("list", help="which models there are, their licences, and which are here")
+    actions.add_parser("fetch", help="fetch and make ready those that are missing")
+    actions.add_parser("verify", help="check the SHA-256 of every file that is here")
+    path = actions.add_parser("path", help="print where a model's file is")
+    path.add_argument("name", nargs="?", help="a model of `visavis models list`; without it, the cache folder")
+    export = actions.add_parser("export", help="write all models into one file, for a machine without a network")
+    export.add_argument("file", type=Path)
+    import_ = actions.add_parser("import", help="take the models from such a file")
+    import_.add_argument("file", type=Path)
+
+
+def run(args: argparse.Namespace) -> int:
+    store = open_store(Settings.from_env())
+    match args.action:
+        case "list":
+            print("\n".join(_described(status) for status in store.status()))
+        case "fetch":
+            for path in store.fetch():
+                print(path)
+        case "verify":
+            for path in store.verify():
+                print(f"right  {path}")
+        case "path":
+            print(store.root if args.name is None else store.file(args.name))
+        case "export":
+            store.export(args.file)
+            print(f"wrote {args.file}; on the other machine: visavis models import {args.file.name}")
+        case "import":
+            for path in store.import_(args.file):
+                print(path)
+    return 0
+
+
+def _described(status: Status) -> str:
+    model = status.model
+    state = "ready" if status.ready else "here" if status.present else "missing"
+    return (
+        f"{model.name:10} {state:8} {model.size / 1e6:5.1f} MB  {model.licence:11} {model.file}\n"
+        f"{'':10} sha256 {model.sha256}\n{'':10} {model.origin}"
+    )

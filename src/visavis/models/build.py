@@ -1,0 +1,114 @@
+"""A source file -> a ready network: plain f32 weights, and an input that takes pictures as they are.
+
+The ready network takes (n, h, w, 3) uint8 RGB; reordering colours, moving channels and scaling happen inside it, where
+the runtime fuses them with the first layer.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import ModelCorrupt
+from visavis.models.manifest import ModelFile
+
+__all__ = ["RECIPE", "build", "unfold"]
+
+RECIPE = "1"
+"""Raise this when the same source file would become another network."""
+
+
+def build(model: ModelFile, source: Path, folder: Path) -> None:
+    """Make `folder`/model.xml and model.bin of `source`.
+
+    Raises:
+        ModelCorrupt: the file has the right hash and still cannot be read, so the manifest is wrong about it.
+    """
+    import openvino
+
+    core = openvino.Core()
+    try:
+        if model.build.format == "onnx":
+            # OpenVINO does not read DequantizeLinear with a block size (opset 21), so the weights are unfolded first.
+            unfolded = folder / "unfolded.onnx"
+            unfolded.write_bytes(unfold(source))
+            network = core.read_model(unfolded)
+            unfolded.unlink()
+        else:
+            network = core.read_model(source)
+    except RuntimeError as error:
+        raise ModelCorrupt(f"{model.file} cannot be read as {model.build.format}: {error}") from error
+    network = _with_picture_input(network, model)
+    openvino.save_model(network, folder / "model.xml", compress_to_fp16=False)
+
+
+def _with_picture_input(network: Any, model: ModelFile) -> Any:
+    from openvino import Layout, Type
+    from openvino.preprocess import ColorFormat, PrePostProcessor
+
+    steps = PrePostProcessor(network)
+    colour = ColorFormat.BGR if model.build.colour == "BGR" else ColorFormat.RGB
+    steps.input().tensor().set_element_type(Type.u8).set_layout(Layout("NHWC")).set_color_format(ColorFormat.RGB)
+    steps.input().model().set_layout(Layout(model.build.layout))
+    process = steps.input().preprocess().convert_element_type(Type.f32)
+    if colour != ColorFormat.RGB:
+        process.convert_color(colour)
+    if model.build.mean:
+        process.mean(model.build.mean)
+    if model.build.scale != 1:
+        process.scale(model.build.scale)
+    return steps.build()
+
+
+def unfold(source: Path) -> bytes:
+    """The ONNX file with each constant DequantizeLinear, and the Reshape that may follow, turned into f32 weights."""
+    import onnx
+    from onnx import numpy_helper
+
+    network = onnx.load(source)
+    graph = network.graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    unfolded: dict[str, NDArray[np.float32]] = {}
+    kept = []
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in stored:
+            unfolded[node.output[0]] = _dequantise(node, *(numpy_helper.to_array(stored[i]) for i in node.input))
+        elif node.op_type == "Reshape" and node.input[0] in unfolded:
+            shape = numpy_helper.to_array(stored[node.input[1]])
+            unfolded[node.output[0]] = unfolded.pop(node.input[0]).reshape(shape)
+        else:
+            kept.append(node)
+    used = {name for node in kept for name in node.input}
+    weights = [tensor for name, tensor in stored.items() if name in used]
+    weights += [numpy_helper.from_array(array, name) for name, array in unfolded.items()]
+    constant = {tensor.name for tensor in weights}
+    inputs = [value for value in graph.input if value.name in used - constant]
+    for field, values in ((graph.node, kept), (graph.initializer, weights), (graph.input, inputs)):
+        del field[:]
+        field.extend(values)
+    return bytes(network.SerializeToString())
+
+
+def _dequantise(
+    node: Any, quantised: NDArray[Any], scales: NDArray[Any], zeros: NDArray[Any] | None = None
+) -> NDArray[np.float32]:
+    """(quantised - zeros) * scales, with one scale a block along an axis (ONNX operators, DequantizeLinear-21)."""
+    attributes = {a.name: a.i for a in node.attribute}
+    axis, block = attributes.get("axis", 1), attributes.get("block_size", 0)
+    fit = tuple(slice(0, n) for n in quantised.shape)
+
+    def spread(values: NDArray[Any]) -> NDArray[np.float32]:
+        if block:
+            # The last block may be a short one, hence the cut.
+            values = np.repeat(values, block, axis=axis)[fit]
+        elif values.ndim == 1 and quantised.ndim > 1:
+            values = values.reshape([-1 if i == axis else 1 for i in range(quantised.ndim)])
+        return values.astype(np.float32)
+
+    weights = quantised.astype(np.float32)
+    if zeros is not None:
+        weights = weights - spread(zeros)
+    return np.ascontiguousarray(weights * spread(scales))

@@ -1,0 +1,290 @@
+"""The cache of model files and ready networks.
+
+    <root>/files/<sha256>/<file>          as its origin published it, checked before it stands there
+    <root>/ready/<sha256>-<recipe>/       what `build.py` made of it: model.xml, model.bin
+    <root>/compiled/                      the runtime's own cache, safe to delete
+    <root>/.lock                          held while something is fetched or built
+
+A file or folder appears under its name only when it is right and whole: it is made in a temporary folder beside its
+place and moved there in one step.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from visavis.errors import ModelCorrupt, ModelError, ModelStoreError, ModelUnavailable
+from visavis.models.fetch import fetch
+from visavis.models.manifest import Manifest, ModelFile
+
+__all__ = ["ModelStore", "Status"]
+
+_LOCK_SECONDS = 900  # another process may be downloading 45 MB over a slow line
+
+Builder = Callable[[ModelFile, Path, Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the cache holds of one model."""
+
+    model: ModelFile
+    path: Path
+    present: bool
+    ready: bool
+
+
+class ModelStore:
+    """Finds models in a cache folder, and fetches and builds those that are missing.
+
+    Args:
+        root: the cache folder; made when first needed.
+        manifest: the models that exist.
+        builder: (model, source file, empty folder) -> the ready network in that folder, as model.xml and model.bin.
+        recipe: names the builder's version; a change of it builds anew.
+        offline: never fetch.
+        say: takes a line about slow work; by default a line on standard error.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        manifest: Manifest,
+        *,
+        builder: Builder,
+        recipe: str,
+        offline: bool = False,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        self._root = root
+        self._manifest = manifest
+        self._builder = builder
+        self._recipe = recipe
+        self._offline = offline
+        self._say = say if say is not None else _to_stderr
+
+    @property
+    def root(self) -> Path:
+        return self._root
+
+    @property
+    def manifest(self) -> Manifest:
+        return self._manifest
+
+    def ready(self, name: str) -> Path:
+        """The path of a model's ready network (an .xml with its .bin beside it), fetched and built if need be.
+
+        Raises:
+            ModelUnavailable, ModelCorrupt, ModelStoreError: see `visavis.errors`.
+        """
+        model = self._manifest[name]
+        network = self._ready_folder(model) / "model.xml"
+        if not network.is_file():
+            with self._locked():
+                if not network.is_file():
+                    self._build(model)
+        return network
+
+    def fetch(self, names: Sequence[str] | None = None) -> list[Path]:
+        """Have the files of `names` (default: all) in the cache, and their ready networks; returns the files' paths."""
+        wanted = list(self._manifest.models) if names is None else list(names)
+        for name in wanted:
+            self.ready(name)
+        return [self._file(self._manifest[name]) for name in wanted]
+
+    def status(self) -> list[Status]:
+        """What is here, without checking hashes."""
+        return [
+            Status(m, self._file(m), self._file(m).is_file(), (self._ready_folder(m) / "model.xml").is_file())
+            for m in self._manifest.models.values()
+        ]
+
+    def verify(self) -> list[Path]:
+        """Hash every file that is here again.
+
+        Raises:
+            ModelUnavailable: a model is not in the cache.
+            ModelCorrupt: a file is not what the manifest says.
+        """
+        return [self._verified(model) for model in self._manifest.models.values()]
+
+    def export(self, target: Path) -> None:
+        """Write all model files into one zip file, for a machine without a network; fetches what is missing."""
+        self.fetch()
+        with _writing(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            for model in self._manifest.models.values():
+                archive.write(self._verified(model), model.file)
+
+    def import_(self, source: Path) -> list[Path]:
+        """Take model files from a zip file made by `export`; every one is checked, and unknown members are refused.
+
+        Raises:
+            ModelStoreError: `source` is not a readable zip file, or the cache cannot be written.
+            ModelCorrupt: a member is not what the manifest says.
+            ModelUnavailable: a member is not a model of this version of visavis, or there is none.
+        """
+        by_file = {model.file: model for model in self._manifest.models.values()}
+        try:
+            with zipfile.ZipFile(source) as archive, self._locked():
+                members = archive.infolist()
+                if not members:
+                    raise ModelUnavailable(f"{source} is empty")
+                if unknown := [m.filename for m in members if m.filename not in by_file]:
+                    raise ModelUnavailable(
+                        f"{source} holds {unknown[0]!r}, which is not a model of this version of visavis"
+                    )
+                return [self._import_member(archive, m, by_file[m.filename]) for m in members]
+        except (OSError, zipfile.BadZipFile) as error:
+            raise ModelStoreError(f"{source} cannot be imported: {error}") from error
+
+    def _import_member(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, model: ModelFile) -> Path:
+        if member.file_size != model.size:
+            raise ModelCorrupt(f"{model.file} in the archive has {member.file_size} bytes instead of {model.size}")
+        with self._temporary() as folder:
+            with archive.open(member) as data, (folder / model.file).open("wb") as out:
+                shutil.copyfileobj(data, out)
+            return self._place(model, folder / model.file)
+
+    def _build(self, model: ModelFile) -> None:
+        source = self._verified(model) if self._file(model).is_file() else self._fetch(model)
+        with self._temporary() as folder:
+            ready = folder / "ready"
+            ready.mkdir()
+            self._builder(model, source, ready)
+            self._move(ready, self._ready_folder(model))
+
+    def _fetch(self, model: ModelFile) -> Path:
+        if self._offline:
+            raise ModelUnavailable(
+                f"the model {model.file} is not in {self._root} and fetching is switched off (offline mode); "
+                "run `visavis models fetch` with a network, or `visavis models import FILE`"
+            )
+        missing = [m for m in self._manifest.models.values() if not self._file(m).is_file()]
+        with self._temporary() as folder:
+            # A carrier often holds several models; all that are missing are taken while its wheel is at hand.
+            for each in missing:
+                if each is model or _same_wheel(each, model):
+                    self._fetch_one(each, folder)
+        return self._file(model)
+
+    def _fetch_one(self, model: ModelFile, folder: Path) -> None:
+        failures: list[str] = []
+        for carrier in model.carriers:
+            try:
+                self._say(f"fetching {model.file} ({model.size / 1e6:.1f} MB) from {carrier}")
+                self._place(model, fetch(model, carrier, folder, progress=sys.stderr.isatty()))
+            except (ModelUnavailable, ModelCorrupt) as error:
+                failures.append(str(error))
+            else:
+                return
+        raise ModelUnavailable(
+            f"the model {model.file} could not be fetched. " + " ".join(f"[{f}]" for f in failures) + " "
+            "Without a network, bring it with `visavis models export` and `visavis models import`."
+        )
+
+    def _place(self, model: ModelFile, arrived: Path) -> Path:
+        _check(model, arrived)
+        target = self._file(model)
+        self._move(arrived, target)
+        return target
+
+    def _move(self, made: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():  # a recipe's folder without its network: left by hand, for we move whole folders only
+            shutil.rmtree(target)
+        os.replace(made, target)  # noqa: PTH105  # the one atomic step, named as such
+
+    def _verified(self, model: ModelFile) -> Path:
+        path = self._file(model)
+        if not path.is_file():
+            raise ModelUnavailable(f"the model {model.file} is not in {self._root}; run `visavis models fetch`")
+        _check(model, path)
+        return path
+
+    def file(self, name: str) -> Path:
+        """Where the file of the model `name` is, or would be."""
+        return self._file(self._manifest[name])
+
+    def _file(self, model: ModelFile) -> Path:
+        return self._root / "files" / model.sha256 / model.file
+
+    def _ready_folder(self, model: ModelFile) -> Path:
+        return self._root / "ready" / f"{model.sha256[:16]}-{self._recipe}"
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with _as_store_error(self._root):
+            self._root.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._root / ".lock", timeout=_LOCK_SECONDS):
+                yield
+
+    @contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        # Born 0700; its contents are readable by others only once they have been moved out.
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=self._root) as folder:
+            yield Path(folder)
+
+
+def _same_wheel(one: ModelFile, other: ModelFile) -> bool:
+    return str(one.carriers[0]) == str(other.carriers[0])
+
+
+def _check(model: ModelFile, path: Path) -> None:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != model.sha256:
+        raise ModelCorrupt(
+            f"{path} is not the model {model.file}: its SHA-256 is {found}, the manifest says {model.sha256}. "
+            "Delete it and run `visavis models fetch`."
+        )
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[Path]:
+    """A temporary path beside `target` that becomes it when the block ends well."""
+    with _as_store_error(target):
+        handle, name = tempfile.mkstemp(prefix=".visavis-", dir=target.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o644)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _as_store_error(where: Path) -> Iterator[None]:
+    try:
+        yield
+    except ModelError:
+        raise
+    except TimeoutError as error:
+        raise ModelStoreError(f"another process has held {where} for {_LOCK_SECONDS} s; is it stuck?") from error
+    except OSError as error:
+        raise ModelStoreError(f"{where} cannot be written: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return "the disk is full (about 80 MB are needed)"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return "it is read-only for this user; set VISAVIS_HOME to a folder that is not"
+    return error.strerror or str(error)
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201

@@ -1,0 +1,72 @@
+"""Settings, read once by whoever starts the process. The only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from visavis.errors import SettingsError
+
+__all__ = ["Settings"]
+
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How visavis runs in this process.
+
+    home:    folder of model files and ready networks          VISAVIS_HOME
+    offline: never fetch models                                VISAVIS_OFFLINE
+    threads: pictures analysed at once, at least 1             VISAVIS_THREADS
+    """
+
+    home: Path
+    offline: bool = False
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise SettingsError(f"threads must be at least 1, not {self.threads}")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Settings from environment variables (default: the process's own).
+
+        Raises:
+            SettingsError: a variable holds something it cannot.
+        """
+        import platformdirs
+
+        env = os.environ if environ is None else environ
+        home = env.get("VISAVIS_HOME")
+        return cls(
+            home=Path(home).expanduser() if home else platformdirs.user_cache_path("visavis"),
+            offline=_flag(env, "VISAVIS_OFFLINE"),
+            threads=_count(env, "VISAVIS_THREADS", default=_cores()),
+        )
+
+
+def _flag(env: Mapping[str, str], name: str) -> bool:
+    value = env.get(name, "").strip().lower()
+    if value not in _TRUE | _FALSE:
+        raise SettingsError(f"{name} must be 1 or 0, not {value!r}")
+    return value in _TRUE
+
+
+def _count(env: Mapping[str, str], name: str, *, default: int) -> int:
+    value = env.get(name, "").strip()
+    if not value:
+        return default
+    if not value.isdecimal() or int(value) < 1:
+        raise SettingsError(f"{name} must be a whole number of at least 1, not {value!r}")
+    return int(value)
+
+
+def _cores() -> int:
+    """Cores this process may run on, which containers and taskset make fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,149 @@
+"""Picture -> faces: boxes, five points and scores, by YuNet.
+
+YuNet (Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023) predicts one face a cell on grids of 8, 16
+and 32 pixels. At a longer side of 640 it finds faces from about 10 to 300 pixels, so pictures are looked at at one,
+two or three sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.geometry import Size
+from visavis.image import Image
+from visavis.models.session import Session
+
+__all__ = ["SHAPES", "Detections", "Detector", "decode", "merge"]
+
+Floats = NDArray[np.float32]
+
+_STRIDES = (8, 16, 32)
+_MIN_SCORE = 0.6
+_MAX_OVERLAP = 0.3  # as in OpenCV Zoo's own demonstration
+
+_BASE, _SMALL, _LARGE = 640, 224, 1280
+# Canvases come in steps, so that the network is compiled for a dozen shapes and not for every picture.
+_STEP = 64
+
+SHAPES = 12
+"""Input shapes that are worth keeping compiled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """`n` faces, best first. Pixels of the upright image; x before y.
+
+    boxes:  (n, 4) float32     left, top, right, bottom
+    points: (n, 5, 2) float32  eyes, nose, mouth corners; left is the image's left, not the person's
+    scores: (n,) float32       0..1
+    """
+
+    boxes: Floats
+    points: Floats
+    scores: Floats
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def take(self, which: NDArray[np.intp]) -> Detections:
+        return Detections(self.boxes[which], self.points[which], self.scores[which])
+
+    def largest_first(self) -> Detections:
+        return self.take(np.argsort(-_areas(self.boxes), kind="stable"))
+
+
+class Detector:
+    """Finds the faces of a picture that are within about 45 degrees of upright."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __call__(self, image: Image) -> Detections:
+        found = [self.look(image, _BASE)]
+        if not _settled(found[0], image.size):
+            found.append(self.look(image, _SMALL))
+        if image.size.longer > 1.5 * _BASE:
+            found.append(self.look(image, _LARGE))
+        return merge(found)
+
+    def look(self, image: Image, longer_side: int) -> Detections:
+        """Faces as they show when the picture's longer side is brought to `longer_side` pixels; in no order."""
+        scale = longer_side / image.size.longer
+        size = Size(max(1, round(image.size.width * scale)), max(1, round(image.size.height * scale)))
+        canvas = np.zeros((_up(size.height), _up(size.width), 3), np.uint8)
+        canvas[: size.height, : size.width] = image.resized(size)
+        found = decode(self._session.run(canvas[None]), canvas.shape[1] // _STRIDES[0])
+        # The two sides are rounded apart, so each has its own scale.
+        back = np.array([image.size.width / size.width, image.size.height / size.height], np.float32)
+        return Detections(found.boxes * np.tile(back, 2), found.points * back, found.scores)
+
+
+def decode(outputs: Mapping[str, Floats], columns: int) -> Detections:
+    """The network's grids -> faces in pixels of its input, in no order.
+
+    Args:
+        outputs: for each stride s: cls_s and obj_s (1, cells, 1), bbox_s (1, cells, 4), kps_s (1, cells, 10)
+        columns: of the finest grid
+    """
+    parts = []
+    for i, stride in enumerate(_STRIDES):
+        # The score is the geometric mean of "a face is here" and "this cell is its centre".
+        scores = np.sqrt(outputs[f"cls_{stride}"][0, :, 0].clip(0, 1) * outputs[f"obj_{stride}"][0, :, 0].clip(0, 1))
+        cells = np.flatnonzero(scores >= _MIN_SCORE)
+        corner = np.stack([cells % (columns >> i), cells // (columns >> i)], axis=1).astype(np.float32)
+        box = outputs[f"bbox_{stride}"][0, cells]
+        centre, half = (corner + box[:, :2]) * stride, np.exp(box[:, 2:]) * stride / 2
+        points = (corner[:, None] + outputs[f"kps_{stride}"][0, cells].reshape(-1, 5, 2)) * stride
+        parts.append(Detections(np.hstack([centre - half, centre + half]), points, scores[cells]))
+    return _concatenate(parts)
+
+
+def merge(found: list[Detections]) -> Detections:
+    """All of `found`, with the best of every group of overlapping faces kept, best first."""
+    together = _concatenate(found)
+    order = np.argsort(-together.scores, kind="stable")
+    together = together.take(order)
+    overlap = _overlaps(together.boxes)
+    kept: list[int] = []
+    for i in range(len(together)):
+        if not kept or overlap[i, kept].max() <= _MAX_OVERLAP:
+            kept.append(i)
+    return together.take(np.array(kept, np.intp))
+
+
+def _settled(found: Detections, size: Size) -> bool:
+    """Whether a face was found so plainly that none can fill the frame unseen."""
+    sides = np.sqrt(_areas(found.boxes)) / size.longer
+    return bool(((found.scores > 0.85) & (sides > 0.15) & (sides < 0.5)).any())
+
+
+def _up(side: int) -> int:
+    return -(-side // _STEP) * _STEP
+
+
+def _areas(boxes: Floats) -> Floats:
+    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), np.float32)
+
+
+def _overlaps(boxes: Floats) -> Floats:
+    """(n, n): the shared area as a part of the union, or of the smaller box where one holds the other."""
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = (high - low).clip(0).prod(axis=2)
+    areas = _areas(boxes)
+    union = areas[:, None] + areas[None, :] - shared
+    # Seen at two sizes, one face may give a box twice another's; that is one face all the same.
+    inside = shared / np.minimum(areas[:, None], areas[None, :])
+    return np.where(inside > 0.8, 1.0, shared / union).astype(np.float32)
+
+
+def _concatenate(parts: list[Detections]) -> Detections:
+    return Detections(
+        np.concatenate([p.boxes for p in parts]).astype(np.float32),
+        np.concatenate([p.points for p in parts]).astype(np.float32),
+        np.concatenate([p.scores for p in parts]).astype(np.float32),
+    )

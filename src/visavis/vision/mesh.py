@@ -1,0 +1,101 @@
+"""Face -> 468 points in three dimensions, by MediaPipe's face mesh.
+
+The network wants a square crop, the eyes level and the face filling two thirds of it. The first crop is placed by the
+detector's five points; a second one, placed by the first result, halves the error that the placing makes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.geometry import Matrix, Points, Size, apply, invert
+from visavis.image import Image
+from visavis.models.session import Session
+
+__all__ = ["CROP_MARGIN", "CROP_SIDE", "Mesh", "Mesher", "crop_matrix_from_mesh", "crop_matrix_from_points"]
+
+CROP_SIDE = 192
+"""Pixels; the network's input."""
+
+CROP_MARGIN = 1.5
+"""Side of the crop over the longer side of the mesh's own square."""
+
+_POINTS = 468
+_OUTER_EYE_CORNERS = (33, 263)  # image-left, image-right
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """The face's surface.
+
+    points:   (468, 3) float32; x and y in pixels of the upright image, z on the same scale, growing away from the
+              viewer. Vertices are numbered as in MediaPipe's face mesh.
+    presence: 0..1, that a face was in the crop at all. It does not tell a covered face from a bare one.
+    crop:     (2, 3), from the image to the crop that the points were read off
+    """
+
+    points: NDArray[np.float32]
+    presence: float
+    crop: Matrix
+
+
+class Mesher:
+    """Reads the mesh of a face, twice."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __call__(self, image: Image, points: Points) -> Mesh:
+        """Args:
+        points: (5, 2), the detector's eyes, nose and mouth corners
+        """
+        first = self._read(image, crop_matrix_from_points(points))
+        return self._read(image, crop_matrix_from_mesh(first.points[:, :2]))
+
+    def _read(self, image: Image, crop: Matrix) -> Mesh:
+        picture = image.warped(crop, Size(CROP_SIDE, CROP_SIDE))
+        outputs = self._session.run(picture[None])
+        presence = 1 / (1 + math.exp(-float(outputs["conv2d_31"].reshape(()))))
+        in_crop = outputs["conv2d_21"].reshape(_POINTS, 3)
+        scale = math.hypot(*crop[:, 0])
+        points = np.column_stack([apply(invert(crop), in_crop[:, :2]), in_crop[:, 2] / scale])
+        return Mesh(points.astype(np.float32), presence, crop)
+
+
+def crop_matrix_from_points(points: Points) -> Matrix:
+    """The crop for a face of which only eyes and mouth corners are known.
+
+    Its side and centre are multiples of the distances between the eyes and from the eyes to the mouth; the factors were
+    fitted so that the crop agrees with the one the mesh itself would ask for.
+    """
+    left_eye, right_eye, _, left_mouth, right_mouth = points.astype(np.float64)
+    eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
+    across = right_eye - left_eye
+    apart = max(float(np.hypot(*across)), 1e-3)
+    across = across / apart
+    down = np.array([-across[1], across[0]])
+    drop = abs(float((mouth - eyes) @ down))
+    side = max(3.80 * apart, 3.66 * drop)
+    centre = eyes + 0.5 * float((mouth - eyes) @ across) * across + 0.47 * drop * down
+    return _square(centre, side, across)
+
+
+def crop_matrix_from_mesh(points: Points) -> Matrix:
+    """The crop around a mesh: its bounding square in the frame in which the eyes are level, with a margin."""
+    left, right = points[list(_OUTER_EYE_CORNERS)].astype(np.float64)
+    across = right - left
+    across = across / max(float(np.hypot(*across)), 1e-3)
+    frame = np.array([across, [-across[1], across[0]]])
+    levelled = points @ frame.T
+    low, high = levelled.min(axis=0), levelled.max(axis=0)
+    return _square(((low + high) / 2) @ frame, CROP_MARGIN * float((high - low).max()), across)
+
+
+def _square(centre: NDArray[np.floating], side: float, across: NDArray[np.floating]) -> Matrix:
+    scale = CROP_SIDE / max(side, 1e-3)
+    linear = scale * np.array([across, [-across[1], across[0]]])
+    return np.column_stack([linear, CROP_SIDE / 2 - linear @ centre])
