@@ -1,0 +1,42 @@
+"""Makers that several kinds of tests share."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pil
+
+from visavis.engine import Engine
+from visavis.runtime import open_engine
+
+PHOTOS = Path(__file__).parent.parent / "examples/photos"
+
+
+@pytest.fixture(scope="session")
+def photo() -> Callable[[str], bytes]:
+    """A photograph of the examples by name."""
+    return lambda name: (PHOTOS / f"{name}.jpg").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """The real networks."""
+    with open_engine() as engine:
+        yield engine
+
+
+def encode(picture: Pil.Image, kind: str = "PNG", **options: object) -> bytes:
+    """A picture as the bytes of a file."""
+    out = io.BytesIO()
+    picture.save(out, kind, **options)
+    return out.getvalue()
+
+
+def gradient(width: int = 120, height: int = 90) -> Pil.Image:
+    """A picture whose every corner has a colour of its own."""
+    x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    return Pil.fromarray(np.stack([x, y, 255 - x], axis=2).astype(np.uint8))

@@ -1,0 +1,168 @@
+"""The real networks on real photographs. Tolerances stand beside the numbers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image as Pil
+
+from tests.conftest import encode
+from visavis.analysis import Analysis
+from visavis.engine import CompareOptions, Engine
+from visavis.errors import BadImage, NoFace
+from visavis.runtime import open_engine
+from visavis.settings import Settings
+
+Photo = Callable[[str], bytes]
+
+
+def opened(data: bytes) -> Pil.Image:
+    return Pil.open(io.BytesIO(data))
+
+
+def mosaic(photo: Photo, names: list[str], height: int = 400) -> bytes:
+    """The photographs side by side, each `height` pixels high."""
+    tiles = [opened(photo(n)) for n in names]
+    tiles = [t.resize((round(t.width * height / t.height), height)) for t in tiles]
+    out = Pil.new("RGB", (sum(t.width for t in tiles), height))
+    x = 0
+    for tile in tiles:
+        out.paste(tile, (x, 0))
+        x += tile.width
+    return encode(out)
+
+
+@pytest.mark.parametrize(("one", "other"), [("ardern_2018", "ardern_2022"), ("macron_2014", "macron_2025")])
+def test_two_photographs_of_one_person_match(engine: Engine, photo: Photo, one: str, other: str) -> None:
+    (match,) = engine.compare(photo(one), photo(other)).matches
+    assert match.similarity > 99
+
+
+def test_photographs_of_two_people_do_not_match(engine: Engine, photo: Photo) -> None:
+    result = engine.compare(photo("obama"), photo("sunak"))
+    assert result.matches == ()
+    assert result.unmatched[0].similarity < 30
+
+
+def test_a_photograph_is_wholly_similar_to_itself(engine: Engine, photo: Photo) -> None:
+    result = engine.compare(photo("obama"), photo("obama"))
+    assert result.matches[0].similarity == 100.0
+    assert result.matches[0].face.box == result.source.box
+
+
+def test_the_same_bytes_give_the_same_numbers_with_any_number_of_threads(photo: Photo) -> None:
+    def numbers(threads: int) -> list[float]:
+        settings = Settings.from_env()
+        with open_engine(Settings(settings.home, offline=True, threads=threads)) as engine:
+            result = engine.compare(photo("ardern_2018"), mosaic(photo, ["obama", "ardern_2022", "sunak"]))
+        return [v for m in (*result.matches, *result.unmatched) for v in (m.cosine, m.face.box.left, m.face.confidence)]
+
+    assert numbers(1) == numbers(1) == numbers(2) == numbers(3)
+
+
+def test_the_largest_face_of_the_source_is_the_one_compared(engine: Engine, photo: Photo) -> None:
+    small, large = opened(photo("obama")).resize((170, 196)), opened(photo("sunak"))
+    both = Pil.new("RGB", (large.width + small.width, large.height))
+    both.paste(small, (0, 0))
+    both.paste(large, (small.width, 0))
+    result = engine.compare(encode(both), photo("sunak"))
+    assert result.matches[0].similarity > 99
+    assert result.source.box.left > small.width
+
+
+def test_every_face_of_the_target_is_in_exactly_one_list(engine: Engine, photo: Photo) -> None:
+    target = mosaic(photo, ["obama", "ardern_2018", "sunak", "macron_2025"])
+    result = engine.compare(photo("ardern_2022"), target)
+    assert [len(result.matches), len(result.unmatched)] == [1, 3]
+    everyone = engine.compare(photo("ardern_2022"), target, CompareOptions(similarity_threshold=0))
+    assert [len(everyone.matches), len(everyone.unmatched)] == [4, 0]
+    scores = [m.similarity for m in everyone.matches]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_of_120_faces_the_100_largest_are_kept(engine: Engine, photo: Photo) -> None:
+    # 20 small faces among 100 larger ones, in a picture of 2,400 x 1,620 pixels.
+    face = opened(photo("obama")).crop((150, 100, 530, 560))
+    out = Pil.new("RGB", (2400, 1620), "gray")
+    for i in range(100):
+        out.paste(face.resize((105, 127)), (i % 20 * 120, i // 20 * 135))
+    for i in range(20):
+        out.paste(face.resize((75, 91)), (i * 120, 5 * 135 + 100))
+    faces = engine.analyze(encode(out)).faces
+    assert len(faces) == 100
+    assert max(f.box.bottom for f in faces) < 5 * 135 + 100
+
+
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1080, 1920)])
+def test_a_face_of_40_pixels_in_full_hd_is_found(engine: Engine, photo: Photo, width: int, height: int) -> None:
+    portrait = opened(photo("sunak"))
+    scale = 40 / 280  # the face is 280 pixels wide
+    small = portrait.resize((round(portrait.width * scale), round(portrait.height * scale)), Pil.Resampling.LANCZOS)
+    out = Pil.new("RGB", (width, height), (90, 110, 120))
+    out.paste(small, (700, 600))
+    (face,) = engine.analyze(encode(out)).faces
+    assert face.box.width == pytest.approx(40, rel=0.1)
+
+
+def test_a_face_that_fills_the_frame_is_found(engine: Engine, photo: Photo) -> None:
+    tight = opened(photo("obama")).crop((235, 160, 455, 500)).resize((660, 1020))
+    (face,) = engine.analyze(encode(tight)).faces
+    assert face.box.width > 500
+
+
+@pytest.mark.parametrize("angle", [-45, -30, 30, 45])
+def test_a_face_rolled_up_to_45_degrees_matches_itself(engine: Engine, photo: Photo, angle: int) -> None:
+    turned = opened(photo("ardern_2018")).rotate(angle, expand=True, resample=Pil.Resampling.BICUBIC)
+    (match,) = engine.compare(photo("ardern_2018"), encode(turned)).matches
+    assert match.similarity > 99
+
+
+def exif_turned(photo: Photo, orientation: int) -> bytes:
+    undo = {3: 180, 6: 90, 8: 270}
+    exif = Pil.Exif()
+    exif[0x0112] = orientation
+    return encode(opened(photo("obama")).rotate(undo[orientation], expand=True), "JPEG", quality=95, exif=exif)
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_a_photograph_turned_by_exif_gives_the_upright_box(engine: Engine, photo: Photo, orientation: int) -> None:
+    upright = engine.analyze(photo("obama")).faces[0]
+    turned = engine.analyze(exif_turned(photo, orientation)).faces[0]
+    one, other = upright.box.relative_to(upright.image_size), turned.box.relative_to(turned.image_size)
+    for name in ("left", "top", "width", "height"):
+        assert getattr(one, name) == pytest.approx(getattr(other, name), abs=0.01)
+
+
+def test_png_and_jpeg_of_one_raster_agree(engine: Engine, photo: Photo) -> None:
+    (match,) = engine.compare(photo("sunak"), encode(opened(photo("sunak")))).matches
+    assert match.similarity == pytest.approx(100, abs=0.01)
+
+
+@pytest.mark.parametrize("empty", ["source", "target"])
+def test_a_picture_without_a_face_is_named(engine: Engine, photo: Photo, empty: str) -> None:
+    blank = encode(Pil.new("RGB", (300, 300), "white"))
+    pictures = (blank, photo("obama")) if empty == "source" else (photo("obama"), blank)
+    with pytest.raises(NoFace, match=f"no face was found in the {empty} picture") as error:
+        engine.compare(*pictures)
+    assert error.value.role == empty
+
+
+def test_of_two_bad_pictures_the_source_is_reported(engine: Engine) -> None:
+    with pytest.raises(BadImage, match="GIF"):
+        engine.compare(b"GIF89a", b"%PDF-1.7")
+
+
+def test_analysing_finds_no_face_without_raising(engine: Engine) -> None:
+    result = engine.analyze(encode(Pil.new("RGB", (300, 300), "white")))
+    assert isinstance(result, Analysis)
+    assert result.faces == ()
+
+
+def test_embeddings_have_unit_length(engine: Engine, photo: Photo) -> None:
+    (face,) = engine.analyze(photo("obama")).faces
+    assert face.embedding.shape == (128,)
+    assert face.embedding.dtype == np.float32
+    assert np.linalg.norm(face.embedding) == pytest.approx(1, abs=1e-6)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from visavis.calibration import load_calibration, parse_calibration
+from visavis.errors import CalibrationMismatch
+from visavis.models.manifest import load_manifest
+
+
+def text(curve: list[list[float]]) -> str:
+    return json.dumps({"curve": curve, "model_sha256": "0" * 64, "provenance": {}})
+
+
+def test_the_shipped_curve_belongs_to_the_shipped_embedder() -> None:
+    load_calibration().check(load_manifest()["embedder"].sha256)
+
+
+def test_another_embedder_is_refused() -> None:
+    with pytest.raises(CalibrationMismatch, match="was fitted on the embedder"):
+        load_calibration().check("f" * 64)
+
+
+def test_similarity_never_falls_and_ends_at_0_and_100() -> None:
+    similarity = load_calibration().similarity
+    values = [similarity(c) for c in np.linspace(-1, 1, 4001)]
+    assert values == sorted(values)
+    assert (values[0], values[-1]) == (0, 100)
+
+
+def test_the_scale_has_its_promised_points_where_they_were_measured() -> None:
+    # Cosines at which same-sex impostors of lfw-dev have these false match rates.
+    similarity = load_calibration().similarity
+    assert similarity(0.343) == pytest.approx(80, abs=0.5)
+    assert similarity(0.402) == pytest.approx(90, abs=0.5)
+    assert similarity(0.457) == pytest.approx(97, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    "curve", [[[-1, 0], [0, 50], [0, 60], [1, 100]], [[-1, 0], [0, 50], [0.5, 40], [1, 100]], [[-1, 0], [1, 99]]]
+)
+def test_what_is_not_a_rising_curve_is_refused(curve: list[list[float]]) -> None:
+    with pytest.raises(CalibrationMismatch, match="must rise"):
+        parse_calibration(text(curve))

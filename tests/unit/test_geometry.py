@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from visavis.geometry import Box, RelativeBox, Size, apply, invert, similarity_from_points
+
+
+def test_a_box_outside_the_picture_keeps_its_negative_fractions() -> None:
+    assert Box(-12, 40, 88, 160).relative_to(Size(400, 400)) == RelativeBox(-0.03, 0.1, 0.25, 0.3)
+
+
+def test_a_similarity_is_found_again_from_the_points_it_moved() -> None:
+    matrix = np.array([[1.5, -0.7, 3.0], [0.7, 1.5, -8.0]])
+    points = np.array([[0, 0], [10, 3], [4, 9]], np.float32)
+    np.testing.assert_allclose(similarity_from_points(points, apply(matrix, points)), matrix, atol=1e-5)
+
+
+def test_a_mirrored_target_is_never_answered_with_a_mirror() -> None:
+    points = np.array([[0, 0], [10, 0], [5, 8]], np.float32)
+    matrix = similarity_from_points(points, points * [-1, 1])
+    assert np.linalg.det(matrix[:, :2]) > 0
+
+
+def test_undoing_a_transform_brings_points_back() -> None:
+    matrix = np.array([[0.0, -2.0, 5.0], [2.0, 0.0, 1.0]])
+    points = np.array([[3.0, 4.0]], np.float32)
+    np.testing.assert_allclose(apply(invert(matrix), apply(matrix, points)), points, atol=1e-6)
+
+
+def test_a_transform_that_squashes_the_plane_cannot_be_undone() -> None:
+    with pytest.raises(ValueError, match="determinant is zero"):
+        invert(np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0]]))
+
+
+def test_points_that_coincide_give_no_similarity() -> None:
+    with pytest.raises(ValueError, match="coincide"):
+        similarity_from_points(np.ones((5, 2)), np.ones((5, 2)))

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image as Pil
+
+from tests.conftest import encode, gradient
+from visavis.errors import BadImage, ImageTooLarge, ImageTooSmall
+from visavis.geometry import Size
+from visavis.image import Image, Limits, decode
+
+GRADIENT = np.asarray(gradient())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encode(gradient()),
+        encode(gradient().convert("RGBA")),
+        encode(gradient(), "JPEG", quality=95),
+        encode(gradient(), "JPEG", quality=95, progressive=True),
+        encode(gradient(), "JPEG", quality=95, subsampling=0),
+        encode(gradient().convert("CMYK"), "JPEG", quality=95),
+        encode(gradient().quantize(256)),
+    ],
+    ids=["png", "rgba", "jpeg", "progressive", "444", "cmyk", "palette"],
+)
+def test_colour_pictures_of_every_kind_give_their_colours(data: bytes) -> None:
+    pixels = decode(data).pixels
+    assert pixels.shape == (90, 120, 3)
+    assert np.abs(pixels.astype(int) - GRADIENT).mean() < 8
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "1"])
+def test_grey_pictures_give_equal_channels(mode: str) -> None:
+    pixels = decode(encode(gradient().convert("L").convert(mode))).pixels
+    assert (pixels[..., 0] == pixels[..., 1]).all()
+    assert (pixels[..., 0] == pixels[..., 2]).all()
+
+
+def test_16_bit_grey_is_scaled_and_not_clipped() -> None:
+    deep = np.tile(np.linspace(0, 65535, 120).astype(np.uint16), (90, 1))
+    pixels = decode(encode(Pil.fromarray(deep))).pixels
+    assert (pixels[0, :, 0] == deep[0] >> 8).all()
+
+
+def test_a_palette_with_transparency_keeps_its_colours_and_warns_of_nothing() -> None:
+    picture = gradient().quantize(64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pixels = decode(encode(picture, transparency=bytes(range(64)))).pixels
+    assert (pixels == np.asarray(picture.convert("RGB"))).all()
+
+
+def test_an_interlaced_png_is_its_plain_self(photo: object) -> None:
+    # A 1-bit Adam7 picture of 80 x 80 white pixels, made by hand, since Pillow does not write interlaced files.
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    rows = b""
+    for x, y, dx, dy in passes:
+        width, height = len(range(x, 80, dx)), len(range(y, 80, dy))
+        rows += (b"\0" + b"\xff" * ((width + 7) // 8)) * height
+    header = struct.pack(">IIBBBBB", 80, 80, 1, 0, 0, 0, 1)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    assert (decode(data).pixels == 255).all()
+
+
+def stored_as(orientation: int) -> bytes:
+    """A JPEG whose stored raster is turned so that `orientation` brings it upright."""
+    undo = {
+        2: Pil.Transpose.FLIP_LEFT_RIGHT, 3: Pil.Transpose.ROTATE_180, 4: Pil.Transpose.FLIP_TOP_BOTTOM,
+        5: Pil.Transpose.TRANSPOSE, 6: Pil.Transpose.ROTATE_90,
+        7: Pil.Transpose.TRANSVERSE, 8: Pil.Transpose.ROTATE_270,
+    }  # fmt: skip
+    picture = gradient().transpose(undo[orientation]) if orientation in undo else gradient()
+    exif = Pil.Exif()
+    exif[0x0112] = orientation
+    return encode(picture, "JPEG", quality=95, exif=exif)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_jpeg_is_turned_upright_by_its_exif_orientation(orientation: int) -> None:
+    pixels = decode(stored_as(orientation)).pixels
+    assert pixels.shape == (90, 120, 3)
+    assert np.abs(pixels.astype(int) - GRADIENT).mean() < 4
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 255])
+def test_an_orientation_that_does_not_exist_counts_as_upright(orientation: int) -> None:
+    assert decode(stored_as(orientation)).size == Size(120, 90)
+
+
+def test_a_png_is_not_turned_by_an_exif_chunk() -> None:
+    exif = Pil.Exif()
+    exif[0x0112] = 6
+    assert decode(encode(gradient(), exif=exif)).size == Size(120, 90)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("GIF", "GIF"), ("BMP", "BMP"), ("WEBP", "WebP"), ("TIFF", "TIFF"), ("PDF", "PDF")]
+)
+def test_other_formats_are_refused_by_name(kind: str, name: str) -> None:
+    with pytest.raises(BadImage, match=f"neither JPEG nor PNG; it looks like {name}"):
+        decode(encode(gradient(), kind))
+
+
+def test_base64_text_is_recognised_as_such() -> None:
+    import base64
+
+    with pytest.raises(BadImage, match="base64: pass the bytes themselves"):
+        decode(base64.b64encode(encode(gradient(), "JPEG")))
+
+
+def test_no_bytes_at_all_are_refused_as_empty() -> None:
+    with pytest.raises(BadImage, match="it is empty"):
+        decode(b"")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.99])
+def test_a_picture_cut_short_is_refused(kind: str, kept: float) -> None:
+    data = encode(gradient(400, 300), kind)
+    with pytest.raises(BadImage):
+        decode(data[: int(len(data) * kept)])
+
+
+def test_limits_are_inclusive() -> None:
+    data = encode(gradient(120, 90))
+    assert decode(data, Limits(smallest_side=90, longest_side=120, pixels=120 * 90)).size == Size(120, 90)
+    with pytest.raises(ImageTooSmall, match="both sides must be at least 91"):
+        decode(data, Limits(smallest_side=91))
+    with pytest.raises(ImageTooLarge, match="120 x 90"):
+        decode(data, Limits(longest_side=119))
+    with pytest.raises(ImageTooLarge):
+        decode(data, Limits(pixels=120 * 90 - 1))
+
+
+def test_a_warp_that_only_shifts_moves_whole_pixels() -> None:
+    image = Image(GRADIENT.copy())
+    crop = image.warped(np.array([[1.0, 0, -10], [0, 1, -20]]), Size(30, 40))
+    assert (crop == GRADIENT[20:60, 10:40]).all()
+
+
+def test_outside_the_picture_a_warp_is_black() -> None:
+    crop = Image(np.full((90, 120, 3), 255, np.uint8)).warped(np.array([[1.0, 0, 50], [0, 1, 0]]), Size(100, 90))
+    assert (crop[:, :50] == 0).all()
+    assert (crop[:, 50:] == 255).all()
+
+
+@pytest.mark.parametrize("scale", [0.9, 0.5, 0.3, 0.11])
+def test_a_reducing_warp_stays_in_place_and_averages(scale: float) -> None:
+    # A straight gradient shows a shift of any part of a pixel; noise on it must average out and not alias.
+    noise = np.random.default_rng(0).integers(-40, 40, (400, 600, 3))
+    ramp = np.linspace(60, 190, 600)[None, :, None] + noise
+    image = Image(ramp.clip(0, 255).astype(np.uint8))
+    size = Size(int(600 * scale), int(400 * scale))
+    crop = image.warped(np.array([[scale, 0, 0], [0, scale, 0]]), size).astype(float)
+    expected = 60 + 130 * (np.arange(size.width) + 0.5) / scale / 600
+    middle = slice(8, -8)
+    assert np.abs(crop.mean(axis=(0, 2))[middle] - expected[middle]).max() < 6
+    assert crop[:, middle].std(axis=0).mean() < 25 * max(scale, 0.3) + 2
+
+
+def test_pixels_of_another_shape_are_no_image() -> None:
+    with pytest.raises(ValueError, match=r"\(height, width, 3\) uint8"):
+        Image(np.zeros((5, 5), np.uint8))
