@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 from visavis.cli.files import read_picture
@@ -12,7 +13,7 @@ from visavis.engine import CompareOptions
 from visavis.face import Face
 from visavis.runtime import open_engine
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "run", "shown"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,10 +37,15 @@ def run(args: argparse.Namespace) -> int:
 def as_text(comparison: Comparison, source: Path, target: Path) -> str:
     lines = [f"source     {source}: face at {_place(comparison.source)}"]
     for match in comparison.matches:
-        lines.append(f"match      {match.similarity:6.2f}  {target}: face at {_place(match.face)}")
+        lines.append(f"match      {shown(match.similarity)}  {target}: face at {_place(match.face)}")
     for other in comparison.unmatched:
-        lines.append(f"no match   {other.similarity:6.2f}  {target}: face at {_place(other.face)}")
+        lines.append(f"no match   {shown(other.similarity)}  {target}: face at {_place(other.face)}")
     return "\n".join(lines)
+
+
+def shown(similarity: float) -> str:
+    """To two decimals, downwards: what is not wholly similar is never shown as 100."""
+    return f"{math.floor(similarity * 100) / 100:6.2f}"
 
 
 def _place(face: Face) -> str:

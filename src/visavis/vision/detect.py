@@ -1,8 +1,7 @@
 """Picture -> faces: boxes, five points and scores, by YuNet.
 
 YuNet (Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023) predicts one face a cell on grids of 8, 16
-and 32 pixels. At a longer side of 640 it finds faces from about 10 to 300 pixels, so pictures are looked at at one,
-two or three sizes.
+and 32 pixels. It finds faces from about 10 to 300 pixels, so pictures are looked at in one, two or three sizes.
 """
 
 from __future__ import annotations
@@ -25,7 +24,11 @@ _STRIDES = (8, 16, 32)
 _MIN_SCORE = 0.6
 _MAX_OVERLAP = 0.3  # as in OpenCV Zoo's own demonstration
 
-_BASE, _SMALL, _LARGE = 640, 224, 1280
+_BASE, _SMALL, _LARGE = 512, 224, 1280
+
+_FINE = 960
+"""Pixels. In a picture up to this longer side, the smallest face worth comparing (40 pixels in 1920, or that part of a
+smaller picture) still has 10 pixels at the base size; in larger ones the large size is looked at too."""
 # Canvases come in steps, so that the network is compiled for a dozen shapes and not for every picture.
 _STEP = 64
 
@@ -66,7 +69,7 @@ class Detector:
         found = [self.look(image, _BASE)]
         if not _settled(found[0], image.size):
             found.append(self.look(image, _SMALL))
-        if image.size.longer > 1.5 * _BASE:
+        if image.size.longer > _FINE:
             found.append(self.look(image, _LARGE))
         return merge(found)
 
