@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml
 install: $(STAMP)
 
 models: $(STAMP)
-	@$(BIN)/visavis models fetch
+	@$(BIN)/visavis models fetch >/dev/null
 
 demo: models
 	@$(BIN)/python examples/demo.py

@@ -8,16 +8,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.face import Face, Quality
+from visavis.face import Face
 from visavis.geometry import Box, Matrix, Points, Size, apply, invert, similarity_from_points
 from visavis.image import Image
 from visavis.vision.align import align, five_points
 from visavis.vision.detect import Detections, Detector, merge
 from visavis.vision.embed import Embedder
+from visavis.vision.expression import ExpressionReader
+from visavis.vision.iris import PupilFinder
 from visavis.vision.landmarks import box_around, named_points, pupils_without_iris
 from visavis.vision.mesh import CROP_SIDE, Mesh, Mesher
 from visavis.vision.pose import mean_face, pose_of
-from visavis.vision.quality import brightness_and_sharpness
+from visavis.vision.quality import Evidence, light_of, quality_of
 
 __all__ = ["MAX_FACES", "Analysis", "Analyzer"]
 
@@ -25,10 +27,15 @@ MAX_FACES = 100
 """CompareFaces considers the 100 largest faces of a picture (API reference)."""
 
 _PLAIN = 0.85
-"""A detector's score from which a face is the way up that the detector says; below it, turned faces are as likely."""
+"""A detector's score below which the whole picture may lie on its side; upside down it can be higher than this, but
+then the face is found all the same, and the mesh tells."""
 
-_PRESENT = 0.5
-CERTAIN_ENOUGH = 50.0
+_UPRIGHT, _LIKELY = 17.0, 9.0
+"""The mesh's presence from which a face is surely, and likely, the right way up. Over 98 % of the faces of LFW reach 9;
+faces that are upside down mostly stay below 8, but some reach 16."""
+
+_PRESENT = 0.0
+CERTAIN_ENOUGH = 60.0
 """Confidence below which a detection is dropped as no face."""
 
 _NEIGHBOURHOOD = 2.0  # sides of a face's box
@@ -60,9 +67,19 @@ class _Seen:
 class Analyzer:
     """Runs the stages. Holds no state of its own, so threads may share it."""
 
-    def __init__(self, *, detector: Detector, mesher: Mesher, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        *,
+        detector: Detector,
+        mesher: Mesher,
+        pupils: PupilFinder,
+        expressions: ExpressionReader,
+        embedder: Embedder,
+    ) -> None:
         self._detector = detector
         self._mesher = mesher
+        self._pupils = pupils
+        self._expressions = expressions
         self._embedder = embedder
 
     def __call__(self, image: Image, *, largest_only: bool = False) -> Analysis:
@@ -101,7 +118,12 @@ class Analyzer:
     def _settle(self, image: Image, box: NDArray[np.float32], points: Points, score: float) -> _Seen:
         """Read the mesh, the right way up: past some 45 degrees of roll the detector's points are confidently wrong."""
         seen = self._read(image, points, score)
-        if score >= _PLAIN and seen.mesh.presence > _PRESENT:
+        if seen.mesh.presence >= _UPRIGHT:
+            return seen
+        # A detector that is wrong is mostly wrong by half a turn: if the mesh holds better on the points turned about,
+        # something is amiss.
+        flipped = self._read(image, 2 * points.mean(axis=0) - points, score)
+        if seen.mesh.presence >= max(_LIKELY, flipped.mesh.presence):
             return seen
         centre = (box[:2] + box[2:]) / 2
         side = _NEIGHBOURHOOD * float((box[2:] - box[:2]).max())
@@ -112,10 +134,11 @@ class Analyzer:
             for p, s in zip(found.points, found.scores, strict=True)
             if (box[:2] <= p.mean(axis=0)).all() and (p.mean(axis=0) <= box[2:]).all()
         ]
-        # The mesh settles it between the few best, for it knows an upside-down face better than the detector does.
+        # Detector and mesh settle it together, between the few best: upside down the one gives up to .91, on its side
+        # the other up to 20, but no face the wrong way round has both.
         candidates.sort(key=lambda c: -c[0])
-        readings = [seen, *(self._read(image, p, s) for s, p in candidates[:3])]
-        return max(readings, key=lambda r: r.score * r.mesh.presence)
+        readings = [seen, *(self._read(image, p, s) for s, p in candidates[:4])]
+        return max(readings, key=lambda r: r.score * min(r.mesh.presence, _UPRIGHT))
 
     def _read(self, image: Image, points: Points, score: float) -> _Seen:
         mesh = self._mesher(image, points)
@@ -137,32 +160,54 @@ class Analyzer:
 
     def _describe(self, image: Image, seen: _Seen) -> Face:
         mesh = seen.mesh.points
-        brightness, sharpness = brightness_and_sharpness(image, seen.mesh.crop, CROP_SIDE)
+        pupils = self._pupils(image, mesh)
+        if pupils is None:
+            pupils = pupils_without_iris(mesh)
+        pose = pose_of(mesh)
+        embedded = self._embedder(align(image, five_points(mesh)))
+        expression = self._expressions(image.warped(seen.mesh.crop, Size(CROP_SIDE, CROP_SIDE)), mesh)
+        evidence = Evidence(
+            confidence=seen.confidence,
+            presence=seen.mesh.presence,
+            strength=embedded.strength,
+            pose=pose,
+            eye_distance=float(np.hypot(*(pupils[1] - pupils[0]))),
+        )
         return Face(
             box=seen.box,
             image_size=image.size,
             confidence=seen.confidence,
-            landmarks=named_points(mesh, pupils_without_iris(mesh)),
-            pose=pose_of(mesh),
-            quality=Quality(brightness, sharpness, score=100.0),
-            embedding=self._embedder(align(image, five_points(mesh))),
+            landmarks=named_points(mesh, pupils),
+            pose=pose,
+            quality=quality_of(light_of(image, seen.mesh.crop, CROP_SIDE), evidence),
+            embedding=embedded.vector,
+            emotions=expression.emotions,
+            smile=expression.smile,
         )
 
 
 def confidence(score: float, presence: float) -> float:
-    """0..100: how likely it is that a box holds a face.
+    """0..100: the probability that a detection is a face.
 
     Args:
         score: the detector's, 0..1
-        presence: the mesh's, 0..1
+        presence: the mesh's, a logit
+
+    A logistic regression on 6,900 faces (lfw-dev plain, degraded and partly covered, and scenes) and the 81 detections
+    in 436 crops without a face, weighed as ten faces to one false detection.
     """
-    return 100 * score * presence
+    doubt = 5.70 - 3.18 * _logit(min(max(score, 0.01), 0.99)) - 0.493 * min(max(presence, -5.0), 12.0)
+    return 100 / (1 + math.exp(doubt))
+
+
+def _logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))
 
 
 def _without_twins(seen: list[_Seen]) -> list[_Seen]:
     """Once the right way up, two detections may turn out to be one face; the surer stays."""
     kept: list[_Seen] = []
-    for face in sorted(seen, key=lambda s: -s.score * s.mesh.presence):
+    for face in sorted(seen, key=lambda s: -s.mesh.presence):
         x, y = face.box.centre
         if not any(k.box.left < x < k.box.right and k.box.top < y < k.box.bottom for k in kept):
             kept.append(face)

@@ -14,6 +14,7 @@ from visavis.comparison import compare as compare_faces
 from visavis.errors import FaceBelowQuality, InvalidRequest, NoFace, Role
 from visavis.face import Face, QualityFilter
 from visavis.image import DEFAULT_LIMITS, Limits, decode
+from visavis.vision.quality import BARS
 
 __all__ = ["CompareOptions", "Engine"]
 
@@ -122,7 +123,7 @@ class Engine:
 
 def clears(face: Face, bar: QualityFilter) -> bool:
     """Whether `face` is good enough for `bar`."""
-    return bar is QualityFilter.NONE or face.quality.score >= 0
+    return face.quality.score >= BARS[bar]
 
 
 def _result(picture: Future[Analysis], role: Role) -> Analysis:

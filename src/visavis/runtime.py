@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from visavis.models.store import ModelStore
     from visavis.vision.detect import Detector
     from visavis.vision.embed import Embedder
+    from visavis.vision.expression import ExpressionReader
+    from visavis.vision.iris import PupilFinder
     from visavis.vision.mesh import Mesher
 
 __all__ = ["Stages", "open_engine", "open_stages", "open_store"]
@@ -23,6 +25,8 @@ class Stages:
 
     detector: Detector
     mesher: Mesher
+    pupils: PupilFinder
+    expressions: ExpressionReader
     embedder: Embedder
 
 
@@ -46,7 +50,13 @@ def open_engine(settings: Settings | None = None) -> Engine:
     calibration = load_calibration()
     calibration.check(load_manifest()["embedder"].sha256)
     stages = open_stages(settings)
-    analyzer = Analyzer(detector=stages.detector, mesher=stages.mesher, embedder=stages.embedder)
+    analyzer = Analyzer(
+        detector=stages.detector,
+        mesher=stages.mesher,
+        pupils=stages.pupils,
+        expressions=stages.expressions,
+        embedder=stages.embedder,
+    )
     return Engine(analyzer, calibration, threads=settings.threads)
 
 
@@ -55,15 +65,19 @@ def open_stages(settings: Settings | None = None) -> Stages:
     from visavis.models.session import Runtime
     from visavis.vision.detect import SHAPES, Detector
     from visavis.vision.embed import Embedder
+    from visavis.vision.expression import NETWORK, ExpressionReader
+    from visavis.vision.iris import PupilFinder
     from visavis.vision.mesh import Mesher
 
     settings = settings or Settings.from_env()
     store = open_store(settings)
-    networks = {name: store.ready(name) for name in ("detector", "mesh", "embedder")}
+    networks = {name: store.ready(name) for name in ("detector", "mesh", "iris", "embedder")}
     openvino = Runtime(threads=settings.threads, cache=settings.home / "compiled")
     return Stages(
         detector=Detector(openvino.session(networks["detector"], shapes=SHAPES)),
         mesher=Mesher(openvino.session(networks["mesh"])),
+        pupils=PupilFinder(openvino.session(networks["iris"])),
+        expressions=ExpressionReader(openvino.session(NETWORK)),
         embedder=Embedder(openvino.session(networks["embedder"])),
     )
 

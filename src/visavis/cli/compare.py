@@ -7,10 +7,12 @@ import json
 import math
 from pathlib import Path
 
-from visavis.cli.files import read_picture
+from visavis.cli.files import read_picture, write_file
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison, Match
 from visavis.engine import CompareOptions
-from visavis.face import Face
+from visavis.face import Face, QualityFilter
+from visavis.image import decode
+from visavis.report import draw_comparison
 from visavis.runtime import open_engine
 
 __all__ = ["add_arguments", "run", "shown"]
@@ -23,13 +25,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold", type=_percent, default=DEFAULT_SIMILARITY_THRESHOLD, metavar="0..100",
         help="similarity from which a face is a match (default: %(default)g, a false match rate of 1 in 1,000)",
     )  # fmt: skip
+    parser.add_argument(
+        "--quality", type=QualityFilter, choices=list(QualityFilter), default=QualityFilter.NONE, metavar="FILTER",
+        help="faces below this bar are not compared: NONE (default), LOW, AUTO, MEDIUM or HIGH",
+    )  # fmt: skip
+    parser.add_argument("--draw", type=Path, metavar="OUT.png", help="write both photos with the faces drawn on them")
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     pictures = read_picture(args.source), read_picture(args.target)
     with open_engine() as engine:
-        comparison = engine.compare(*pictures, CompareOptions(similarity_threshold=args.threshold))
+        comparison = engine.compare(*pictures, CompareOptions(args.threshold, args.quality))
+    if args.draw is not None:
+        source, target = (decode(picture) for picture in pictures)
+        write_file(args.draw, draw_comparison(source, target, comparison))
     print(json.dumps(as_json(comparison)) if args.json else as_text(comparison, args.source, args.target))
     return 0
 

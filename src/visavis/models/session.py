@@ -64,6 +64,10 @@ class OpenVinoSession:
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         self._lock = threading.Lock()
         self._requests = threading.local()
+        if shapes == 1:
+            # A network of one shape is made ready at once, so that the first picture does not wait for it.
+            _, *picture = core.read_model(network).input(0).partial_shape
+            self._compile((1, *(side.get_length() for side in picture)))
 
     def run(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         request = self._request(pictures.shape)

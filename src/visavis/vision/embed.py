@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.models.session import Session
 
-__all__ = ["Embedder"]
+__all__ = ["Embedded", "Embedder"]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """vector:   (128,) float32, unit length
+    strength: its length before; the poorer the picture, the shorter
+    """
+
+    vector: NDArray[np.float32]
+    strength: float
 
 
 class Embedder:
@@ -16,14 +28,10 @@ class Embedder:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def __call__(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(112, 112, 3) uint8 RGB -> (128,) float32 of unit length."""
-        return unit(self._session.run(crop[None])["fc1"][0])
-
-
-def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`vector` (d,) at unit length; a zero vector, which no face gives, stays as it is."""
-    # In float64, so that a vector's product with itself rounds to 1.
-    wide = vector.astype(np.float64)
-    length = float(np.sqrt(wide @ wide))
-    return np.asarray(wide / length if length else wide, np.float32)
+    def __call__(self, crop: NDArray[np.uint8]) -> Embedded:
+        """Embed an aligned crop, (112, 112, 3) uint8 RGB."""
+        # In float64, so that a vector's product with itself rounds to 1.
+        raw = self._session.run(crop[None])["fc1"][0].astype(np.float64)
+        length = float(np.sqrt(raw @ raw))
+        # A zero vector, which no face gives, stays one.
+        return Embedded(np.asarray(raw / max(length, 1e-12), np.float32), length)

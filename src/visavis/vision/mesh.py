@@ -25,6 +25,8 @@ CROP_MARGIN = 1.5
 """Side of the crop over the longer side of the mesh's own square."""
 
 _POINTS = 468
+_SETTLED = 4.0  # degrees between one crop and the next
+_MOST_READINGS = 6
 _OUTER_EYE_CORNERS = (33, 263)  # image-left, image-right
 
 
@@ -34,7 +36,8 @@ class Mesh:
 
     points:   (468, 3) float32; x and y in pixels of the upright image, z on the same scale, growing away from the
               viewer. Vertices are numbered as in MediaPipe's face mesh.
-    presence: 0..1, that a face was in the crop at all. It does not tell a covered face from a bare one.
+    presence: the logit of a face being in the crop at all: about 15 to 21 for a face the right way up, under 8 for one
+              upside down, under 0 for something else. It does not tell a covered face from a bare one.
     crop:     (2, 3), from the image to the crop that the points were read off
     """
 
@@ -44,7 +47,7 @@ class Mesh:
 
 
 class Mesher:
-    """Reads the mesh of a face, twice."""
+    """Reads the mesh of a face, twice, or more often where the detector's points were off by many degrees."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -53,13 +56,17 @@ class Mesher:
         """Args:
         points: (5, 2), the detector's eyes, nose and mouth corners
         """
-        first = self._read(image, crop_matrix_from_points(points))
-        return self._read(image, crop_matrix_from_mesh(first.points[:, :2]))
+        crop = crop_matrix_from_points(points)
+        for _ in range(_MOST_READINGS - 1):
+            last, crop = crop, crop_matrix_from_mesh(self._read(image, crop).points[:, :2])
+            if _turn_between(last, crop) < _SETTLED:
+                break
+        return self._read(image, crop)
 
     def _read(self, image: Image, crop: Matrix) -> Mesh:
         picture = image.warped(crop, Size(CROP_SIDE, CROP_SIDE))
         outputs = self._session.run(picture[None])
-        presence = 1 / (1 + math.exp(-float(outputs["conv2d_31"].reshape(()))))
+        presence = float(outputs["conv2d_31"].reshape(()))
         in_crop = outputs["conv2d_21"].reshape(_POINTS, 3)
         scale = math.hypot(*crop[:, 0])
         points = np.column_stack([apply(invert(crop), in_crop[:, :2]), in_crop[:, 2] / scale])
@@ -93,6 +100,12 @@ def crop_matrix_from_mesh(points: Points) -> Matrix:
     levelled = points @ frame.T
     low, high = levelled.min(axis=0), levelled.max(axis=0)
     return _square(((low + high) / 2) @ frame, CROP_MARGIN * float((high - low).max()), across)
+
+
+def _turn_between(one: Matrix, other: Matrix) -> float:
+    """Degrees, 0..180."""
+    turn = np.angle(complex(one[0, 0], one[1, 0]) / complex(other[0, 0], other[1, 0]), deg=True)
+    return abs(float(turn))
 
 
 def _square(centre: NDArray[np.floating], side: float, across: NDArray[np.floating]) -> Matrix:

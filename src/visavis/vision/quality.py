@@ -1,17 +1,19 @@
-"""Pixels of a face -> brightness and sharpness."""
+"""Pixels of a face, and what the networks said of it -> brightness, sharpness, and how good it is to compare."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.face import Pose, Quality, QualityFilter, QualityReason
 from visavis.geometry import Matrix, Size
 from visavis.image import Image
 
-__all__ = ["brightness_and_sharpness"]
+__all__ = ["BARS", "Evidence", "Light", "light_of", "quality_of"]
 
 # The face is looked at through an oval that leaves out hair, ears and background; its axes are parts of the crop's
 # side, which is 1.5 times the mesh's.
@@ -22,31 +24,42 @@ _SIDE = (32, 128)
 comparison sees no more than that, and beyond it even a good lens shows skin, not edges."""
 
 # Sharpness = 100 / (1 + exp(-(a + b * log2(detail)))), detail being the root mean square of the Laplacian over the
-# standard deviation of the luminance. Fitted so that lfw-dev's median is 75 and halving its pictures' detail costs 25.
-_LOGISTIC = (2.83, 1.55)
+# standard deviation of the luma. On lfw-dev the median is 60; a blur of 4 pixels on its 350-pixel crops makes it 20.
+_LOGISTIC = (7.56, 2.18)
 
 _NOISE = 2.0
 """Added to the standard deviation, in 0..255: keeps the ratio finite on a face without any contrast."""
 
 
-def brightness_and_sharpness(image: Image, crop: Matrix, crop_side: int) -> tuple[float, float]:
-    """Both 0..100.
+@dataclass(frozen=True, slots=True)
+class Light:
+    """What the pixels of a face say of their own quality.
+
+    brightness: 0..100, the mean luma (ITU-R BT.601, as stored: 0 black, 100 white) of the face's oval
+    sharpness:  0..100, detail at the face's own scale
+    contrast:   0..50, the standard deviation of that luma
+    """
+
+    brightness: float
+    sharpness: float
+    contrast: float
+
+
+def light_of(image: Image, crop: Matrix, crop_side: int) -> Light:
+    """Look at the face's pixels.
 
     Args:
         crop: from the image to a square crop with level eyes, 1.5 times the mesh's bounding square.
         crop_side: of that crop in pixels.
-
-    Brightness is the mean luma (ITU-R BT.601, as stored, 0 black and 100 white) of the face's oval: twice the light
-    gives about 1.4 times the number, as it gives the eye.
     """
     native = crop_side / math.hypot(*crop[:, 0])
     side = round(min(max(native, _SIDE[0]), _SIDE[1]))
     luma = _luma(image.warped(crop * (side / crop_side), Size(side, side)))
     inside = _oval(side)
     face = luma[inside]
-    contrast = float(face.std()) + _NOISE
-    detail = math.sqrt(float(np.mean(_laplacian(luma)[inside] ** 2))) / contrast
-    return float(face.mean()) / 2.55, _logistic(detail)
+    deviation = float(face.std())
+    detail = math.sqrt(float(np.mean(_laplacian(luma)[inside] ** 2))) / (deviation + _NOISE)
+    return Light(float(face.mean()) / 2.55, _logistic(detail), deviation / 2.55)
 
 
 def _logistic(detail: float) -> float:
@@ -71,3 +84,83 @@ def _laplacian(luma: NDArray[np.float32]) -> NDArray[np.float32]:
 def _oval(side: int) -> NDArray[np.bool_]:
     middle = (np.arange(side) + 0.5) / side - 0.5
     return np.asarray((middle[None, :] / _OVAL[0]) ** 2 + (middle[:, None] / _OVAL[1]) ** 2 <= 1)
+
+
+BARS = {
+    QualityFilter.NONE: 0.0,
+    QualityFilter.LOW: 35.0,
+    QualityFilter.AUTO: 50.0,
+    QualityFilter.MEDIUM: 65.0,
+    QualityFilter.HIGH: 80.0,
+}
+"""The score from which a face clears each bar. Of a mixture of plain and degraded faces of lfw-dev they drop 0, 1, 4,
+13 and 43 %, and the false non-match rate of genuine pairs at a false match rate of 1e-3 falls from 2.7 to 2.3, 1.5,
+1.2 and 0.1 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What else is known of a face.
+
+    confidence:   0..100, that it is one
+    presence:     the mesh's, a logit
+    strength:     length of the embedding before it was made a unit vector; with SFace about 12 on a good face, 8 on a
+                  poor one
+    pose:         its angles
+    eye_distance: pixels between the pupils
+    """
+
+    confidence: float
+    presence: float
+    strength: float
+    pose: Pose
+    eye_distance: float
+
+
+def quality_of(light: Light, evidence: Evidence) -> Quality:
+    """The quality of a face, with what is poor about it."""
+    score = _score(light, evidence)
+    return Quality(light.brightness, light.sharpness, score, tuple(_reasons(light, evidence, score)))
+
+
+def _score(light: Light, evidence: Evidence) -> float:
+    """0..100.
+
+    The cosine that another picture of the same person may be expected to have: a regression on 2,000 plain and degraded
+    faces of lfw-dev (half and quarter size, blur, noise, JPEG 20, dark, over-exposed, turned, lower face covered),
+    brought from .25...62 to 0..100. Cross-validated over identities, dropping the worst tenth by it removes 59 % of the
+    false non-matches at a false match rate of 1e-3.
+    """
+    expected = (
+        -0.405
+        + 0.0611 * min(max(evidence.presence, -5.0), 17.0) / 17
+        + 0.0262 * min(light.sharpness, 50.0) / 50
+        + 0.0936 * min(light.brightness, 25.0) / 25
+        - 0.0783 * max(light.brightness - 70.0, 0.0) / 30
+        - 0.0342 * math.log2(min(max(light.contrast, 1.0), 12.0))
+        + 0.3695 * math.log(max(evidence.strength, 1e-3))
+    )
+    score = 100 * (expected - 0.25) / (0.62 - 0.25)
+    # That data has no profiles and no tiny faces, so these two are set and not fitted: a point a degree beyond the
+    # poses that Amazon's guidance names, three a pixel below 20 between the eyes.
+    score -= _beyond_guidance(evidence.pose) + 3 * max(20 - evidence.eye_distance, 0.0)
+    return min(max(score, 0.0), 100.0)
+
+
+def _beyond_guidance(pose: Pose) -> float:
+    """Degrees outside yaw -45..45 and pitch -30..45 (developer guide, "Recommendations for facial comparison")."""
+    return max(abs(pose.yaw) - 45, 0.0) + max(pose.pitch - 45, -30 - pose.pitch, 0.0)
+
+
+def _reasons(light: Light, evidence: Evidence, score: float) -> list[QualityReason]:
+    poor = {
+        QualityReason.EXTREME_POSE: _beyond_guidance(evidence.pose) > 0,
+        QualityReason.SMALL_BOUNDING_BOX: evidence.eye_distance < 20,
+        QualityReason.LOW_CONFIDENCE: evidence.confidence < 90,
+        QualityReason.LOW_BRIGHTNESS: light.brightness < 15,
+        QualityReason.LOW_SHARPNESS: light.sharpness < 15,
+    }
+    reasons = [reason for reason, holds in poor.items() if holds]
+    if not reasons and score < BARS[QualityFilter.AUTO]:
+        reasons.append(QualityReason.LOW_FACE_QUALITY)
+    return reasons

@@ -1,0 +1,139 @@
+"""The fields of a face on lfw-dev and scenes: order under blur and darkening, box proportions, false faces, speed."""
+
+from __future__ import annotations
+
+import csv
+import statistics
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.engine import Engine
+from visavis.face import Face, LandmarkType
+from visavis.image import decode
+from visavis.runtime import open_engine
+
+SAMPLE = 12  # every so many pictures of lfw-dev
+L = LandmarkType
+
+
+def run(data: Path) -> None:
+    pictures = [
+        (data / "lfw-dev/images" / row["image"]).read_bytes()
+        for row in list(csv.DictReader((data / "lfw-dev/images.csv").open()))[::SAMPLE]
+    ]
+    with open_engine() as engine:
+        ordered(engine, "brightness over five levels of light", pictures, darker, lambda f: f.quality.brightness)
+        ordered(engine, "sharpness over five levels of blur", pictures, softer, lambda f: f.quality.sharpness)
+        mirrored(engine, pictures)
+        boxes(engine, pictures)
+        false_faces(engine, data / "scenes")
+
+
+def darker(picture: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    return [(picture * k).astype(np.uint8) for k in (1, 0.8, 0.6, 0.45, 0.3)]
+
+
+def softer(picture: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    return [picture, *(np.asarray(cv2.GaussianBlur(picture, (0, 0), s), np.uint8) for s in (1.5, 3, 4.5, 6))]
+
+
+def ordered(
+    engine: Engine,
+    what: str,
+    pictures: Sequence[bytes],
+    worsen: Callable[[NDArray[np.uint8]], list[NDArray[np.uint8]]],
+    value: Callable[[Face], float],
+) -> None:
+    def falls(data: bytes) -> bool:
+        values = []
+        for worse in worsen(decode(data).pixels):
+            faces = engine.analyze(png(worse), largest_only=True).faces
+            if not faces:
+                return False
+            values.append(value(faces[0]))
+        return all(a > b for a, b in pairwise(values))
+
+    with ThreadPoolExecutor(2) as pool:
+        share = statistics.fmean(pool.map(falls, pictures))
+    print(
+        f"{what}: strictly ordered on {100 * share:.1f} % of {len(pictures)} pictures (a lost face counts against it)"
+    )
+
+
+def mirrored(engine: Engine, pictures: Sequence[bytes]) -> None:
+    errors = []
+    for data in pictures:
+        pixels = decode(data).pixels
+        one = engine.analyze(data, largest_only=True).faces
+        other = engine.analyze(png(np.ascontiguousarray(pixels[:, ::-1])), largest_only=True).faces
+        if one and other:
+            a, b = one[0].pose, other[0].pose
+            errors.append([abs(a.roll + b.roll), abs(a.yaw + b.yaw), abs(a.pitch - b.pitch)])
+    roll, yaw, pitch = np.mean(errors, axis=0)
+    print(f"mirrored: mean error of roll {roll:.2f}, yaw {yaw:.2f}, pitch {pitch:.2f} degrees on {len(errors)} faces")
+
+
+def boxes(engine: Engine, pictures: Sequence[bytes]) -> None:
+    rows = []
+    for data in pictures:
+        for face in engine.analyze(data, largest_only=True).faces:
+            if max(abs(face.pose.yaw), abs(face.pose.roll)) < 8 and abs(face.pose.pitch - 8) < 10:
+                at = {p.type: np.array([p.x, p.y]) for p in face.landmarks}
+                eyes, mouth = (at[L.EYE_LEFT] + at[L.EYE_RIGHT]) / 2, (at[L.MOUTH_LEFT] + at[L.MOUTH_RIGHT]) / 2
+                iod = np.linalg.norm(at[L.EYE_RIGHT] - at[L.EYE_LEFT])
+                height = face.box.height
+                rows.append([
+                    face.box.width / iod, height / np.linalg.norm(mouth - eyes),
+                    (eyes[1] - face.box.top) / height, (eyes[0] - face.box.left) / face.box.width,
+                ])  # fmt: skip
+    width, height, line, middle = np.median(rows, axis=0)
+    print(
+        f"box, {len(rows)} near-frontal faces, medians (recorded): width {width:.2f} IOD (2.21), "
+        f"height {height:.2f} eyes to mouth (2.86), eye line {line:.3f} (.38), eye middle {middle:.3f} (.49)"
+    )
+
+
+def false_faces(engine: Engine, scenes: Path) -> None:
+    """300 crops that no face comes near, and the whole picture that has none."""
+    noses: dict[str, list[tuple[float, float]]] = {}
+    for row in csv.DictReader((scenes / "faces.csv").open()):
+        noses.setdefault(row["image"], []).extend(
+            [(float(row["nose_x"]), float(row["nose_y"]))] if row["nose_x"] else []
+        )
+    chance = np.random.default_rng(5)
+    found, crops = [], 0
+    for name, marks in noses.items():
+        data = (scenes / "images" / name).read_bytes()
+        faces = engine.analyze(data).faces
+        if not marks:
+            found += [f.confidence for f in faces]
+        pixels, taken = decode(data).pixels, 0
+        height, width = pixels.shape[:2]
+        for _ in range(400):
+            side = max(80, int(chance.uniform(0.08, 0.5) * min(width, height)))
+            x, y = chance.integers(0, width - side + 1), chance.integers(0, height - side + 1)
+            near = any(
+                f.box.left - 0.3 * f.box.width < x + side and f.box.right + 0.3 * f.box.width > x
+                and f.box.top - 0.4 * f.box.height < y + side and f.box.bottom + 0.3 * f.box.height > y
+                for f in faces
+            )  # fmt: skip
+            if not near:
+                crop = np.ascontiguousarray(pixels[y : y + side, x : x + side])
+                found += [f.confidence for f in engine.analyze(png(crop)).faces]
+                crops, taken = crops + 1, taken + 1
+            if taken == 17 or crops == 300:
+                break
+    highest = ", ".join(f"{c:.1f}" for c in sorted(found, reverse=True)[:5]) or "none"
+    print(f"false faces in {crops} crops without a face: {len(found)}; their confidences: {highest}")
+
+
+def png(rgb: NDArray[np.uint8]) -> bytes:
+    done, data = cv2.imencode(".png", rgb[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    assert done
+    return data.tobytes()

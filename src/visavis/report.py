@@ -1,0 +1,127 @@
+"""Faces drawn on their pictures: boxes, landmarks, pose axes and numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.comparison import Comparison
+from visavis.face import Face, LandmarkType, Pose
+from visavis.geometry import Size
+from visavis.image import Image
+
+__all__ = ["Label", "draw_comparison", "draw_faces"]
+
+Pixels = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+_LONGEST = 1400  # pixels; a larger picture is drawn on a reduced copy
+
+_GREEN, _ORANGE, _BLUE, _WHITE, _BLACK = (60, 200, 90), (240, 140, 30), (70, 150, 255), (255, 255, 255), (0, 0, 0)
+_AXES: tuple[Colour, Colour, Colour] = ((235, 70, 70), _GREEN, _BLUE)  # to the face's side, its top, out of it
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A face with what is written above it, and in which colour (RGB) it is drawn."""
+
+    face: Face
+    text: str
+    colour: Colour
+
+
+def draw_comparison(source: Image, target: Image, comparison: Comparison) -> bytes:
+    """Source and target side by side as a PNG: matches green, others orange, the source's face blue."""
+    faces = [Label(m.face, f"{_floor(m.similarity)} match", _GREEN) for m in comparison.matches]
+    faces += [Label(m.face, f"{_floor(m.similarity)} no match", _ORANGE) for m in comparison.unmatched]
+    left = _drawn(source, [Label(comparison.source, "source", _BLUE)])
+    right = _drawn(target, faces)
+    height = max(left.shape[0], right.shape[0])
+    gap = np.full((height, 12, 3), 255, np.uint8)
+    return _png(np.hstack([_padded(left, height), gap, _padded(right, height)]))
+
+
+def draw_faces(image: Image, faces: Sequence[Face]) -> bytes:
+    """All faces of a picture as a PNG, numbered as they come."""
+    return _png(_drawn(image, [Label(face, _described(i, face), _GREEN) for i, face in enumerate(faces, 1)]))
+
+
+def _described(number: int, face: Face) -> str:
+    text = f"{number}: {face.confidence:.1f}"
+    if face.emotions:
+        text += f" {face.emotions[0].type.lower()}"
+    return text
+
+
+def _drawn(image: Image, labels: Sequence[Label]) -> Pixels:
+    scale = min(1.0, _LONGEST / image.size.longer)
+    size = Size(round(image.size.width * scale), round(image.size.height * scale))
+    canvas = image.resized(size).copy()
+    for label in labels:
+        _draw_face(canvas, label, scale)
+    return canvas
+
+
+def _draw_face(canvas: Pixels, label: Label, scale: float) -> None:
+    import cv2
+
+    box, face = label.face.box, label.face
+    side = scale * max(box.width, box.height)
+    line = max(1, round(side / 150))
+    top_left = round(box.left * scale), round(box.top * scale)
+    bottom_right = round(box.right * scale), round(box.bottom * scale)
+    cv2.rectangle(canvas, top_left, bottom_right, label.colour, line, cv2.LINE_AA)
+    for point in face.landmarks:
+        centre = round(point.x * scale), round(point.y * scale)
+        cv2.circle(canvas, centre, max(1, round(side / 120)), _WHITE, -1, cv2.LINE_AA)
+    nose = next((p for p in face.landmarks if p.type is LandmarkType.NOSE), None)
+    if nose is not None:
+        for tip, colour in zip(_axes(face.pose), _AXES, strict=True):
+            end = round(nose.x * scale + tip[0] * side / 3), round(nose.y * scale + tip[1] * side / 3)
+            cv2.line(canvas, (round(nose.x * scale), round(nose.y * scale)), end, colour, line + 1, cv2.LINE_AA)
+    _write(canvas, label.text, top_left, max(0.4, min(1.2, side / 350)), label.colour)
+
+
+def _axes(pose: Pose) -> NDArray[np.float64]:
+    """(3, 2): where the face's own axes (its right side as seen, its top, out of it) point on the screen."""
+    roll, yaw, pitch = (math.radians(a) for a in (pose.roll, pose.yaw, pose.pitch))
+    turn_pitch = np.array([[1, 0, 0], [0, math.cos(pitch), -math.sin(pitch)], [0, math.sin(pitch), math.cos(pitch)]])
+    turn_yaw = np.array([[math.cos(yaw), 0, math.sin(yaw)], [0, 1, 0], [-math.sin(yaw), 0, math.cos(yaw)]])
+    turn_roll = np.array([[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]])
+    # Screen frame: x right, y down, z towards the viewer; looking up moves the nose against y.
+    axes = np.array([[1.0, 0, 0], [0, -1.0, 0], [0, 0, 1.0]])
+    return np.asarray((turn_roll @ turn_yaw @ turn_pitch @ axes.T).T[:, :2])
+
+
+def _write(canvas: Pixels, text: str, at: tuple[int, int], size: float, colour: Colour) -> None:
+    import cv2
+
+    thick = max(1, round(size * 1.5))
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, thick)
+    # Above the box, or inside it where there is no room above; never beyond the right edge.
+    x = max(0, min(at[0], canvas.shape[1] - width - 4))
+    y = at[1] - 4 if at[1] > height + below + 6 else at[1] + height + below
+    y = max(height + 2, y)
+    cv2.rectangle(canvas, (x, y - height - 4), (x + width + 4, y + below), colour, -1)
+    cv2.putText(canvas, text, (x + 2, y - 2), cv2.FONT_HERSHEY_SIMPLEX, size, _BLACK, thick, cv2.LINE_AA)
+
+
+def _floor(similarity: float) -> str:
+    return f"{math.floor(similarity * 100) / 100:.2f}"
+
+
+def _padded(picture: Pixels, height: int) -> Pixels:
+    return np.pad(picture, ((0, height - picture.shape[0]), (0, 0), (0, 0)), constant_values=255)
+
+
+def _png(rgb: Pixels) -> bytes:
+    import cv2
+
+    done, data = cv2.imencode(".png", rgb[:, :, ::-1])
+    if not done:
+        raise RuntimeError("OpenCV did not encode a PNG")
+    return data.tobytes()

@@ -1,0 +1,223 @@
+"""A face's crop and mesh -> what its expression looks like, by a small network of our own.
+
+The network is made by `tools/train_expression.py` and ships in the package; `docs/models/expression.md` says what it
+was trained on and how often it is right. It tells looks apart, not feelings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import CalibrationMismatch
+from visavis.face import Emotion, EmotionType, Smile
+from visavis.models.session import Session
+
+__all__ = [
+    "CROP_SIDE",
+    "INPUT_SIDE",
+    "NETWORK",
+    "Calibration",
+    "Expression",
+    "ExpressionReader",
+    "action_units",
+    "confused",
+    "expression_crop",
+    "expression_of",
+    "load_calibration",
+]
+
+NETWORK = Path(__file__).parent / "data" / "expression.onnx"
+"""(n, 48, 48, 1) uint8 grey -> `logits` (n, 8) float32; normalises each picture itself. Open it with a `Runtime`."""
+
+CROP_SIDE = 192
+"""Pixels of the crop that the mesh is read off: a square of 1.5 times the face, eyes level."""
+
+INPUT_SIDE = 48
+"""Pixels; the network's input."""
+
+_CENTRAL = 144
+"""Pixels of the crop that are looked at: 1.125 times the face. Three times the input's side, so that every pixel of the
+input is the plain mean of nine."""
+
+_TYPES = {
+    "neutral": EmotionType.CALM,
+    "happiness": EmotionType.HAPPY,
+    "surprise": EmotionType.SURPRISED,
+    "sadness": EmotionType.SAD,
+    "anger": EmotionType.ANGRY,
+    "disgust": EmotionType.DISGUSTED,
+    "fear": EmotionType.FEAR,
+    # Rekognition has no such type. Contempt is mostly a still face with one corner of the mouth drawn, and the votes
+    # for it come with votes for neutral.
+    "contempt": EmotionType.CALM,
+}
+
+_CLEAR = 0.45
+"""Below this probability of the likeliest type the face counts as unclear: see `expression_of`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """emotions: every type but UNKNOWN once, highest confidence first; UNKNOWN among them only where nothing is clear
+    smile:    agrees with HAPPY
+    """
+
+    emotions: tuple[Emotion, ...]
+    smile: Smile
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How the network's outputs become probabilities that hold.
+
+    classes:        names of the outputs, in their order; keys of `_TYPES`
+    temperature:    what logits are divided by
+    prior:          share of each class in the training data, in the order of `classes`
+    prior_exponent: how much of it is taken out again: 0 nothing, 1 all
+    network_sha256: the file that this was fitted on
+    """
+
+    classes: tuple[str, ...]
+    temperature: float
+    prior: tuple[float, ...]
+    prior_exponent: float
+    network_sha256: str
+
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Logits (..., 8) -> probabilities of the same shape."""
+        scores = logits.astype(np.float64) / self.temperature - self.prior_exponent * np.log(self.prior)
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
+class ExpressionReader:
+    """Reads the expression of one face.
+
+    Args:
+        session: of `NETWORK`.
+        calibration: default: the one shipped with it.
+    """
+
+    def __init__(self, session: Session, calibration: Calibration | None = None) -> None:
+        self._session = session
+        self._calibration = calibration or load_calibration()
+
+    def __call__(self, crop: NDArray[np.uint8], mesh: NDArray[np.float32]) -> Expression:
+        """Args:
+        crop: (192, 192, 3) uint8 RGB, the mesh's second crop
+        mesh: (468, 3) float32, in any upright frame; only its shape matters
+        """
+        logits = self._session.run(expression_crop(crop)[None, :, :, None])["logits"][0]
+        probabilities = self._calibration.probabilities(logits)
+        by_type = dict.fromkeys(_TYPES.values(), 0.0)
+        for name, probability in zip(self._calibration.classes, probabilities, strict=True):
+            by_type[_TYPES[name]] += float(probability)
+        return expression_of(by_type, mesh)
+
+
+def load_calibration(network: Path = NETWORK) -> Calibration:
+    """The calibration that lies beside `network`.
+
+    Raises:
+        CalibrationMismatch: it was fitted on another network.
+    """
+    stored = json.loads(network.with_suffix(".json").read_text(encoding="utf-8"))
+    found = hashlib.sha256(network.read_bytes()).hexdigest()
+    if stored["network_sha256"] != found:
+        raise CalibrationMismatch(
+            f"{network.name} is {found}, and its calibration was fitted on {stored['network_sha256']}"
+        )
+    return Calibration(
+        classes=tuple(stored["classes"]),
+        temperature=stored["temperature"],
+        prior=tuple(stored["prior"]),
+        prior_exponent=stored["prior_exponent"],
+        network_sha256=found,
+    )
+
+
+def expression_crop(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The mesh's crop (192, 192, 3) uint8 RGB -> the network's input (48, 48) uint8 grey. Training uses it too."""
+    import cv2
+
+    edge = (CROP_SIDE - _CENTRAL) // 2
+    grey = cv2.cvtColor(crop[edge:-edge, edge:-edge], cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def expression_of(probabilities: dict[EmotionType, float], mesh: NDArray[np.float32]) -> Expression:
+    """Seven calibrated probabilities and the mesh -> emotions and smile.
+
+    HAPPY and smile come from one number, so that the smile is true exactly where HAPPY is over 50.
+
+    CONFUSED is computed apart and added, so confidences may sum to more than 100, as Rekognition's do. So is UNKNOWN:
+    where the likeliest type has less than `_CLEAR`, it is wrong more often than right, and UNKNOWN, with what
+    that type lacks to 100, goes before it.
+    """
+    likeliest = max(probabilities.values())
+    confidences = {kind: 100 * p for kind, p in probabilities.items()}
+    happy = probabilities[EmotionType.HAPPY]
+    confidences[EmotionType.CONFUSED] = confused(mesh, happy, probabilities[EmotionType.SURPRISED])
+    if likeliest < _CLEAR:
+        confidences[EmotionType.UNKNOWN] = 100 * (1 - likeliest)
+    ordered = sorted(confidences.items(), key=lambda pair: pair[1], reverse=True)
+    return Expression(
+        emotions=tuple(Emotion(kind, float(confidence)) for kind, confidence in ordered),
+        smile=Smile(value=happy > 0.5, confidence=100 * max(happy, 1 - happy)),
+    )
+
+
+# No public pictures are labelled "confused". Observers see confusion where the brows are lowered and the lids
+# tightened, action units 4 and 7: Craig and others, "Emote aloud during learning with AutoTutor", 2008.
+# Mean and standard deviation of the two measures, and the deviation of the sum of their standard scores, over 1,801
+# faces of Labeled Faces in the Wild that are labelled calm, in any pose (`tools/evaluate_expression.py` prints them).
+_BROWS_LOWERED = (-0.390, 0.048)
+_LIDS_TIGHT = (-0.291, 0.047)
+_SUM_DEVIATION = 1.46
+
+# Shaped, not fitted: half height at two deviations, and a ceiling that leaves CONFUSED behind any clear type.
+_CONFUSED_CEILING = 35.0
+_CONFUSED_SLOPE = 1.5
+_CONFUSED_MIDDLE = 2.0
+
+
+def confused(mesh: NDArray[np.float32], happy: float, surprised: float) -> float:
+    """How confused a face looks, 0..35: an unvalidated stand-in, near 1 on an average calm face.
+
+    Smiles narrow the lids and surprise moves the brows without confusion, hence their probabilities `happy` and
+    `surprised`, 0..1, count against it.
+    """
+    brows, lids = action_units(mesh)
+    brows_score = (brows - _BROWS_LOWERED[0]) / _BROWS_LOWERED[1]
+    lids_score = (lids - _LIDS_TIGHT[0]) / _LIDS_TIGHT[1]
+    off = (brows_score + lids_score) / _SUM_DEVIATION - _CONFUSED_MIDDLE
+    # tanh, for exp would overflow on a mesh that is no face.
+    share = 0.5 * (1 + math.tanh(_CONFUSED_SLOPE * off / 2))
+    return _CONFUSED_CEILING * share * (1 - happy) * (1 - surprised)
+
+
+def action_units(mesh: NDArray[np.float32]) -> tuple[float, float]:
+    """How far the brows are lowered and the lids tightened, each growing with the action, from a mesh (468, 3).
+
+    brows: height of the inner brows over the line of the outer eye corners, less half their distance from each other
+           (for they also move together), per distance of the outer eye corners, negated
+    lids:  mean opening of the lids per mean width of the eyes, negated
+    """
+    points = mesh[:, :2].astype(np.float64)
+    left, right = points[33], points[263]
+    across = right - left
+    apart = max(float(np.hypot(*across)), 1e-6)
+    up = np.array([across[1], -across[0]]) / apart
+    inner = points[[107, 336]]
+    height = float((inner.mean(axis=0) - (left + right) / 2) @ up)
+    brows = -(height + 0.5 * float(np.hypot(*(inner[1] - inner[0])))) / apart
+    opening = np.linalg.norm(points[[159, 158, 386, 385]] - points[[145, 153, 374, 380]], axis=1).mean()
+    width = np.linalg.norm(points[[33, 263]] - points[[133, 362]], axis=1).mean()
+    return brows, -float(opening) / max(float(width), 1e-6)

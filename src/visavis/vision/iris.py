@@ -1,0 +1,58 @@
+"""Eyes -> pupils, by MediaPipe's iris network."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.geometry import Matrix, Points, Size, apply, invert
+from visavis.image import Image
+from visavis.models.session import Session
+
+__all__ = ["SMALLEST_EYE", "PupilFinder"]
+
+_SIDE = 64
+_MARGIN = 2.3  # the crop's side over the eye's width, as in MediaPipe's iris_landmark graph
+
+_CORNERS = ((33, 133), (362, 263))  # of the image-left and the image-right eye, each from left to right
+
+SMALLEST_EYE = 6.0
+"""Pixels between the corners of an eye below which the network sees nothing and the eye's middle is as good."""
+
+
+class PupilFinder:
+    """Reads both eyes; the network knows one side only, so the other is shown to it mirrored."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __call__(self, image: Image, mesh: NDArray[np.float32]) -> Points | None:
+        """The pupils, image-left then image-right: (2, 2), or None if an eye is too small to look into.
+
+        Args:
+            mesh: (468, 3), pixels of the upright image.
+        """
+        corners = [mesh[list(pair), :2].astype(np.float64) for pair in _CORNERS]
+        if min(np.hypot(*(right - left)) for left, right in corners) < SMALLEST_EYE:
+            return None
+        return np.stack([self._pupil(image, *pair, mirrored=bool(i)) for i, pair in enumerate(corners)])
+
+    def _pupil(
+        self, image: Image, left: NDArray[np.float64], right: NDArray[np.float64], *, mirrored: bool
+    ) -> NDArray[np.float32]:
+        crop = _crop(left, right, mirrored=mirrored)
+        picture = image.warped(crop, Size(_SIDE, _SIDE))
+        # The first of five points is the pupil; the others lie on the rim of the iris.
+        centre = self._session.run(picture[None])["output_iris"].reshape(5, 3)[:1, :2]
+        return np.asarray(apply(invert(crop), centre)[0])
+
+
+def _crop(left: NDArray[np.float64], right: NDArray[np.float64], *, mirrored: bool) -> Matrix:
+    """From the image to a square around an eye with these corners, level, and mirrored if need be."""
+    across = right - left
+    width = float(np.hypot(*across))
+    scale = _SIDE / (_MARGIN * width)
+    rows = scale / width * np.array([across, [-across[1], across[0]]])
+    if mirrored:
+        rows[0] = -rows[0]
+    return np.column_stack([rows, _SIDE / 2 - rows @ (left + right) / 2])

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from visavis.errors import CalibrationMismatch
+from visavis.face import EmotionType
+from visavis.vision.expression import (
+    Calibration,
+    Expression,
+    ExpressionReader,
+    action_units,
+    confused,
+    expression_crop,
+    expression_of,
+    load_calibration,
+)
+
+CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+EVEN = Calibration(CLASSES, temperature=1.0, prior=(1 / 8,) * 8, prior_exponent=0.0, network_sha256="")
+
+
+class FixedSession:
+    """Gives the same logits for every picture, and keeps the pictures."""
+
+    def __init__(self, **logits: float) -> None:
+        self.logits = np.array([[logits.get(name, 0.0) for name in CLASSES]], np.float32)
+        self.pictures: list[NDArray[np.uint8]] = []
+
+    def run(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        self.pictures.append(pictures)
+        return {"logits": self.logits}
+
+
+def make_mesh(*, brows: float = 22.0, lids: float = 8.0, scale: float = 1.0, turn: float = 0.0) -> NDArray[np.float32]:
+    """The vertices that matter, 90 pixels wide; `brows` is their height over the eyes and `lids` the opening."""
+    mesh = np.zeros((468, 3), np.float32)
+    mesh[[33, 133, 362, 263], 0] = -45, -17, 17, 45
+    mesh[[107, 336], 0] = -14, 14
+    mesh[[107, 336], 1] = -brows
+    mesh[[159, 158, 386, 385], 1] = -lids / 2
+    mesh[[145, 153, 374, 380], 1] = lids / 2
+    c, s = np.cos(turn), np.sin(turn)
+    mesh[:, :2] = scale * mesh[:, :2] @ np.array([[c, s], [-s, c]]) + 300
+    return mesh
+
+
+def read(**logits: float) -> Expression:
+    reader = ExpressionReader(FixedSession(**logits), EVEN)
+    return reader(np.zeros((192, 192, 3), np.uint8), make_mesh())
+
+
+def of(expression: Expression) -> dict[EmotionType, float]:
+    return {emotion.type: emotion.confidence for emotion in expression.emotions}
+
+
+def probabilities(**given: float) -> dict[EmotionType, float]:
+    kinds = [kind for kind in EmotionType if kind not in (EmotionType.CONFUSED, EmotionType.UNKNOWN)]
+    named = {EmotionType[name]: p for name, p in given.items()}
+    rest = (1 - sum(named.values())) / (len(kinds) - len(named))
+    return {kind: named.get(kind, rest) for kind in kinds}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("happiness", EmotionType.HAPPY),
+        ("neutral", EmotionType.CALM),
+        ("contempt", EmotionType.CALM),
+        ("sadness", EmotionType.SAD),
+        ("anger", EmotionType.ANGRY),
+        ("surprise", EmotionType.SURPRISED),
+        ("disgust", EmotionType.DISGUSTED),
+        ("fear", EmotionType.FEAR),
+    ],
+)
+def test_each_class_has_its_type(name: str, kind: EmotionType) -> None:
+    assert read(**{name: 9.0}).emotions[0].type is kind
+
+
+def test_contempt_and_neutral_add_up_to_calm() -> None:
+    assert of(read(neutral=20.0, contempt=20.0))[EmotionType.CALM] == pytest.approx(100, abs=0.01)
+
+
+def test_emotions_come_highest_first_and_once_each() -> None:
+    emotions = read(happiness=3.0, surprise=2.0, fear=1.0).emotions
+    confidences = [emotion.confidence for emotion in emotions]
+    assert confidences == sorted(confidences, reverse=True)
+    assert len({emotion.type for emotion in emotions}) == len(emotions)
+
+
+def test_all_types_but_unknown_are_there_and_the_seven_sum_to_100() -> None:
+    found = of(read(anger=5.0))
+    assert set(found) == set(EmotionType) - {EmotionType.UNKNOWN}
+    assert sum(found.values()) - found[EmotionType.CONFUSED] == pytest.approx(100)
+
+
+@pytest.mark.parametrize("happy", [0.0, 0.3, 0.499, 0.501, 0.8, 1.0])
+def test_smile_agrees_with_happy(happy: float) -> None:
+    expression = expression_of(probabilities(HAPPY=happy), make_mesh())
+    assert expression.smile.value is (of(expression)[EmotionType.HAPPY] > 50)
+    assert expression.smile.confidence == pytest.approx(100 * max(happy, 1 - happy))
+    assert 50 <= expression.smile.confidence <= 100
+
+
+def test_an_unclear_face_is_unknown_first() -> None:
+    emotions = expression_of(probabilities(SAD=0.40, CALM=0.38), make_mesh()).emotions
+    assert (emotions[0].type, emotions[0].confidence) == (EmotionType.UNKNOWN, pytest.approx(60))
+    assert emotions[1].type is EmotionType.SAD
+
+
+def test_a_clear_face_has_no_unknown() -> None:
+    assert EmotionType.UNKNOWN not in of(expression_of(probabilities(SAD=0.5, CALM=0.4), make_mesh()))
+
+
+def test_lower_brows_look_more_confused() -> None:
+    found = [confused(make_mesh(brows=height), 0, 0) for height in (30, 24, 18, 12, 6)]
+    assert found == sorted(found)
+    assert found[-1] > 10 * found[0]
+
+
+def test_tighter_lids_look_more_confused() -> None:
+    found = [confused(make_mesh(lids=opening), 0, 0) for opening in (14, 11, 8, 5, 2)]
+    assert found == sorted(found)
+
+
+def test_smiles_and_surprise_count_against_confusion() -> None:
+    mesh = make_mesh(brows=10, lids=4)
+    plain = confused(mesh, 0, 0)
+    assert confused(mesh, 0.5, 0) == pytest.approx(plain / 2)
+    assert confused(mesh, 0, 1) == 0
+
+
+def test_confusion_stays_behind_any_clear_type() -> None:
+    assert confused(make_mesh(brows=-500, lids=0), 0, 0) <= 35
+    assert confused(np.zeros((468, 3), np.float32), 0, 0) <= 35
+
+
+def test_action_units_do_not_care_where_how_large_or_how_turned_the_face_is() -> None:
+    there = action_units(make_mesh(scale=3.1, turn=0.4))
+    assert there == pytest.approx(action_units(make_mesh()), abs=1e-4)
+
+
+def test_the_network_sees_the_middle_of_the_crop_in_grey() -> None:
+    crop = np.zeros((192, 192, 3), np.uint8)
+    crop[24:168, 24:168] = (255, 0, 0)
+    small = expression_crop(crop)
+    assert small.shape == (48, 48)
+    assert set(np.unique(small)) == {76}  # 0.299 of 255: ITU-R BT.601
+    session = FixedSession()
+    ExpressionReader(session, EVEN)(crop, make_mesh())
+    (picture,) = session.pictures
+    assert picture.shape == (1, 48, 48, 1)
+
+
+def test_a_lower_temperature_sharpens_and_a_prior_lifts_the_rare() -> None:
+    logits = np.array([2.0, 1.0, 0, 0, 0, 0, 0, 0], np.float32)
+    sharp = Calibration(CLASSES, 0.5, (1 / 8,) * 8, 0.0, "").probabilities(logits)
+    lifted = Calibration(CLASSES, 1.0, (0.3,) * 3 + (0.02,) * 5, 0.3, "").probabilities(logits)
+    plain = EVEN.probabilities(logits)
+    assert sharp.sum() == pytest.approx(1)
+    assert sharp[0] > plain[0]
+    assert lifted[7] > plain[7]
+
+
+def test_a_calibration_of_another_network_is_refused(tmp_path: Path) -> None:
+    network = tmp_path / "expression.onnx"
+    network.write_bytes(b"a network")
+    stored = {"classes": CLASSES, "temperature": 1.0, "prior": [1 / 8] * 8, "prior_exponent": 0.0}
+    beside = network.with_suffix(".json")
+    beside.write_text(json.dumps(stored | {"network_sha256": hashlib.sha256(b"a network").hexdigest()}))
+    assert load_calibration(network).temperature == 1.0
+    beside.write_text(json.dumps(stored | {"network_sha256": "0" * 64}))
+    with pytest.raises(CalibrationMismatch, match="fitted on 0000"):
+        load_calibration(network)
+
+
+def test_the_shipped_calibration_belongs_to_the_shipped_network() -> None:
+    assert set(load_calibration().classes) == set(CLASSES)

@@ -1,0 +1,173 @@
+"""Faces and votes for the expression network: FERPlus and LFW, cropped as the running program crops.
+
+Every picture goes through the project's own mesh and `expression_crop`, so that the network is trained on what it will
+see. Crops are kept in a cache folder outside the repository; making them takes about two minutes.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.geometry import Points, Size
+from visavis.image import Image, decode
+from visavis.runtime import open_stages
+from visavis.vision.expression import CROP_SIDE, INPUT_SIDE, expression_crop
+from visavis.vision.mesh import Mesher
+
+__all__ = ["CLASSES", "Faces", "clear_majority", "held_out", "load_ferplus", "load_lfw", "soft_labels", "stage_input"]
+
+CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+"""The order of the network's outputs, and of FERPlus's first eight columns."""
+
+_ENLARGE = 8
+"""FERPlus's 48 x 48 pictures grow by this much before the mesh reads them."""
+
+_TYPICAL = np.array([(0.31, 0.37), (0.69, 0.37), (0.5, 0.57), (0.35, 0.76), (0.65, 0.76)], np.float32)
+"""Where eyes, nose and mouth corners lie in FERPlus's pictures, in fractions; good enough to start the mesh from."""
+
+_RECIPE = "1"
+"""Raise this when the same picture would give another crop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """`n` faces, in the order of the source.
+
+    names:    (n,) file name or row number
+    crops:    (n, 48, 48) uint8 grey, the network's input
+    filled:   (n, 48, 48) uint8 grey, the same with the picture mirrored outwards at its edges. FERPlus's pictures are
+              tight, so that most crops reach over an edge and have black there; the crops of larger pictures do not
+    crops192: (n, 192, 192) uint8 grey, what the running program's stage takes (there in colour)
+    meshes:   (n, 468, 3) float32, pixels of the picture that the mesh was read from
+    presence: (n,) float32 0..1; below 0.5 the crop is the plain picture and the mesh means nothing
+    labels:   (n, 10) uint8 votes for FERPlus, (n,) str for LFW
+    groups:   (n,) str, the identity for LFW and the row number for FERPlus
+    """
+
+    names: NDArray[np.str_]
+    crops: NDArray[np.uint8]
+    filled: NDArray[np.uint8]
+    crops192: NDArray[np.uint8]
+    meshes: NDArray[np.float32]
+    presence: NDArray[np.float32]
+    labels: NDArray[Any]
+    groups: NDArray[np.str_]
+
+
+def load_ferplus(folder: Path, part: str, cache: Path) -> Faces:
+    """`part` is train or validation; `part`.npz holds images (n, 48, 48) uint8, votes (n, 10) and labels (10,)."""
+    source = folder / f"{part}.npz"
+    with np.load(source) as stored:
+        images, votes, labels = stored["images"], stored["votes"], [str(label) for label in stored["labels"]]
+    if tuple(labels[: len(CLASSES)]) != CLASSES:
+        raise ValueError(f"{source} has the columns {labels}, not {CLASSES} first")
+    rows = np.array([str(i) for i in range(len(images))])
+
+    def pictures() -> Iterator[tuple[Image, Points | None]]:
+        for image in images:
+            large = cv2.resize(image, None, fx=_ENLARGE, fy=_ENLARGE, interpolation=cv2.INTER_CUBIC)
+            yield Image(np.repeat(np.asarray(large, np.uint8)[:, :, None], 3, axis=2)), None
+
+    return Faces(rows, *_cropped(pictures(), source, cache), votes, rows)
+
+
+def load_lfw(folder: Path, cache: Path) -> Faces:
+    """`folder`/images.csv has the columns image, identity, sex, expression; the pictures lie in `folder`/images."""
+    with (folder / "images.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    detector = open_stages().detector
+
+    def pictures() -> Iterator[tuple[Image, Points | None]]:
+        for row in rows:
+            image = decode((folder / "images" / row["image"]).read_bytes())
+            found = detector(image).largest_first()
+            yield image, found.points[0] if len(found) else None
+
+    names, people, labels = (np.array([row[key] for row in rows]) for key in ("image", "identity", "expression"))
+    return Faces(names, *_cropped(pictures(), folder / "images.csv", cache), labels, people)
+
+
+def soft_labels(votes: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Votes (n, 10) -> shares of the eight emotions (n, 8), and which rows are fit to learn from (n,).
+
+    As in the FERPlus paper (Barsoum and others, "Training deep networks for facial expression recognition with
+    crowd-sourced label distribution", 2016), single votes are outliers, and "unknown" and "not a face" are not learnt.
+    """
+    emotions = votes[:, : len(CLASSES)].astype(np.float32)
+    emotions[emotions <= 1] = 0
+    total = emotions.sum(axis=1, keepdims=True)
+    fit = (total[:, 0] >= 4) & (emotions.max(axis=1) > votes[:, len(CLASSES) :].max(axis=1))
+    return emotions / np.maximum(total, 1), fit
+
+
+def clear_majority(votes: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The most voted of the eight emotions (n,), and where it has three votes or more and no equal (n,)."""
+    emotions = votes[:, : len(CLASSES)]
+    best = emotions.max(axis=1)
+    return emotions.argmax(axis=1), (best >= 3) & ((emotions == best[:, None]).sum(axis=1) == 1)
+
+
+def held_out(groups: Iterable[str]) -> NDArray[np.bool_]:
+    """A fifth of the groups, always the same ones: never trained on."""
+    return np.array([zlib.crc32(group.encode()) % 5 == 0 for group in groups])
+
+
+def stage_input(faces: Faces, i: int) -> NDArray[np.uint8]:
+    """What the running program would hand to its stage for face `i`: (192, 192, 3) uint8 RGB."""
+    if faces.presence[i] >= 0.5:
+        grey = faces.crops192[i]
+    else:
+        # The one picture that `expression_crop` turns back into the plain 48 x 48 one.
+        enlarged = faces.crops[i].repeat(3, axis=0).repeat(3, axis=1)
+        grey = np.pad(enlarged, (CROP_SIDE - len(enlarged)) // 2)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _cropped(
+    pictures: Iterator[tuple[Image, Points | None]], source: Path, cache: Path
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    """Crops, 192-pixel crops, meshes and presences, from `cache` where the same source was cropped before."""
+    key = hashlib.sha256(source.read_bytes() + _RECIPE.encode()).hexdigest()[:16]
+    kept = cache / f"{source.parent.name}-{source.stem}-{key}.npz"
+    names = ("crops", "filled", "crops192", "meshes", "presence")
+    if not kept.exists():
+        mesher = open_stages().mesher
+        found = [_crop(mesher, image, points) for image, points in pictures]
+        columns: dict[str, Any] = {
+            name: np.stack(column) for name, column in zip(names, zip(*found, strict=True), strict=True)
+        }
+        cache.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, **columns)
+    with np.load(kept) as stored:
+        crops, filled, crops192, meshes, presence = (stored[name] for name in names)
+    return crops, filled, crops192, meshes, presence
+
+
+def _crop(
+    mesher: Mesher, image: Image, points: Points | None
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], np.float32]:
+    if points is None:
+        points = _TYPICAL * np.array([image.size.width, image.size.height], np.float32)
+    mesh = mesher(image, points)
+    crop = image.warped(mesh.crop, Size(CROP_SIDE, CROP_SIDE))
+    if mesh.presence < 0.5:
+        plain = cv2.cvtColor(image.resized(Size(INPUT_SIDE, INPUT_SIDE)), cv2.COLOR_RGB2GRAY)
+        small = filled = np.asarray(plain, np.uint8)
+    else:
+        edge = image.size.longer // 2
+        wide = Image(
+            np.asarray(cv2.copyMakeBorder(image.pixels, edge, edge, edge, edge, cv2.BORDER_REFLECT_101), np.uint8)
+        )
+        shifted = mesh.crop - np.outer(mesh.crop[:, :2] @ (edge, edge), (0, 0, 1))
+        small, filled = expression_crop(crop), expression_crop(wide.warped(shifted, Size(CROP_SIDE, CROP_SIDE)))
+    return small, filled, crop[:, :, 1], mesh.points, np.float32(mesh.presence)
