@@ -131,7 +131,8 @@ class S3Store:
             s3={"addressing_style": "path"} if endpoint_url else None,
         )
         self._deadline = deadline
-        self._failures = (BotoCoreError, ClientError)
+        # ValueError: a key that is not Unicode, or a bucket that makes no host name.
+        self._failures = (BotoCoreError, ClientError, ValueError)
         try:
             self._client: Any = Session().client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
         except (BotoCoreError, ValueError) as error:
