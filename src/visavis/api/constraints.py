@@ -17,8 +17,10 @@ SHOWN = 2048
 
 
 def check(shape: Shape, fields: Fields) -> None:
-    """Raises:
-    WireError: ValidationException, which tells all violations of the request at once.
+    """Pass `fields` only if they keep every constraint of `shape`.
+
+    Raises:
+        WireError: ValidationException, which tells all violations at once.
     """
     found = list(violations(shape, fields))
     if found:
