@@ -52,7 +52,7 @@ class Answer:
     """What goes back, and what there is to record about it.
 
     outcome: `OK`, or the code of the error
-    key_id:  the access key the request named; None if it named none
+    key_id:  the access key that signed, or that a refused request named; None if it named none
     faces:   how many were found in the target; None where nothing was compared
     seconds: by stage of the work
     """
@@ -122,6 +122,8 @@ class Gateway:
             with _timed(seconds, "verify"):
                 operation, params = operation_of(headers), parse_body(request.body)
                 caller = self._caller(signed, now)
+                # From here on the key is proven; what the header claims may be worded to name another.
+                key_id = caller.access_key_id if self.verifies else key_id
                 self._check_rate(key_id)
             with _timed(seconds, "operation"):
                 result = self._operations.dispatch(operation, params, caller)

@@ -349,6 +349,19 @@ def test_boto3_tries_again_over_the_rate(
     assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == attempts - 1
 
 
+def test_a_key_cannot_pass_for_another_to_get_round_its_rate() -> None:
+    with running(gateway=make_gateway(tps=0.001)) as it:
+        codes = []
+        for number in range(2):
+            headers = signed(it.url)
+            disguise = f"AWS4-HMAC-SHA256 X=-Credential=AKID{number}/, "
+            headers["Authorization"] = headers["Authorization"].replace("AWS4-HMAC-SHA256 ", disguise)
+            codes.append(ask(it.port, body=BODY, headers=headers).status)
+        assert codes == [200, 400]
+        until(lambda: len(it.lines("answered")) == 2)
+        assert [line["key_id"] for line in it.lines("answered")] == ["AKIDONE", "AKIDONE"]
+
+
 def test_a_full_line_is_refused_at_once() -> None:
     with running(ServerConfig(workers=1, waiting=0)) as it, boto(it.url) as slow, boto(it.url) as quick:
         with ThreadPoolExecutor(1) as pool:
