@@ -123,9 +123,10 @@ def test_work_that_nobody_waits_for_any_more_still_keeps_its_turn() -> None:
         task = asyncio.create_task(queue.run(lambda waited: go.wait(5)))
         await asyncio.sleep(0.02)
         task.cancel()
-        next_one = asyncio.create_task(queue.run(lambda waited: "next"))
         await asyncio.sleep(0.02)
         assert queue.running == 1
+        next_one = asyncio.create_task(queue.run(lambda waited: "next"))
+        await asyncio.sleep(0.02)
         assert not next_one.done()
         go.set()
         assert await next_one == "next"
