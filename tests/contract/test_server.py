@@ -648,6 +648,11 @@ def test_an_address_in_use_is_said_so() -> None:
         bind("127.0.0.1", taken.getsockname()[1])
 
 
+def test_answers_are_not_held_back_by_the_system() -> None:
+    with bind("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # or asyncio leaves Nagle's algorithm on
+
+
 @pytest.mark.parametrize(
     "fault",
     [{"prefix": "faces"}, {"prefix": "/faces/"}, {"prefix": "/a b"}, {"workers": 0}, {"memory": 1}, {"waiting": -1}],

@@ -27,6 +27,9 @@ DEFAULT_PORT = 8080
 KEEP_ALIVE = 75
 """Seconds that a connection may idle: longer than the minute of common load balancers, who should be first to close."""
 
+BACKLOG = 1024
+"""Connections that the system may hold for us until they are accepted."""
+
 
 def serve(
     app: Starlette,
@@ -96,9 +99,23 @@ def bind(host: str, port: int, *, loopback_only: bool = False) -> socket.socket:
                 f"without a credentials file anybody who reaches {host} could use this server: "
                 "give --credentials FILE, listen on 127.0.0.1, or accept that with --insecure-no-auth"
             )
-        return socket.create_server(address[:2], family=family, backlog=1024)
+        return _listener(family, address)
     except (OSError, OverflowError, UnicodeError) as error:
         raise SettingsError(f"cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _listener(family: socket.AddressFamily, address: tuple[object, ...]) -> socket.socket:
+    # The protocol is named because asyncio turns Nagle's delay off only then, and a small answer would wait 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":  # elsewhere this lets two servers share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
 
 
 class _Announcing(uvicorn.Server):
