@@ -1,0 +1,54 @@
+"""What Amazon calls each of our errors: the one table. What it does not list is a fault of the server's own."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from visavis.aws.wire import WireError
+from visavis.errors import (
+    BadImage,
+    CalibrationMismatch,
+    ImageTooLarge,
+    ImageTooSmall,
+    InvalidRequest,
+    ModelError,
+    NoFace,
+    ObjectUnavailable,
+    Overloaded,
+    SettingsError,
+    VisavisError,
+)
+
+__all__ = ["TABLE", "to_wire"]
+
+Row: TypeAlias = tuple[int, str, str]
+"""Status, code, text. Rows are data, not WireErrors: an exception once raised carries the traceback of one call."""
+
+INVALID_PARAMETER: Row = (400, "InvalidParameterException", "Request has invalid parameters")
+INTERNAL: Row = (500, "InternalServerError", "Internal server error")
+
+TABLE: dict[type[VisavisError], Row] = {
+    BadImage: (400, "InvalidImageFormatException", "Request has invalid image format"),
+    ImageTooLarge: (400, "ImageTooLargeException", "Image size is too large"),
+    ImageTooSmall: INVALID_PARAMETER,
+    NoFace: INVALID_PARAMETER,
+    InvalidRequest: INVALID_PARAMETER,
+    ObjectUnavailable: (
+        400,
+        "InvalidS3ObjectException",
+        "Unable to get object metadata from S3. Check object key, region and/or access permissions.",
+    ),
+    Overloaded: (400, "ThrottlingException", "Slow down; sudden increase in rate of requests."),
+    CalibrationMismatch: INTERNAL,
+    SettingsError: INTERNAL,
+    ModelError: INTERNAL,
+}
+
+
+def to_wire(error: Exception) -> WireError:
+    """`error` as the caller gets it: a subclass as its nearest listed ancestor, anything unlisted as a 500."""
+    if isinstance(error, WireError):
+        return error
+    rows = (TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
+    status, code, message = next(rows, INTERNAL)
+    return WireError(status, code, message)

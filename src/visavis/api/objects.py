@@ -1,0 +1,181 @@
+"""S3Object to bytes: from folders that stand for buckets, or from S3 and its like through boto3.
+
+Why an object cannot be had is logged for whoever runs the server and never told to the caller: a missing object and a
+forbidden one must look the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Protocol
+
+from visavis.api.request import S3ObjectRef
+from visavis.errors import ImageTooLarge, ObjectUnavailable, SettingsError
+
+__all__ = ["OBJECT_LIMIT", "FolderStore", "NoStore", "ObjectStore", "S3Store"]
+
+log = logging.getLogger(__name__)
+
+OBJECT_LIMIT = 15 * 1024 * 1024
+"""Bytes of the largest object that is analysed; the developer guide says 15 MB."""
+
+CHUNK = 64 * 1024
+"""Bytes between two looks at the limit and the clock."""
+
+
+class ObjectStore(Protocol):
+    """Where S3Object references lead."""
+
+    def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
+        """The whole object.
+
+        Raises:
+            ObjectUnavailable: it is missing, forbidden or out of reach.
+            ImageTooLarge: it has more than `limit` bytes.
+        """
+
+
+class NoStore:
+    """The store of a server that was given none."""
+
+    def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:  # noqa: ARG002
+        raise _unavailable(ref, "no store holds this bucket")
+
+
+class FolderStore:
+    """Folders that stand for buckets; what is in no folder is asked of another store.
+
+    Keys are paths with forward slashes. A folder has no versions, so a reference that names one finds nothing.
+    """
+
+    def __init__(self, buckets: Mapping[str, Path], *, otherwise: ObjectStore | None = None) -> None:
+        """Take `buckets`, from bucket name to folder.
+
+        Raises:
+            SettingsError: one of them is not a folder.
+        """
+        for name, folder in buckets.items():
+            if not folder.is_dir():
+                raise SettingsError(f"bucket {name}: {folder} is not a folder")
+        self._roots = {name: folder.resolve() for name, folder in buckets.items()}
+        self._otherwise = otherwise or NoStore()
+
+    def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
+        root = self._roots.get(ref.bucket)
+        if root is None:
+            return self._otherwise.read(ref, limit=limit)
+        if ref.version is not None:
+            raise _unavailable(ref, "a folder has no versions")
+        try:
+            with _file_of(root, ref).open("rb") as file:
+                data = file.read(limit + 1)
+        except (OSError, ValueError, RuntimeError) as error:
+            # ValueError: a NUL, or what the file system cannot spell. RuntimeError: a loop of links, before 3.13.
+            raise _unavailable(ref, type(error).__name__) from error
+        if len(data) > limit:
+            raise _too_large(limit)
+        return data
+
+
+def _file_of(root: Path, ref: S3ObjectRef) -> Path:
+    """The regular file that the key names below `root`, with every symbolic link followed and found to stay inside."""
+    parts = ref.name.split("/")
+    if any(part in {"", ".", ".."} for part in parts):
+        raise _unavailable(ref, "the key is not a plain path")
+    path = root.joinpath(*parts).resolve(strict=True)
+    # Opening a pipe or a device would wait for ever, so only a plain file is opened.
+    if not path.is_relative_to(root) or not path.is_file():
+        raise _unavailable(ref, "the key leads out of the folder, or to something other than a file")
+    return path
+
+
+class S3Store:
+    """S3, or a server that speaks it, with the credentials that boto3 finds: those of this process, not the caller's.
+
+    HEAD goes first, so that an object over the limit is never fetched. Each call is tried at most twice.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        timeout: float = 10.0,
+        deadline: float = 60.0,
+    ) -> None:
+        """Prepare a client; nothing is sent yet.
+
+        Args:
+            endpoint_url: of an S3-compatible server, asked with the bucket in the path; None for Amazon's, or for
+                what boto3's own configuration says.
+            region: None for what boto3's own configuration says.
+            timeout: seconds for a connection, and for each wait for bytes.
+            deadline: seconds for the whole of an object to arrive.
+
+        Raises:
+            SettingsError: boto3 cannot make a client of that.
+        """
+        from boto3.session import Session
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        config = Config(
+            connect_timeout=timeout,
+            read_timeout=timeout,
+            retries={"mode": "standard", "total_max_attempts": 2},
+            # Names below an own server's seldom resolve, and its certificate seldom covers them.
+            s3={"addressing_style": "path"} if endpoint_url else None,
+        )
+        self._deadline = deadline
+        # ValueError: a key that is not Unicode, or a bucket that makes no host name.
+        self._failures = (BotoCoreError, ClientError, ValueError)
+        try:
+            self._client: Any = Session().client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+        except (BotoCoreError, ValueError) as error:
+            raise SettingsError(f"no S3 client: {error}") from error
+
+    def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
+        if any(part in {".", ".."} for part in ref.name.split("/")):
+            # A proxy before the store may shorten such a path into another bucket.
+            raise _unavailable(ref, "the key is not a plain path")
+        asked = {"Bucket": ref.bucket, "Key": ref.name}
+        if ref.version is not None:
+            asked["VersionId"] = ref.version
+        started = time.monotonic()
+        try:
+            if self._client.head_object(**asked).get("ContentLength", 0) > limit:
+                raise _too_large(limit)
+            with closing(self._client.get_object(**asked)["Body"]) as body:
+                return self._collect(ref, body.iter_chunks(CHUNK), limit, started)
+        except self._failures as error:
+            raise _unavailable(ref, _reason(error)) from error
+
+    def _collect(self, ref: S3ObjectRef, chunks: Iterable[bytes], limit: int, started: float) -> bytes:
+        data = bytearray()
+        for chunk in chunks:
+            data += chunk
+            if len(data) > limit:  # the object grew since HEAD, or HEAD was not true
+                raise _too_large(limit)
+            if time.monotonic() - started > self._deadline:
+                raise _unavailable(ref, "the deadline passed")
+        return bytes(data)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, short: S3's own code where it answered, else the kind of failure."""
+    answer = getattr(error, "response", None)
+    return str(answer["Error"]["Code"]) if answer else type(error).__name__
+
+
+def _too_large(limit: int) -> ImageTooLarge:
+    return ImageTooLarge(f"the object has more than {limit} bytes")
+
+
+def _unavailable(ref: S3ObjectRef, reason: str) -> ObjectUnavailable:
+    # The key is left out of the log: names of pictures are often names of people.
+    log.warning("object unavailable", extra={"bucket": ref.bucket, "reason": reason})
+    return ObjectUnavailable(f"the object in bucket {ref.bucket} is missing, forbidden or out of reach")

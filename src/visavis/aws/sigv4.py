@@ -1,0 +1,273 @@
+"""Signature Version 4: who signed a request, told from the request alone. No I/O and no clock.
+
+The order of the checks is that of the service: the header's form, the key and its token, the scope, the time, the
+signature. Every refusal is a `WireError` that carries Amazon's code and text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+from urllib.parse import quote
+
+from visavis.aws.wire import WireError
+
+__all__ = ["ALGORITHM", "MAX_SKEW", "SERVICE", "Credential", "SignedRequest", "claimed_key_id", "verify"]
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+SERVICE = "rekognition"
+TERMINATOR = "aws4_request"
+MAX_SKEW = timedelta(minutes=5)
+
+_TIMESTAMP = "%Y%m%dT%H%M%SZ"
+_PARAMETERS = ("Credential", "Signature", "SignedHeaders")
+_MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "and signing method. Consult the service documentation for details."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """What a signature covers.
+
+    path:        as it stood in the request line, still percent-encoded, without the query
+    query:       likewise, without the question mark
+    headers:     in the order received, a repeated one as often as it came; bytes decoded as Latin-1
+    body_sha256: 64 lower-case hexadecimal digits, computed from the bytes received
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body_sha256: str
+
+    def canonical_headers(self) -> dict[str, str]:
+        """Values by lower-case name as they are signed: trimmed, inner spaces collapsed, repeats joined by a comma."""
+        values: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            values.setdefault(name.lower(), []).append(re.sub(r"[ \t]+", " ", value.strip(" \t")))
+        return {name: ",".join(several) for name, several in values.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A key that may sign. `session_token` goes with temporary keys; `expires` is aware, and None means never."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    expires: datetime | None = None
+
+
+AnyCredential = TypeVar("AnyCredential", bound=Credential)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What the Authorization header says, before any of it is believed."""
+
+    access_key_id: str
+    date: str
+    region: str
+    service: str
+    terminator: str
+    signed_headers: str
+    signature: str
+
+
+def verify(
+    request: SignedRequest,
+    *,
+    credential_for: Callable[[str], AnyCredential | None],
+    region: str | None,
+    now: datetime,
+) -> AnyCredential:
+    """The credential that signed `request`.
+
+    Args:
+        request: as it was received.
+        credential_for: from access key id to its credential, or None for an unknown one.
+        region: the one region a signature may be scoped to; None accepts any.
+        now: aware.
+
+    Raises:
+        WireError: with the code and text that Amazon gives.
+    """
+    headers = request.canonical_headers()
+    claim = _read_authorization(headers, request.query)
+    signed_at = _signing_time(headers)
+    credential = _genuine(credential_for(claim.access_key_id), headers, now)
+    _check_scope(claim, region, signed_at)
+    _check_skew(signed_at, now)
+    if not _covers_what_it_must(claim, headers, request.body_sha256):
+        raise _refused("InvalidSignatureException", _MISMATCH)
+    expected = _signature(request, headers, claim, signed_at, credential.secret_access_key)
+    # As bytes: compare_digest refuses text beyond ASCII, and what came in a header is Latin-1.
+    if not hmac.compare_digest(expected.encode("latin-1"), claim.signature.encode("latin-1")):
+        raise _refused("InvalidSignatureException", _MISMATCH)
+    return credential
+
+
+def claimed_key_id(headers: Mapping[str, str]) -> str | None:
+    """The access key id that `headers` (lower-case names) claim, unverified: fit for a log line, not for a decision."""
+    match = re.search(r"\bCredential=([\w-]{1,128})/", headers.get("authorization", ""), re.ASCII)
+    return match[1] if match else None
+
+
+def _refused(code: str, message: str) -> WireError:
+    return WireError(400, code, message, "framework")
+
+
+def _read_authorization(headers: Mapping[str, str], query: str) -> _Claim:
+    header = headers.get("authorization")
+    if header is None:
+        raise _refused("MissingAuthenticationTokenException", "Missing Authentication Token")
+    if re.search(r"(^|&)X-Amz-Algorithm=", query):
+        raise _refused(
+            "InvalidSignatureException",
+            "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.",
+        )
+    parameters = _parameters(header)
+    faults = [f"Authorization header requires '{name}' parameter. " for name in _PARAMETERS if not parameters.get(name)]
+    if "x-amz-date" not in headers and "date" not in headers:
+        faults.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
+    if faults:
+        raise _refused("IncompleteSignatureException", "".join(faults) + f"Authorization={header}")
+    scope = parameters["Credential"].split("/")
+    if len(scope) != 5:
+        raise _refused(
+            "IncompleteSignatureException",
+            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
+            f"got '{parameters['Credential']}'",
+        )
+    key_id, date, region, service, terminator = scope
+    return _Claim(key_id, date, region, service, terminator, parameters["SignedHeaders"], parameters["Signature"])
+
+
+def _parameters(header: str) -> dict[str, str]:
+    """The parts of an Authorization header by name; none for another algorithm or for a header sent twice."""
+    algorithm, _, rest = header.partition(" ")
+    pairs = [part.strip().partition("=")[::2] for part in rest.split(",")]
+    if algorithm != ALGORITHM or len({name for name, _ in pairs}) != len(pairs):
+        return {}
+    return dict(pairs)
+
+
+def _signing_time(headers: Mapping[str, str]) -> datetime:
+    own = "x-amz-date" in headers
+    text = headers["x-amz-date" if own else "date"]
+    moment = _basic_time(text) if own else _any_time(text)
+    if moment is None:
+        raise _refused(
+            "IncompleteSignatureException",
+            f"Date must be in ISO-8601 'basic format'. Got '{text}'. See http://en.wikipedia.org/wiki/ISO_8601",
+        )
+    return moment
+
+
+def _basic_time(text: str) -> datetime | None:
+    if not re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", text):
+        return None
+    try:
+        return datetime.strptime(text, _TIMESTAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _any_time(text: str) -> datetime | None:
+    """A Date header: ISO 8601's basic form, or the form of mail and HTTP."""
+    basic = _basic_time(text)
+    if basic is not None:
+        return basic
+    try:
+        moment = parsedate_to_datetime(text)
+        # A zone of -0000 says "UTC, place unknown", and Python gives it back without a zone.
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _genuine(credential: AnyCredential | None, headers: Mapping[str, str], now: datetime) -> AnyCredential:
+    """`credential`, if it is known, goes with the session token given (or with none), and has not expired."""
+    given = headers.get("x-amz-security-token", "").encode("latin-1")
+    wanted = ((credential.session_token if credential else None) or "").encode()
+    if credential is None or not hmac.compare_digest(given, wanted):
+        raise _refused("UnrecognizedClientException", "The security token included in the request is invalid.")
+    if credential.expires is not None and now >= credential.expires:
+        raise _refused("ExpiredTokenException", "The security token included in the request is expired")
+    return credential
+
+
+def _check_scope(claim: _Claim, region: str | None, signed_at: datetime) -> None:
+    faults = []
+    if region is not None and claim.region != region:
+        faults.append("Credential should be scoped to a valid region. ")
+    if claim.service != SERVICE:
+        faults.append(f"Credential should be scoped to correct service: '{SERVICE}'. ")
+    if claim.terminator != TERMINATOR:
+        faults.append(f"Credential should be scoped with a valid terminator: '{TERMINATOR}'. ")
+    moment = signed_at.strftime(_TIMESTAMP)
+    if claim.date != moment[:8]:
+        faults.append(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+            f"'{claim.date}' != '{moment[:8]}', from '{moment}'."
+        )
+    if faults:
+        raise _refused("InvalidSignatureException", "".join(faults))
+
+
+def _check_skew(signed_at: datetime, now: datetime) -> None:
+    moment, current = signed_at.strftime(_TIMESTAMP), now.strftime(_TIMESTAMP)
+    if signed_at < now - MAX_SKEW:
+        limit = (now - MAX_SKEW).strftime(_TIMESTAMP)
+        text = f"Signature expired: {moment} is now earlier than {limit} ({current} - 5 min.)"
+    elif signed_at > now + MAX_SKEW:
+        limit = (now + MAX_SKEW).strftime(_TIMESTAMP)
+        text = f"Signature not yet current: {moment} is still later than {limit} ({current} + 5 min.)"
+    else:
+        return
+    raise _refused("InvalidSignatureException", text)
+
+
+def _covers_what_it_must(claim: _Claim, headers: Mapping[str, str], body_sha256: str) -> bool:
+    """Whether the signed headers are well listed, all there, and leave none of Amazon's out; and the body's hash."""
+    names = claim.signed_headers.split(";")
+    compulsory = {"host"} | {name for name in headers if name.startswith("x-amz-")}
+    return (
+        names == sorted(set(names))
+        and compulsory <= set(names) <= headers.keys()
+        and headers.get("x-amz-content-sha256", body_sha256) == body_sha256
+    )
+
+
+def _signature(
+    request: SignedRequest, headers: Mapping[str, str], claim: _Claim, signed_at: datetime, secret: str
+) -> str:
+    scope = (claim.date, claim.region, claim.service, claim.terminator)
+    digest = hashlib.sha256(_canonical(request, headers, claim.signed_headers).encode("latin-1")).hexdigest()
+    to_sign = "\n".join((ALGORITHM, signed_at.strftime(_TIMESTAMP), "/".join(scope), digest))
+    key = f"AWS4{secret}".encode()
+    for part in (*scope, to_sign):
+        key = hmac.digest(key, part.encode("latin-1"), "sha256")
+    return key.hex()
+
+
+def _canonical(request: SignedRequest, headers: Mapping[str, str], signed_headers: str) -> str:
+    from botocore.utils import normalize_url_path  # here, so that `import visavis` stays free of botocore
+
+    path = quote(normalize_url_path(request.path), safe="/~")
+    query = "&".join("=".join(pair) for pair in sorted(_query_pairs(request.query)))
+    lines = [f"{name}:{headers[name]}" for name in signed_headers.split(";")]
+    return "\n".join((request.method, path, query, *lines, "", signed_headers, request.body_sha256))
+
+
+def _query_pairs(query: str) -> list[tuple[str, str]]:
+    return [(name, value) for name, _, value in (part.partition("=") for part in query.split("&"))] if query else []

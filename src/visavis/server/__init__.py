@@ -1,0 +1,1 @@
+"""The operation over HTTP: Starlette's routes on uvicorn, with a gateway behind them."""

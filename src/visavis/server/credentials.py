@@ -1,0 +1,182 @@
+"""Access keys from a TOML file, read again when it changes.
+
+    [[keys]]
+    access_key_id = "AKIAIOSFODNN7EXAMPLE"
+    secret_access_key = "..."
+    session_token = "..."                       # temporary keys only
+    expires = 2030-01-01T00:00:00Z              # never, if left out
+    user = "door"                               # appears in denials; the key's id, if left out
+    account_id = "123456789012"
+    policy = [{ Effect = "Allow", Action = "rekognition:CompareFaces", Resource = "*" }]   # everything, if left out
+
+No message ever holds a secret.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from visavis.aws.policy import Caller, Policy
+from visavis.errors import SettingsError
+from visavis.gateway import Principal
+
+__all__ = ["CredentialsFile", "parse_keys"]
+
+log = logging.getLogger(__name__)
+
+CHECK_SECONDS = 1.0
+"""How long a change of the file may go unnoticed."""
+
+_FIELDS = {"access_key_id", "secret_access_key", "session_token", "expires", "user", "account_id", "policy"}
+_NO_ACCOUNT = "000000000000"
+
+
+class CredentialsFile:
+    """The keys in a file. A change that cannot be read leaves the old keys in force, and the log says why.
+
+    Safe to share between threads.
+    """
+
+    def __init__(
+        self, path: Path, *, allow_readable: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Read `path`.
+
+        Args:
+            path: a TOML file as in this module's head.
+            allow_readable: accept a file that its group or everybody may read, as mounted secrets often are.
+            clock: seconds, never going back.
+
+        Raises:
+            SettingsError: the file is missing, malformed, or open to others.
+        """
+        self._path = path
+        self._allow_readable = allow_readable
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._checked_at = clock()
+        self._seen, self._keys = self._load()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def principal_for(self, access_key_id: str) -> Principal | None:
+        """The key of that id, or None."""
+        with self._lock:
+            if self._clock() - self._checked_at >= CHECK_SECONDS:
+                self._checked_at = self._clock()
+                self._reload()
+            return self._keys.get(access_key_id)
+
+    def _reload(self) -> None:
+        seen = self._stamp_now()
+        if seen == self._seen:
+            return
+        try:
+            self._seen, self._keys = self._load()
+        except SettingsError as error:
+            self._seen = seen  # so that one bad edit is one line in the log
+            # No traceback: the reason says which file, which table and which field.
+            log.error("credentials file not reloaded, the old keys stay", extra={"reason": str(error)})  # noqa: TRY400
+        else:
+            log.info("credentials file reloaded", extra={"keys": len(self._keys)})
+
+    def _stamp_now(self) -> tuple[int, ...]:
+        try:
+            return _stamp(self._path.stat())
+        except OSError:
+            return ()
+
+    def _load(self) -> tuple[tuple[int, ...], dict[str, Principal]]:
+        try:
+            with self._path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                text = file.read().decode("utf-8")
+        except OSError as error:
+            raise SettingsError(f"{self._path}: {error.strerror or error}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{self._path} is not UTF-8") from error
+        # Windows has no such bits: there every file would look open.
+        if os.name == "posix" and status.st_mode & 0o077 and not self._allow_readable:
+            raise SettingsError(
+                f"{self._path} holds secrets, but others may use it (mode {status.st_mode & 0o777:04o}): "
+                f"run `chmod 600 {self._path}`, or accept that with --allow-readable-credentials"
+            )
+        return _stamp(status), parse_keys(text, str(self._path))
+
+
+def _stamp(status: os.stat_result) -> tuple[int, ...]:
+    return (status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode)
+
+
+def parse_keys(text: str, where: str) -> dict[str, Principal]:
+    """The keys in the TOML `text` by access key id; `where` names the file in errors.
+
+    Raises:
+        SettingsError: anything missing, unknown, malformed or given twice.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        # Its message quotes at most a character of the file, never a value.
+        raise SettingsError(f"{where} is not TOML: {error}") from error
+    tables = document.get("keys")
+    if set(document) != {"keys"} or not isinstance(tables, list) or not tables:
+        raise SettingsError(f"{where} must hold [[keys]] tables, at least one, and nothing else")
+    keys: dict[str, Principal] = {}
+    for index, table in enumerate(tables):
+        principal = _principal(table, f"{where}: keys[{index}]")
+        if principal.access_key_id in keys:
+            raise SettingsError(f"{where}: keys[{index}]: access_key_id {principal.access_key_id} is given twice")
+        keys[principal.access_key_id] = principal
+    return keys
+
+
+def _principal(table: object, where: str) -> Principal:
+    if not isinstance(table, Mapping):
+        raise SettingsError(f"{where} must be a table")
+    unknown = sorted(set(table) - _FIELDS)
+    if unknown:
+        raise SettingsError(f"{where} has what visavis does not know: {', '.join(unknown)}")
+    key_id = _text(table, "access_key_id", where, r"[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, - or _")
+    user = _text(table, "user", where, r"[\w+=,.@/-]{1,512}", "a name as IAM allows", default=key_id)
+    account = _text(table, "account_id", where, r"[0-9]{12}", "12 digits in quotes", default=_NO_ACCOUNT)
+    try:
+        policy = Policy.parse(table["policy"]) if "policy" in table else None
+    except SettingsError as error:
+        raise SettingsError(f"{where}: policy: {error}") from error
+    return Principal(
+        access_key_id=key_id,
+        secret_access_key=_text(table, "secret_access_key", where, r"[!-~]+", "a text without spaces"),
+        session_token=_text(table, "session_token", where, r"[!-~]+", "a text without spaces", default="") or None,
+        expires=_moment(table, "expires", where),
+        caller=Caller(key_id, f"arn:aws:iam::{account}:user/{user}", policy),
+    )
+
+
+def _text(
+    table: Mapping[str, object], name: str, where: str, pattern: str, form: str, *, default: str | None = None
+) -> str:
+    value = table.get(name, default)
+    if value is None:
+        raise SettingsError(f"{where} lacks {name}")
+    if name in table and (not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII)):
+        raise SettingsError(f"{where}: {name} must be {form}")
+    return str(value)
+
+
+def _moment(table: Mapping[str, object], name: str, where: str) -> datetime | None:
+    value = table.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise SettingsError(f"{where}: {name} must be a date and time with its zone, as in 2030-01-01T00:00:00Z")
+    return value

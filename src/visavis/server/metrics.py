@@ -1,0 +1,58 @@
+"""What an operator watches, for Prometheus. Every app has a registry of its own, so that two can live in a process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from visavis.gateway import Answer
+
+__all__ = ["Metrics"]
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+FACES = (0, 1, 2, 3, 5, 10, 20, 50, 100)
+
+
+class Metrics:
+    """Counts and times. Safe to share between threads."""
+
+    media_type = CONTENT_TYPE_LATEST
+
+    def __init__(self, queue_depth: Callable[[], int]) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "visavis_requests",
+            "Requests answered, by outcome: OK or an error's code",
+            ["outcome"],
+            registry=self._registry,
+        )
+        self._stages = Histogram(
+            "visavis_stage_seconds",
+            "Time that a stage of a request took",
+            ["stage"],
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self._faces = Histogram(
+            "visavis_faces_per_image", "Faces found in a target image", buckets=FACES, registry=self._registry
+        )
+        depth = Gauge("visavis_queue_depth", "Requests waiting for a worker", registry=self._registry)
+        depth.set_function(queue_depth)
+
+    def observe(self, stage: str, seconds: float) -> None:
+        """Count one passage through `stage`, a name from a small fixed set."""
+        self._stages.labels(stage).observe(seconds)
+
+    def record(self, answer: Answer) -> None:
+        """Count `answer`, with its stages and faces."""
+        self._requests.labels(answer.outcome).inc()
+        for stage, seconds in answer.seconds.items():
+            self.observe(stage, seconds)
+        if answer.faces is not None:
+            self._faces.observe(answer.faces)
+
+    def render(self) -> bytes:
+        """The text that Prometheus reads."""
+        return generate_latest(self._registry)

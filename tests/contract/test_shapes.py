@@ -1,0 +1,84 @@
+"""Our vocabulary against the service model that botocore carries."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import botocore
+import pytest
+
+from visavis.api import shapes
+from visavis.aws import wire
+from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
+from visavis.face import EmotionType, LandmarkType, QualityFilter, QualityReason
+
+
+@pytest.fixture(scope="module")
+def model() -> dict[str, Any]:
+    """The file itself, read without botocore's own classes."""
+    folder = Path(botocore.__file__).parent / "data" / "rekognition" / "2016-06-27"
+    loaded = json.loads(gzip.decompress((folder / "service-2.json.gz").read_bytes()))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def assert_same(ours: shapes.Shape, name: str, model: dict[str, Any]) -> None:
+    theirs = model["shapes"][name]
+    assert ours.kind == theirs["type"]
+    assert (ours.minimum, ours.maximum, ours.pattern) == (theirs.get("min"), theirs.get("max"), theirs.get("pattern"))
+    assert list(ours.enum) == theirs.get("enum", [])
+    assert ours.required == set(theirs.get("required", []))
+    assert list(ours.members) == list(theirs.get("members", {}))
+    for member, shape in ours.members.items():
+        assert_same(shape, theirs["members"][member]["shape"], model)
+
+
+def test_the_request_is_the_models_with_nothing_lost(model: dict[str, Any]) -> None:
+    assert_same(shapes.input_of("CompareFaces"), "CompareFacesRequest", model)
+
+
+def test_the_limits_are_those_that_the_documentation_names() -> None:
+    request = shapes.input_of("CompareFaces")
+    blob, threshold = request.members["SourceImage"].members["Bytes"], request.members["SimilarityThreshold"]
+    assert (blob.minimum, blob.maximum) == (1, 5_242_880)
+    assert (threshold.minimum, threshold.maximum) == (0, 100)
+    assert 0 <= DEFAULT_SIMILARITY_THRESHOLD <= 100
+
+
+@pytest.mark.parametrize(
+    ("ours", "name"),
+    [(LandmarkType, "LandmarkType"), (EmotionType, "EmotionName")],
+)
+def test_names_and_their_order_are_the_models(ours: Any, name: str, model: dict[str, Any]) -> None:
+    assert list(ours) == model["shapes"][name]["enum"]
+
+
+@pytest.mark.parametrize(("ours", "name"), [(QualityFilter, "QualityFilter")])
+def test_names_whose_order_means_something_to_us_are_the_models_too(
+    ours: Any, name: str, model: dict[str, Any]
+) -> None:
+    assert set(ours) == set(model["shapes"][name]["enum"])
+
+
+def test_reasons_of_poor_quality_are_words_of_the_model(model: dict[str, Any]) -> None:
+    assert set(QualityReason) < set(model["shapes"]["Reason"]["enum"])
+
+
+def test_the_wire_is_the_models(model: dict[str, Any]) -> None:
+    metadata = model["metadata"]
+    assert metadata["targetPrefix"] + "." == wire.TARGET_PREFIX
+    assert f"application/x-amz-json-{metadata['jsonVersion']}" == wire.CONTENT_TYPE
+    assert metadata["protocols"] == ["json"]
+    assert model["operations"]["CompareFaces"]["http"] == {"method": "POST", "requestUri": "/"}
+
+
+def test_importing_the_dialect_loads_no_sdk() -> None:
+    names = ["operations", "request", "response", "objects", "errors", "shapes", "constraints", "decoding"]
+    imports = ", ".join(f"visavis.api.{name}" for name in names)
+    check = "assert not {'boto3', 'botocore'} & set(sys.modules)"
+    subprocess.run(
+        [sys.executable, "-c", f"import sys, visavis.aws.policy, {imports}; {check}"], check=True, timeout=60
+    )

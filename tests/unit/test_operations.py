@@ -1,0 +1,208 @@
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from visavis.api.objects import OBJECT_LIMIT, NoStore, ObjectStore
+from visavis.api.operations import Dispatcher
+from visavis.api.request import S3ObjectRef
+from visavis.api.response import Attributes
+from visavis.aws.policy import LOCAL_CALLER, Caller, Policy
+from visavis.aws.wire import OPERATIONS, WireError
+from visavis.comparison import Comparison, Match
+from visavis.engine import CompareOptions
+from visavis.errors import BadImage, ModelCorrupt, NoFace, ObjectUnavailable, Overloaded
+from visavis.face import Face, Landmark, LandmarkType, Pose, Quality, QualityFilter
+from visavis.geometry import Box, Size
+
+S3 = {"S3Object": {"Bucket": "photos", "Name": "team/a.jpg"}}
+VERSIONED = {"S3Object": {"Bucket": "photos", "Name": "team/a.jpg", "Version": "7"}}
+BYTES = {"Bytes": b"bytes"}
+ARN = "arn:aws:iam::123456789012:user/test"
+
+MAY_COMPARE = {"Effect": "Allow", "Action": "rekognition:CompareFaces", "Resource": "*"}
+MAY_READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::photos/team/*"}
+MAY_READ_VERSIONS = MAY_READ | {"Action": "s3:GetObjectVersion"}
+
+
+def make_comparison() -> Comparison:
+    landmarks = tuple(Landmark(kind, 5.0, 5.0) for kind in LandmarkType)
+    face = Face(
+        Box(0, 0, 5, 5), Size(10, 10), 99.0, landmarks, Pose(0, 0, 0), Quality(50, 50, 50), np.ones(1, np.float32)
+    )
+    return Comparison(face, (Match(100.0, 1.0, face),), (), threshold=80.0)
+
+
+@dataclass
+class FakeEngine:
+    """Remembers what it was asked; raises `error` if it has one."""
+
+    error: Exception | None = None
+    asked: list[tuple[bytes, bytes, CompareOptions]] = field(default_factory=list)
+
+    def __call__(self, source: bytes, target: bytes, options: CompareOptions) -> Comparison:
+        self.asked.append((source, target, options))
+        if self.error is not None:
+            raise self.error
+        return make_comparison()
+
+
+@dataclass
+class FakeStore:
+    asked: list[tuple[S3ObjectRef, int]] = field(default_factory=list)
+
+    def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
+        self.asked.append((ref, limit))
+        return f"{ref.name} {ref.version}".encode()
+
+
+def params(source: object = BYTES, target: object = BYTES, **more: object) -> dict[str, object]:
+    return {"SourceImage": source, "TargetImage": target} | more
+
+
+def caller(*statements: dict[str, Any]) -> Caller:
+    return Caller("AKID", ARN, Policy.parse(list(statements)))
+
+
+def dispatch(
+    given: dict[str, object],
+    *,
+    engine: FakeEngine | None = None,
+    store: ObjectStore | None = None,
+    who: Caller = LOCAL_CALLER,
+    attributes: Attributes = Attributes.ALL,
+) -> dict[str, Any]:
+    return Dispatcher(engine or FakeEngine(), store or FakeStore(), attributes).dispatch("CompareFaces", given, who)
+
+
+def refusal_of(given: dict[str, object], **parts: Any) -> WireError:
+    with pytest.raises(WireError) as caught:
+        dispatch(given, **parts)
+    return caught.value
+
+
+def test_a_request_reaches_the_engine_and_its_comparison_comes_back() -> None:
+    engine = FakeEngine()
+    answer = dispatch(params(target={"Bytes": b"two"}, SimilarityThreshold=7, QualityFilter="HIGH"), engine=engine)
+    assert engine.asked == [(b"bytes", b"two", CompareOptions(7.0, QualityFilter.HIGH))]
+    assert answer["FaceMatches"][0]["Similarity"] == 100.0
+
+
+@pytest.mark.parametrize(("attributes", "count"), [(Attributes.ALL, 30), (Attributes.DEFAULT, 5)])
+def test_the_attributes_are_those_the_dispatcher_was_made_with(attributes: Attributes, count: int) -> None:
+    answer = dispatch(params(), attributes=attributes)
+    assert len(answer["FaceMatches"][0]["Face"]["Landmarks"]) == count
+
+
+def test_every_operation_that_the_wire_lets_in_is_carried_out() -> None:
+    dispatcher = Dispatcher(FakeEngine(), NoStore())
+    for operation in OPERATIONS:
+        assert dispatcher.dispatch(operation, params(), LOCAL_CALLER)
+
+
+def test_another_operation_is_unknown() -> None:
+    with pytest.raises(WireError) as caught:
+        Dispatcher(FakeEngine(), NoStore()).dispatch("DetectFaces", {}, LOCAL_CALLER)
+    assert (caught.value.code, caught.value.message) == ("UnknownOperationException", None)
+
+
+def test_objects_are_read_source_first_up_to_their_limit() -> None:
+    engine, store = FakeEngine(), FakeStore()
+    dispatch(params(VERSIONED, S3), engine=engine, store=store)
+    latest, seventh = S3ObjectRef("photos", "team/a.jpg"), S3ObjectRef("photos", "team/a.jpg", "7")
+    assert store.asked == [(seventh, OBJECT_LIMIT), (latest, OBJECT_LIMIT)]
+    assert engine.asked[0][:2] == (b"team/a.jpg 7", b"team/a.jpg None")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (BadImage("x"), "InvalidImageFormatException"),
+        (NoFace("x"), "InvalidParameterException"),
+        (Overloaded("x"), "ThrottlingException"),
+        (ModelCorrupt("x"), "InternalServerError"),
+        (ZeroDivisionError("x"), "InternalServerError"),
+    ],
+)
+def test_every_failure_comes_out_in_amazons_words_with_ours_behind_it(error: Exception, code: str) -> None:
+    refusal = refusal_of(params(), engine=FakeEngine(error))
+    assert refusal.code == code
+    assert refusal.__cause__ is error
+
+
+def test_a_request_without_sense_is_an_invalid_parameter() -> None:
+    refusal = refusal_of(params(source={}))
+    assert (refusal.status, refusal.code, refusal.message) == (
+        400,
+        "InvalidParameterException",
+        "Request has invalid parameters",
+    )
+
+
+def test_a_caller_whose_policy_is_silent_is_denied_by_name() -> None:
+    refusal = refusal_of(params(), who=caller())
+    assert (refusal.status, refusal.code, refusal.kind) == (400, "AccessDeniedException", "service")
+    assert refusal.message == (
+        f"User: {ARN} is not authorized to perform: rekognition:CompareFaces "
+        "because no identity-based policy allows the rekognition:CompareFaces action"
+    )
+
+
+def test_a_caller_whose_policy_denies_is_told_of_the_deny() -> None:
+    refusal = refusal_of(params(), who=caller(MAY_COMPARE, MAY_COMPARE | {"Effect": "Deny"}))
+    assert refusal.message == (
+        f"User: {ARN} is not authorized to perform: rekognition:CompareFaces "
+        "with an explicit deny in an identity-based policy"
+    )
+
+
+def test_a_caller_whose_policy_allows_is_answered() -> None:
+    assert dispatch(params(), who=caller(MAY_COMPARE))["FaceMatches"]
+
+
+def test_authorization_comes_after_types_and_before_ranges() -> None:
+    assert refusal_of(params(SimilarityThreshold=101), who=caller()).code == "AccessDeniedException"
+    assert refusal_of(params(SimilarityThreshold="x"), who=caller()).code == "SerializationException"
+
+
+@pytest.mark.parametrize(
+    ("image", "allowed"),
+    [
+        (S3, [MAY_READ]),
+        (VERSIONED, [MAY_READ, MAY_READ_VERSIONS]),
+    ],
+)
+def test_a_caller_with_a_policy_reads_the_objects_it_may(image: dict[str, Any], allowed: list[dict[str, Any]]) -> None:
+    store = FakeStore()
+    dispatch(params(target=image), store=store, who=caller(MAY_COMPARE, *allowed))
+    assert len(store.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "allowed"),
+    [
+        (S3, []),
+        (S3, [MAY_READ_VERSIONS]),
+        (S3, [MAY_READ | {"Resource": "arn:aws:s3:::photos/other/*"}]),
+        (S3, [MAY_READ, MAY_READ | {"Effect": "Deny", "Resource": "*"}]),
+        (VERSIONED, [MAY_READ]),
+    ],
+)
+def test_an_object_that_the_policy_withholds_is_never_asked_for(
+    image: dict[str, Any], allowed: list[dict[str, Any]]
+) -> None:
+    store = FakeStore()
+    refusal = refusal_of(params(target=image), store=store, who=caller(MAY_COMPARE, *allowed))
+    assert refusal.code == "InvalidS3ObjectException"
+    assert store.asked == []
+
+
+def test_a_withheld_object_looks_like_a_missing_one() -> None:
+    class Empty:
+        def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
+            raise ObjectUnavailable("missing")
+
+    withheld = refusal_of(params(source=S3), who=caller(MAY_COMPARE))
+    missing = refusal_of(params(source=S3), store=Empty())
+    assert withheld.args == missing.args

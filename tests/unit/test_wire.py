@@ -1,0 +1,147 @@
+import json
+import pickle
+import re
+
+import pytest
+
+from visavis.aws import wire
+from visavis.aws.wire import WireError
+
+
+def headers(target: str = "RekognitionService.CompareFaces", content_type: str = wire.CONTENT_TYPE) -> dict[str, str]:
+    return {"X-Amz-Target": target, "Content-Type": content_type}
+
+
+def refusal_of(body: bytes) -> WireError:
+    with pytest.raises(WireError) as caught:
+        wire.parse_body(body)
+    return caught.value
+
+
+def test_the_target_header_names_the_operation() -> None:
+    assert wire.operation_of(headers()) == "CompareFaces"
+
+
+def test_header_names_are_read_in_any_case() -> None:
+    assert wire.operation_of({name.lower(): value for name, value in headers().items()}) == "CompareFaces"
+
+
+def test_a_charset_beside_the_content_type_is_accepted() -> None:
+    assert wire.operation_of(headers(content_type="application/x-amz-json-1.1; charset=utf-8")) == "CompareFaces"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"Content-Type": wire.CONTENT_TYPE},
+        headers("RekognitionService.Nope"),
+        headers("RekognitionService.DetectFaces"),
+        headers("rekognitionservice.comparefaces"),
+        headers("RekognitionService.CompareFaces.More"),
+        headers("Other.RekognitionService.CompareFaces"),
+        headers("CompareFaces"),
+        headers(content_type="application/json"),
+        headers(content_type=""),
+    ],
+)
+def test_an_operation_that_is_not_ours_is_unknown(given: dict[str, str]) -> None:
+    with pytest.raises(WireError) as caught:
+        wire.operation_of(given)
+    assert caught.value.status == 400
+    assert wire.error_body(caught.value) == b'{"__type":"UnknownOperationException"}'
+
+
+def test_a_body_may_have_any_spacing_order_and_escape() -> None:
+    assert wire.parse_body(b'\n{ "b" : 1 ,\t"a":"\\u00e9"}') == {"b": 1, "a": "é"}
+
+
+def test_a_body_may_be_utf_8() -> None:
+    assert wire.parse_body('{"a":"é"}'.encode()) == {"a": "é"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"5",
+        b"true",
+        b'"text"',
+        b'{"a":NaN}',
+        b'{"a":-Infinity}',
+        b'{"a":1}x',
+        b"\xff\xfe{\x00}\x00",
+        b'{"a":"\xe9"}',
+        b'\xef\xbb\xbf{"a":1}',
+        b'{"a":' + b"[" * 200_000,
+        b'{"a":' + b"1" * 5000 + b"}",
+    ],
+    ids=lambda body: repr(body[:12]),
+)
+def test_a_body_that_is_no_json_object_is_refused_without_a_text(body: bytes) -> None:
+    assert wire.error_body(refusal_of(body)) == b'{"__type":"SerializationException"}'
+
+
+def test_a_list_as_the_body_is_refused_with_a_text() -> None:
+    assert json.loads(wire.error_body(refusal_of(b"[]"))) == {
+        "__type": "SerializationException",
+        "Message": "Start of list found where not expected",
+    }
+
+
+def test_json_is_compact_and_keeps_the_order_of_keys() -> None:
+    assert wire.encode({"b": [1.0, {"c": "x y"}], "a": []}) == b'{"b":[1.0,{"c":"x y"}],"a":[]}'
+
+
+@pytest.mark.parametrize("number", [100.0, 0.0, -0.0, 1e-7, 1e16, 1e22, 0.10000000149011612])
+def test_a_float_always_shows_that_it_is_one(number: float) -> None:
+    text = wire.encode({"n": number}).decode()[5:-1]
+    assert re.search(r"[.e]", text)
+    assert float(text) == number
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_json_cannot_say_is_refused(number: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        wire.encode({"n": number})
+
+
+def test_a_service_error_has_a_code_and_a_capital_message() -> None:
+    error = WireError(400, "InvalidParameterException", "Request has invalid parameters")
+    assert wire.error_body(error) == (
+        b'{"__type":"InvalidParameterException","Code":"InvalidParameterException",'
+        b'"Message":"Request has invalid parameters"}'
+    )
+
+
+def test_a_framework_error_has_a_lower_case_message_and_no_code() -> None:
+    error = WireError(400, "ValidationException", "1 validation error detected: …", "framework")
+    assert json.loads(wire.error_body(error)) == {
+        "__type": "ValidationException",
+        "message": "1 validation error detected: …",
+    }
+
+
+def test_a_lone_surrogate_in_a_message_still_makes_valid_bytes() -> None:
+    assert json.loads(wire.error_body(wire.serialization_error("\ud800"))) == {
+        "__type": "SerializationException",
+        "Message": "\ud800",
+    }
+
+
+def test_an_error_survives_a_trip_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(wire.serialization_error("why")))
+    assert (error.status, error.code, error.message, error.kind) == (
+        400,
+        "SerializationException",
+        "why",
+        "serialization",
+    )
+
+
+def test_request_ids_are_lower_case_uuids_and_differ() -> None:
+    first, second = wire.new_request_id(), wire.new_request_id()
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", first)
+    assert first != second
