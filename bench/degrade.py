@@ -31,8 +31,8 @@ def noisy(picture: Pixels, chance: np.random.Generator) -> Pixels:
 
 def jpeg_20(picture: Pixels, _: np.random.Generator) -> Pixels:
     small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 20])
-    return _uint8(cv2.imdecode(data, cv2.IMREAD_COLOR))
+    _done, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 20])
+    return _uint8(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)))
 
 
 def dark(picture: Pixels, chance: np.random.Generator) -> Pixels:

@@ -44,7 +44,7 @@ from visavis.vision.expression import (
 
 __all__ = ["calibrate", "evaluate", "open_network"]
 
-PRIOR_EXPONENT = 0.3
+PRIOR_EXPONENT = 0.15
 """Part of the training data's imbalance that is taken out; `calibrate` prints what other values would do."""
 
 

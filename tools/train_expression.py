@@ -4,7 +4,7 @@
     python -m tools.train_expression --ferplus FOLDER --lfw FOLDER
 
 FERPlus's votes are learnt as they are, as shares of the eight emotions; LFW's labels, one annotator's word on calm or
-happy, count for less. One core, about 25 minutes. The same seed on the same machine gives the same weights.
+happy, count for less. One core, about half an hour.
 
 The network is a plain stack of convolutions, which is what runs fastest on one thread: 5x5/2 to 32 channels, 3x3 to 48,
 48, pool, 96, 96, pool, 160, 160, mean over the picture, 8 outputs. The picture is normalised inside it.

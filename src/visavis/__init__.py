@@ -3,7 +3,10 @@
     from pathlib import Path
     import visavis
 
-    with visavis.open_engine() as engine:
+    client = visavis.client()     # a genuine boto3 Rekognition client, answered in this process
+    client.compare_faces(SourceImage={"Bytes": a}, TargetImage={"Bytes": b})
+
+    with visavis.open_engine() as engine:      # or without boto3's words
         comparison = engine.compare(Path("a.jpg").read_bytes(), Path("b.jpg").read_bytes())
         for match in comparison.matches:
             print(match.similarity, match.face.box)
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from visavis.errors import VisavisError
     from visavis.face import Emotion, Face, Landmark, Pose, Quality, QualityFilter, Smile
     from visavis.geometry import Box, RelativeBox, Size
+    from visavis.local import client, patch
     from visavis.runtime import open_engine
     from visavis.settings import Settings
 
@@ -46,7 +50,9 @@ _HOME = {
     "Size": "geometry",
     "Smile": "face",
     "VisavisError": "errors",
+    "client": "local",
     "open_engine": "runtime",
+    "patch": "local",
 }
 
 __all__ = [
@@ -67,7 +73,9 @@ __all__ = [
     "Size",
     "Smile",
     "VisavisError",
+    "client",
     "open_engine",
+    "patch",
 ]
 
 

@@ -72,12 +72,17 @@ def test_the_eye_is_the_pupil(engine: Engine, photo: Photo, name: str) -> None:
     assert (at["eyeRight"] == at["rightPupil"]).all()
 
 
-@pytest.mark.parametrize("mark", [m for m in MARKS if m["image"].startswith("photos/")], ids=lambda m: m["image"])
-def test_the_main_points_lie_where_a_person_marked_them(engine: Engine, photo: Photo, mark: dict[str, object]) -> None:
-    face = only_face(engine, photo(Path(str(mark["image"])).stem))
-    errors = errors_against(mark["points"], face)  # type: ignore[arg-type]
-    assert np.mean(errors) < 0.04
-    assert max(errors) < 0.10
+def test_on_the_portraits_the_main_points_lie_where_a_person_marked_them(engine: Engine, photo: Photo) -> None:
+    # In parts of the distance between the eyes. A nose's tip and the corners of a mouth that fades are marked to about
+    # .03; the eyes to .01.
+    errors = np.array([
+        errors_against(mark["points"], only_face(engine, photo(Path(mark["image"]).stem)))
+        for mark in MARKS
+        if mark["image"].startswith("photos/")
+    ])  # fmt: skip
+    assert errors.shape == (6, 5)
+    assert errors.mean() < 0.04
+    assert errors[:, :2].mean() < 0.02
 
 
 @pytest.mark.skipif("VISAVIS_DATA" not in os.environ, reason="needs the marked scenes: set VISAVIS_DATA")

@@ -15,6 +15,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "compare": "compare the largest face of one photo with the faces of another",
     "faces": "show every field of every face of one photo",
+    "serve": "answer CompareFaces over HTTP, as Amazon Rekognition does",
     "models": "list, fetch, verify and carry the networks' files",
     "doctor": "say what this machine has and whether visavis can run",
 }

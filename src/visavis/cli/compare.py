@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
+from visavis.api.operations import Dispatcher
+from visavis.api.request import S3ObjectRef
+from visavis.api.response import Attributes
+from visavis.aws.policy import LOCAL_CALLER
+from visavis.aws.wire import WireError, encode
 from visavis.cli.files import read_picture, write_file
-from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison, Match
-from visavis.engine import CompareOptions
+from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
+from visavis.engine import CompareOptions, Engine
+from visavis.errors import InvalidRequest
 from visavis.face import Face, QualityFilter
 from visavis.image import decode
 from visavis.report import draw_comparison
@@ -30,17 +36,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="faces below this bar are not compared: NONE (default), LOW, AUTO, MEDIUM or HIGH",
     )  # fmt: skip
     parser.add_argument("--draw", type=Path, metavar="OUT.png", help="write both photos with the faces drawn on them")
-    parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
+    parser.add_argument("--json", action="store_true", help="print Rekognition's response as JSON")
+    parser.add_argument(
+        "--attributes", type=Attributes, choices=list(Attributes), default=Attributes.ALL, metavar="ALL|DEFAULT",
+        help="with --json: every documented field, or those that Amazon's service was recorded to send",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
     pictures = read_picture(args.source), read_picture(args.target)
     with open_engine() as engine:
-        comparison = engine.compare(*pictures, CompareOptions(args.threshold, args.quality))
+        if args.json:
+            print(as_json(engine, pictures, args))
+        if args.draw is not None or not args.json:
+            comparison = engine.compare(*pictures, CompareOptions(args.threshold, args.quality))
     if args.draw is not None:
         source, target = (decode(picture) for picture in pictures)
         write_file(args.draw, draw_comparison(source, target, comparison))
-    print(json.dumps(as_json(comparison)) if args.json else as_text(comparison, args.source, args.target))
+    if not args.json:
+        print(as_text(comparison, args.source, args.target))
     return 0
 
 
@@ -63,24 +77,36 @@ def _place(face: Face) -> str:
     return f"{box.left:.0f},{box.top:.0f} ({box.width:.0f} x {box.height:.0f} pixels)"
 
 
-def as_json(comparison: Comparison) -> dict[str, object]:
-    def entry(match: Match) -> dict[str, object]:
-        return {"similarity": match.similarity, "cosine": match.cosine, "face": _face(match.face)}
+class _Files:
+    """The two photos as objects of a store: local files may be larger than what a request can carry."""
 
-    return {
-        "threshold": comparison.threshold,
-        "source": _face(comparison.source),
-        "matches": [entry(m) for m in comparison.matches],
-        "unmatched": [entry(m) for m in comparison.unmatched],
+    def __init__(self, pictures: Mapping[str, bytes]) -> None:
+        self._pictures = pictures
+
+    def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
+        del limit
+        return self._pictures[ref.name]
+
+
+def as_json(engine: Engine, pictures: tuple[bytes, bytes], args: argparse.Namespace) -> str:
+    """What every other door answers, word for word.
+
+    Raises:
+        InvalidRequest: with Amazon's code and message.
+    """
+    files = _Files(dict(zip(("source", "target"), pictures, strict=True)))
+    source, target = ({"S3Object": {"Bucket": "files", "Name": name}} for name in ("source", "target"))
+    params = {
+        "SourceImage": source,
+        "TargetImage": target,
+        "SimilarityThreshold": args.threshold,
+        "QualityFilter": args.quality.value,
     }
-
-
-def _face(face: Face) -> dict[str, object]:
-    box = face.box.relative_to(face.image_size)
-    return {
-        "box": {"left": box.left, "top": box.top, "width": box.width, "height": box.height},
-        "confidence": face.confidence,
-    }
+    try:
+        answer = Dispatcher(engine.compare, files, args.attributes).dispatch("CompareFaces", params, LOCAL_CALLER)
+    except WireError as error:
+        raise InvalidRequest(f"{error.code}: {error.__cause__ or error.message}") from error
+    return encode(answer).decode()
 
 
 def _percent(text: str) -> float:

@@ -1,0 +1,116 @@
+"""`visavis serve`."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+from pathlib import Path
+
+from visavis.api.objects import FolderStore, NoStore, ObjectStore, S3Store
+from visavis.api.operations import Dispatcher
+from visavis.api.response import Attributes
+from visavis.errors import SettingsError
+from visavis.runtime import open_engine
+from visavis.settings import Settings
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    listen = parser.add_argument_group("where it listens")
+    listen.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
+    listen.add_argument("--port", type=int, default=8080, help="0 for any free one (default: %(default)s)")
+    listen.add_argument("--prefix", default="", metavar="/PATH", help="path of the operation (default: the root)")
+    keys = parser.add_argument_group("who may call")
+    keys.add_argument(
+        "--credentials", type=Path, metavar="FILE", help="TOML file of access keys; signatures are verified"
+    )
+    keys.add_argument(
+        "--allow-readable-credentials", action="store_true", help="take a credentials file that others may read"
+    )
+    keys.add_argument("--region", default="us-east-1", help="the one signatures name, or 'any' (default: %(default)s)")
+    keys.add_argument(
+        "--insecure-no-auth", action="store_true", help="without credentials, listen beyond this machine all the same"
+    )
+    objects = parser.add_argument_group("S3 objects")
+    objects.add_argument(
+        "--bucket",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="serve a folder as a bucket; may be repeated",
+    )
+    objects.add_argument("--s3", action="store_true", help="read other buckets from S3, with AWS's credential chain")
+    objects.add_argument("--s3-endpoint-url", metavar="URL", help="the same from an S3-compatible store")
+    load = parser.add_argument_group("load")
+    load.add_argument("--tps", type=float, metavar="N", help="requests a second for each key (default: no limit)")
+    load.add_argument("--workers", type=int, metavar="N", help="requests worked on at once (default: the cores)")
+    load.add_argument("--queue", type=int, default=32, metavar="N", help="requests in line (default: %(default)s)")
+    load.add_argument(
+        "--queue-seconds", type=float, default=20.0, metavar="S", help="longest wait in line (default: %(default)g)"
+    )
+    load.add_argument(
+        "--grace", type=float, default=30.0, metavar="S", help="seconds to finish after SIGTERM (default: %(default)g)"
+    )
+    parser.add_argument(
+        "--attributes", type=Attributes, choices=list(Attributes), default=Attributes.ALL, metavar="ALL|DEFAULT",
+        help="ALL: every documented field; DEFAULT: those that Amazon's service was recorded to send",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        from visavis.gateway import Gateway
+        from visavis.server.admission import TokenBuckets
+        from visavis.server.app import ServerConfig, build_app
+        from visavis.server.credentials import CredentialsFile
+        from visavis.server.logs import log_to
+        from visavis.server.run import serve
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"the server needs {error.name}: pip install 'visavis[server]'") from error
+
+    if args.tps is not None and args.tps <= 0:
+        raise SettingsError(f"--tps must be a positive number, not {args.tps:g}")
+    settings = Settings.from_env()
+    config = ServerConfig(
+        prefix=args.prefix,
+        workers=args.workers or settings.threads,
+        waiting=args.queue,
+        waiting_seconds=args.queue_seconds,
+    )
+    keys = args.credentials and CredentialsFile(args.credentials, allow_readable=args.allow_readable_credentials)
+    objects = _objects(args)
+    log_to(sys.stderr)
+    with open_engine(settings) as engine:
+        gateway = Gateway(
+            Dispatcher(engine.compare, objects, args.attributes),
+            principal_for=keys.principal_for if keys else None,
+            region=None if args.region == "any" else args.region,
+            rate=TokenBuckets(args.tps) if args.tps else None,
+        )
+        serve(
+            build_app(gateway, config),
+            host=args.host,
+            port=args.port,
+            insecure_no_auth=args.insecure_no_auth,
+            grace=args.grace,
+            announce=functools.partial(print, flush=True),
+        )
+    return 0
+
+
+def _objects(args: argparse.Namespace) -> ObjectStore:
+    store: ObjectStore = NoStore()
+    if args.s3 or args.s3_endpoint_url:
+        store = S3Store(endpoint_url=args.s3_endpoint_url, region=None if args.region == "any" else args.region)
+    if args.bucket:
+        store = FolderStore(dict(_bucket(word) for word in args.bucket), otherwise=store)
+    return store
+
+
+def _bucket(word: str) -> tuple[str, Path]:
+    name, _, folder = word.partition("=")
+    if not name or not Path(folder).is_dir():
+        raise SettingsError(f"--bucket must be NAME=FOLDER with a folder that is there, not {word!r}")
+    return name, Path(folder)
