@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from visavis.calibration import load_calibration
+from visavis.cli import calibrate as calibrate_command
 from visavis.cli import evaluate as command
 from visavis.cli import main
 from visavis.errors import InvalidRequest
@@ -187,3 +188,52 @@ def test_calibrate_refuses_a_small_set_before_it_looks_at_a_picture(
     assert "too few impostor pairs to carry the scale: 12." in said
     assert "needs 300,000 pairs" in said
     assert not out.exists()
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Acquired]:
+    """1,300 people of one picture each: 421,850 impostor pairs of one sex."""
+    folder = tmp_path_factory.mktemp("crowd")
+    rows = ["image,identity,sex"]
+    for k in range(1300):
+        (folder / f"{k}.jpg").touch()
+        rows.append(f"{k}.jpg,p{k},{'FM'[k % 2]}")
+    (folder / "images.csv").write_text("\n".join(rows))
+    vectors = np.random.default_rng(2).normal(size=(1300, 64)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return folder, Acquired(vectors, np.full(1300, 100.0), ("",) * 1300)
+
+
+def test_calibrate_writes_a_scale_that_visavis_reads(
+    crowd: tuple[Path, Acquired], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, vectors = crowd
+    monkeypatch.setattr(calibrate_command, "acquired", lambda p, w: vectors)
+    out = tmp_path / "calibration.json"
+    assert main(["calibrate", str(folder), "--name", "a crowd", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "1e-04" in said
+    assert "(carried by the tail)" in said
+    calibration = command.read_calibration(out)
+    assert calibration.provenance["data_set"] == "a crowd"
+    assert calibration.provenance["impostor_pairs"] == {"F": 210_925, "M": 210_925}
+    # Cosines of random directions in 64 dimensions have a deviation of 1/8, and a lighter tail than the normal's.
+    assert calibration.similarity(3.09 / 8) == pytest.approx(80, abs=1.5)
+
+
+def test_the_fold_check_says_what_was_counted_and_what_is_thin(
+    crowd: tuple[Path, Acquired], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, vectors = crowd
+    monkeypatch.setattr(calibrate_command, "acquired", lambda p, w: vectors)
+    assert main(["calibrate", str(folder), "--check-folds", "--folds", "10"]) in {0, 1}
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "fitted on 9 folds, counted on the other, 10 times"
+    assert lines[2].split()[:2] == ["80", "F"]
+    assert lines[2].count("*") == 1  # within the folds there are too few pairs
+    assert lines[-1].startswith("for unseen pairs the promise is ")
+
+
+def test_one_fold_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", str(people_folder(tmp_path)), "--folds", "1"]) == 1
+    assert "--folds must be 2 or more" in capsys.readouterr().err

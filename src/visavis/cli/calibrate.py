@@ -21,6 +21,7 @@ from visavis.evaluate.folds import (
     grouped_folds,
     impostors_of,
 )
+from visavis.evaluate.metrics import RULE_OF_30, Carried, Rate, carried
 from visavis.evaluate.protocol import Groups, Protocol, read_folder
 from visavis.evaluate.scale import PROMISES
 from visavis.evaluate.scores import score_all
@@ -138,16 +139,21 @@ def check_as_text(check: FoldCheck) -> str:
     ]
     for one in check.checked:
         promised = PROMISES[one.similarity]
-        apart, unseen = (
-            f"{r.value:.2e} ({r.errors:,} of {r.of:,})".ljust(34) + f"{r.value / promised:5.2f}  "
-            for r in (one.apart, one.unseen)
-        )
-        lines.append(f"{one.similarity:10}  {one.group or 'all':5}  {unseen}{apart}")
+        unseen, apart = (_counted(rate, promised) for rate in (one.unseen, one.apart))
+        lines.append(f"{one.similarity:10}  {one.group or 'all':5}  {unseen}{apart}".rstrip())
+    lines.append(
+        f"* thin: the promise makes fewer than {RULE_OF_30} false matches expected there, so chance alone moves it"
+    )
     bars = "; ".join(f"{s} at {min(c):.3f} to {max(c):.3f}" for s, c in check.cosines.items())
     lines.append(f"cosines over the folds: {bars}")
     lines.append(
         f"FNMR at 80: {100 * check.fnmr.value:.2f} % ({check.fnmr.errors:,} of {check.fnmr.of:,} genuine pairs)"
     )
-    verdict = "kept" if check.kept else "not kept"
-    lines.append(f"the promise is {verdict}: unseen pairs within a factor of {FACTOR:g} for every group and similarity")
+    verdict = "kept: everywhere" if check.kept else "not kept: not everywhere"
+    lines.append(f"for unseen pairs the promise is {verdict} within a factor of {FACTOR:g}")
     return "\n".join(lines)
+
+
+def _counted(rate: Rate, promised: float) -> str:
+    mark = " " if carried(promised, rate.of) is Carried.YES else "*"
+    return f"{rate.value:.2e} ({rate.errors:,} of {rate.of:,})".ljust(34) + f"{rate.value / promised:5.2f}{mark} "

@@ -30,7 +30,8 @@ class Checked:
     """A promise held against people that the scale was not fitted on.
 
     apart:  pairs both of whose people are in the fold left out
-    unseen: pairs one of whose people, at least, is: many more, and no such pair was fitted on either
+    unseen: pairs one of whose people, at least, is: many more, and no such pair was fitted on either. Over all folds
+            a pair across two of them is counted twice, each time against another scale
     """
 
     similarity: int

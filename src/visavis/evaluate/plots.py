@@ -106,7 +106,7 @@ def _det(axes: Axes, e: Evaluation) -> bool:
     axes.plot([least, 1], [least, 1], color=_GREY, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set(xlabel="false match rate (dotted: fewer than 3 false matches)", ylabel="false non-match rate")
     axes.set_title(f"Detection error trade-off, {e.name}")
-    axes.legend(loc="lower left")
+    axes.legend(loc="lower left", frameon=True, facecolor="white", edgecolor="none", framealpha=1)
     return True
 
 
