@@ -10,7 +10,6 @@ from pathlib import Path
 WHAT = {
     "peers": "one comparison beside deepface and verifyface, each in its own environment",
     "server": "2,000 requests by 32 clients, and what the server adds to a comparison",
-    "accuracy": "k-fold accuracy and TAR on FOLDER/lfw-dev: images/, pairs.csv (source, target, same, fold)",
     "fields": "pose, quality, boxes and false faces on FOLDER/lfw-dev and FOLDER/scenes",
     "scenes": "faces found and matched on FOLDER/scenes: images/, faces.csv (image, person, nose_x, nose_y)",
 }

@@ -16,6 +16,8 @@ _COMMANDS = {
     "compare": "compare the largest face of one photo with the faces of another",
     "faces": "show every field of every face of one photo",
     "serve": "answer CompareFaces over HTTP, as Amazon Rekognition does",
+    "evaluate": "measure error rates on labelled photos and write a report",
+    "calibrate": "fit the similarity scale to a labelled set of photos, or check that it holds",
     "models": "list, fetch, verify and carry the networks' files",
     "doctor": "say what this machine has and whether visavis can run",
 }

@@ -20,8 +20,8 @@ __all__ = ["BARS", "Evidence", "Light", "light_of", "quality_of"]
 _OVAL = (0.26, 0.31)
 
 _SIDE = (32, 88)
-"""Pixels. Detail is judged at the picture's own resolution, but never finer than 88 pixels across the crop: about what a
-comparison sees, and beyond it the rounding of pixel values outweighs the detail of a blurred face."""
+"""Pixels. Detail is judged at the picture's own resolution, but never finer than 88 pixels across the crop: about what
+a comparison sees, and beyond it the rounding of pixel values outweighs the detail of a blurred face."""
 
 # Sharpness = 100 / (1 + exp(-(a + b * log2(detail)))), detail being the root of the mean squared Laplacian, at this
 # scale and, at half weight, at half of it, over the mean luma. On lfw-dev the median is 60; a blur of 4 pixels on its

@@ -1,0 +1,162 @@
+"""`visavis evaluate DATA`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from visavis import __version__
+from visavis.calibration import Calibration, load_calibration, parse_calibration
+from visavis.errors import CalibrationMismatch, InvalidRequest
+from visavis.evaluate.acquire import Acquired, acquire
+from visavis.evaluate.errata import NO_ERRATA, Errata, read_errata
+from visavis.evaluate.evaluation import evaluate
+from visavis.evaluate.pairs import read_pairs
+from visavis.evaluate.plots import draw
+from visavis.evaluate.protocol import Protocol, read_folder
+from visavis.evaluate.report import as_json, as_markdown
+from visavis.evaluate.work import WorkFile
+from visavis.models.manifest import load_manifest
+from visavis.runtime import open_engine
+from visavis.settings import Settings
+
+__all__ = ["acquired", "add_arguments", "add_common_arguments", "errata", "run", "writing"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "data", type=Path,
+        help="a labelled folder (images.csv with image and identity, or one folder a person), of which every pair is "
+        "compared; or a CSV file of pairs (source, target, same, and fold if there are folds)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--images", type=Path, metavar="FOLDER", help="where the images of a CSV file of pairs lie (default: beside it)"
+    )
+    parser.add_argument(
+        "--pairs",
+        type=Path,
+        metavar="FILE",
+        help="with a folder: pairs with folds among its images, for k-fold accuracy",
+    )
+    parser.add_argument(
+        "--group", action="append", default=[], metavar="COLUMN", help="tell figures apart by this column of images.csv"
+    )
+    add_common_arguments(parser)
+    parser.add_argument(
+        "--out", type=Path, default=Path("visavis-report"), metavar="FOLDER",
+        help="where report.json, report.md and the plots go (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="a scale of `visavis calibrate` (default: ours)"
+    )
+    parser.add_argument(
+        "--replicates", type=_count, default=1000, metavar="N",
+        help="how often people are drawn anew for the intervals; 0: never (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--no-plots", action="store_true", help="write no plots")
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `evaluate` and `calibrate` share."""
+    parser.add_argument("--errata", type=Path, metavar="FILE", help="a CSV file of what is wrong with the set")
+    parser.add_argument(
+        "--work", type=Path, metavar="FILE",
+        help="write embeddings here as they come, and go on from it after an interruption; it holds personal data",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    protocol = read_protocol(args)
+    folds = read_pairs(args.pairs, images=protocol.folder, errata=errata(args)) if args.pairs else None
+    calibration = read_calibration(args.calibration)
+    with writing(args.out):
+        args.out.mkdir(parents=True, exist_ok=True)
+    quiet = not sys.stderr.isatty()
+    found = acquired(protocol, args.work)
+    evaluation = evaluate(protocol, found, calibration, folds=folds, replicates=args.replicates, quiet=quiet)
+    provenance: dict[str, object] = {
+        "visavis": __version__,
+        "embedder": calibration.model_sha256,
+        "scale": f"{args.calibration or 'shipped'}, fitted on {calibration.provenance.get('data_set', '?')}",
+    }
+    with writing(args.out):
+        plots: list[str] = []
+        if not args.no_plots:
+            try:
+                plots = draw(evaluation, args.out)
+            except InvalidRequest as error:
+                print(f"visavis: {error}; the report has none", file=sys.stderr)
+        text = as_markdown(evaluation, provenance, plots)
+        (args.out / "report.md").write_text(text, "utf-8")
+        stored = json.dumps(as_json(evaluation, provenance), indent=1, allow_nan=False)
+        (args.out / "report.json").write_text(stored + "\n", "utf-8")
+    for point in evaluation.points:
+        fmr, fnmr = point.fmr.rate, point.fnmr.rate
+        print(
+            f"similarity {point.similarity}: FMR {fmr.value:.2e} ({fmr.errors:,} of {fmr.of:,}), "
+            f"FNMR {100 * fnmr.value:.2f} % ({fnmr.errors:,} of {fnmr.of:,})"
+        )
+    print(f"wrote {args.out / 'report.md'}, report.json and {len(plots)} plots")
+    return 0
+
+
+def read_protocol(args: argparse.Namespace) -> Protocol:
+    data: Path = args.data
+    if data.is_dir():
+        if args.images:
+            raise InvalidRequest("--images goes with a CSV file of pairs; a labelled folder holds its own images")
+        return read_folder(data, groups=args.group, errata=errata(args))
+    if args.pairs:
+        raise InvalidRequest("--pairs goes with a labelled folder; these data are a list of pairs already")
+    return read_pairs(data, images=args.images, groups=args.group, errata=errata(args))
+
+
+def errata(args: argparse.Namespace) -> Errata:
+    return read_errata(args.errata) if args.errata else NO_ERRATA
+
+
+def read_calibration(file: Path | None) -> Calibration:
+    """The scale to hold the set against; refused where it belongs to another embedder."""
+    if file is None:
+        return load_calibration()
+    try:
+        calibration = parse_calibration(file.read_text("utf-8"))
+    except OSError as error:
+        raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, CalibrationMismatch) as error:
+        raise InvalidRequest(f"{file} is not a scale of `visavis calibrate`: {error}") from error
+    calibration.check(load_manifest()["embedder"].sha256)
+    return calibration
+
+
+def acquired(protocol: Protocol, work: Path | None) -> Acquired:
+    """The embeddings of a set's images, on this machine's processor."""
+    settings = Settings.from_env()
+    networks = {name: model.sha256 for name, model in load_manifest().models.items()}
+    opened = WorkFile(work, {"visavis": __version__, **networks}) if work else None
+    try:
+        with open_engine(settings) as engine:
+            # One more than the engine's own threads, so that reading a file does not keep a core waiting.
+            return acquire(engine, protocol.paths(), threads=settings.threads + 1, work=opened)
+    finally:
+        if opened:
+            opened.close()
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """A folder or file that cannot be written is a problem to name, not a fault of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise InvalidRequest(f"{place} cannot be written: {error.strerror}") from error
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)

@@ -1,0 +1,241 @@
+"""Fitting the scale: from the cosine of two embeddings to a similarity with a stated false match rate.
+
+Down to a rate of 1e-3 the rates are counted; from there on a generalised Pareto distribution, fitted to the
+exceedances, carries them beyond the data. The impostors are those of one group (of one sex, where that is known). Each
+group has a curve of its own, and the scale is their geometric mean: pooled, it would be that of whoever is most
+photographed. Two groups whose rates differ by a factor of f are each sqrt(f) from the promise, one above and one below,
+which no other single curve betters. The groups' tails share a shape and differ in threshold and scale.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis import __version__
+from visavis.errors import InvalidRequest
+from visavis.evaluate.bootstrap import draw, interval
+from visavis.evaluate.metrics import RULE_OF_30, Interval, Rate
+from visavis.evaluate.protocol import Codes
+from visavis.evaluate.scale import PROMISES, decades_of, mean_decades, scale_curve
+from visavis.evaluate.scores import KEPT, Counts
+from visavis.evaluate.tail import Tail, fit_tail
+
+__all__ = ["Fit", "Impostors", "Level", "calibration_json", "fit_scale"]
+
+TAIL_RATE = 1e-3
+"""Where counting ends and the tail begins."""
+MEASURED_RATE = 1e-4
+"""The lowest rate that a set must carry by itself; the tail may reach two decades beyond it."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Impostors:
+    """The impostor comparisons to fit on, by group.
+
+    names:      of the groups
+    histograms: (g, BINS) int64
+    cosine:     (k,) float64, of the highest of them, from the highest down
+    group:      (k,) int32, index into `names`
+    first, second: (k,) int32, identities
+    """
+
+    names: tuple[str, ...]
+    histograms: Counts
+    cosine: Floats
+    group: Codes
+    first: Codes
+    second: Codes
+
+    @property
+    def pairs(self) -> NDArray[np.int64]:
+        """(g,) comparisons of each group."""
+        return np.asarray(self.histograms.sum(axis=1))
+
+    @property
+    def worth(self) -> int:
+        """The comparisons that would carry a single group's rate as well as these carry the mean of the groups'."""
+        return int(len(self.names) ** 2 / (1 / self.pairs).sum()) if self.pairs.all() else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Where a promise lies.
+
+    interval: in which its cosine lies in 95 % of draws of other people; NaN where none were drawn
+    counted:  by group, the impostors at or above the cosine
+    extrapolated: fewer than 30 false matches are expected among all impostors, so that the tail must carry it
+    """
+
+    similarity: int
+    fmr: float
+    cosine: float
+    interval: Interval
+    counted: Mapping[str, Rate]
+    extrapolated: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """The scale, and what it rests on.
+
+    curve:  (n, 2) float64, cosine and similarity, rising from (-1, 0) to (1, 100)
+    tails:  by group
+    shape:  in which the tails' shape lies in 95 % of draws of other people
+    """
+
+    curve: Floats
+    tails: Mapping[str, Tail]
+    levels: tuple[Level, ...]
+    shape: Interval
+
+    def cosine_of(self, similarity: float) -> float:
+        """The lowest cosine of at least this similarity."""
+        return float(np.interp(similarity, self.curve[:, 1], self.curve[:, 0]))
+
+
+def fit_scale(impostors: Impostors, *, identities: int, replicates: int = 200, seed: int = 1) -> Fit:
+    """Fit the scale.
+
+    Args:
+        identities: how many the indices of `impostors` run to
+        replicates: draws of people for the intervals; 0: none
+
+    Raises:
+        InvalidRequest: too few comparisons to carry the promise; the message says how many would.
+    """
+    refuse_too_few(impostors)
+    tails = fit_tails(impostors)
+    decades = mean_decades([decades_of(h, tail) for h, tail in zip(impostors.histograms, tails, strict=True)])
+    curve = scale_curve(*decades)
+    shapes, cosines = _replicates(impostors, identities, replicates, seed)
+    levels = []
+    for (similarity, fmr), drawn in zip(PROMISES.items(), cosines.T, strict=True):
+        cosine = float(np.interp(similarity, curve[:, 1], curve[:, 0]))
+        above = np.bincount(impostors.group[impostors.cosine >= cosine], minlength=len(impostors.names))
+        counts = zip(above.tolist(), impostors.pairs.tolist(), strict=True)
+        counted = {name: Rate(*count) for name, count in zip(impostors.names, counts, strict=True)}
+        extrapolated = fmr * impostors.worth < RULE_OF_30
+        levels.append(Level(similarity, fmr, cosine, _middle(drawn), counted, extrapolated))
+    return Fit(curve, dict(zip(impostors.names, tails, strict=True)), tuple(levels), _middle(shapes))
+
+
+def _middle(replicates: Floats) -> Interval:
+    return interval(replicates) if len(replicates) else Interval(float("nan"), float("nan"))
+
+
+def refuse_too_few(impostors: Impostors) -> None:
+    """Refuse a set on which too few false matches are expected at the lowest rate that must be counted."""
+    needed, groups = ceil(RULE_OF_30 / MEASURED_RATE), len(impostors.names)
+    if impostors.worth >= needed:
+        return
+    counts = ", ".join(f"{n:,} {name}".rstrip() for n, name in zip(impostors.pairs, impostors.names, strict=True))
+    each = ceil(needed / groups)
+    people = ceil((1 + sqrt(1 + 8 * each)) / 2)
+    raise InvalidRequest(
+        f"too few impostor pairs to carry the scale: {counts}. A false match rate of {MEASURED_RATE:.0e} needs "
+        f"{needed:,} pairs, for {RULE_OF_30} false matches to be expected"
+        + (f"; that is {each:,} in each of the {groups} groups" if groups > 1 else "")
+        + f". With one picture each, {people:,} people{' in each group' if groups > 1 else ''} give that many."
+    )
+
+
+def fit_tails(impostors: Impostors, weights: Floats | None = None) -> list[Tail]:
+    """The tail of each group above the cosine that `TAIL_RATE` of it exceeds; all of one shape.
+
+    Args:
+        weights: (k,) of each of the highest impostors, 1 on average; default: 1
+    """
+    weights = np.ones(len(impostors.cosine)) if weights is None else weights
+    starts, exceedances, weighing = [], [], []
+    for g, pairs in enumerate(impostors.pairs):
+        of = impostors.group == g
+        cosine, weight = impostors.cosine[of], weights[of]
+        above = np.cumsum(weight)
+        at = int(np.searchsorted(above, TAIL_RATE * pairs))
+        if at >= len(cosine):
+            raise InvalidRequest(f"the {KEPT:,} highest scores hold too few of {impostors.names[g]!r} to fit a tail")
+        y = cosine[:at] - cosine[at]
+        mean = float(weight[:at] @ y / above[at - 1])
+        starts.append((float(cosine[at]), float(above[at - 1] / pairs), mean))
+        exceedances.append(y / mean)
+        weighing.append(weight[:at])
+    one = fit_tail(np.concatenate(exceedances), threshold=0.0, rate=1.0, weights=np.concatenate(weighing))
+    return [Tail(threshold, rate, one.shape, one.scale * mean) for threshold, rate, mean in starts]
+
+
+def _replicates(impostors: Impostors, identities: int, replicates: int, seed: int) -> tuple[Floats, Floats]:
+    """The tails' shape (r,) and the cosine of each promise (r, 4) for other draws of people."""
+    shapes, cosines = np.empty(replicates), np.empty((replicates, len(PROMISES)))
+    # A replicate's tails begin not far from the set's own; what lies far below need not be weighed 200 times.
+    near = np.zeros(len(impostors.cosine), bool)
+    for g, pairs in enumerate(impostors.pairs):
+        near[np.flatnonzero(impostors.group == g)[: int(10 * TAIL_RATE * pairs)]] = True
+    few = replace(
+        impostors, cosine=impostors.cosine[near], group=impostors.group[near],
+        first=impostors.first[near], second=impostors.second[near],
+    )  # fmt: skip
+    for k, drawn in enumerate(draw(identities, replicates, seed)):
+        # The weight of all pairs of a group is 1 on average; its own spread is small beside that of the tail.
+        tails = fit_tails(few, (drawn[few.first] * drawn[few.second]).astype(np.float64))
+        shapes[k] = tails[0].shape
+        cosines[k] = [mean_quantile(tails, rate) for rate in PROMISES.values()]
+    return shapes, cosines
+
+
+def mean_quantile(tails: Sequence[Tail], rate: float) -> float:
+    """The cosine at which the geometric mean of the tails' rates is `rate`."""
+    low, high = -1.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        reached = np.mean([tail.decades(middle) for tail in tails]) >= -np.log10(rate)
+        low, high = (low, middle) if reached else (middle, high)
+    return (low + high) / 2
+
+
+def calibration_json(fit: Fit, *, model_sha256: str, provenance: Mapping[str, object]) -> str:
+    """The text of a `calibration.json`: the curve, the embedder it belongs to, and where it comes from."""
+    stored = {
+        "model_sha256": model_sha256,
+        "provenance": {
+            **provenance,
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+            "visavis": __version__,
+            "tails": {
+                name: {
+                    "threshold": round(tail.threshold, 4),
+                    "rate": float(f"{tail.rate:.4g}"),
+                    "shape": round(tail.shape, 4),
+                    "scale": round(tail.scale, 5),
+                }
+                for name, tail in fit.tails.items()
+            },
+            "shape_95": _rounded(fit.shape),
+            "levels": [
+                {
+                    "similarity": level.similarity,
+                    "fmr": level.fmr,
+                    "cosine": round(level.cosine, 4),
+                    "cosine_95": _rounded(level.interval),
+                    "extrapolated": level.extrapolated,
+                }
+                for level in fit.levels
+            ],
+        },
+        "curve": "@curve",
+    }
+    points = ",\n  ".join(f"[{c:g}, {s:.8g}]" for c, s in fit.curve)
+    return json.dumps(stored, indent=1).replace('"@curve"', f"[\n  {points}\n ]") + "\n"
+
+
+def _rounded(interval: Interval) -> list[float] | None:
+    """None where no people were drawn."""
+    return None if np.isnan(interval.low) else [round(interval.low, 4), round(interval.high, 4)]

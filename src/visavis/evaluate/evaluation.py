@@ -1,0 +1,241 @@
+"""Embeddings and labels in, every figure of the report out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.calibration import Calibration
+from visavis.errors import InvalidRequest
+from visavis.evaluate.acquire import Acquired
+from visavis.evaluate.discard import Discard, all_pairs_left, discard_curve, listed_pairs_left
+from visavis.evaluate.metrics import Curve, Interval, Rate, TarAt, k_fold_accuracy
+from visavis.evaluate.protocol import Codes, Pairs, Protocol
+from visavis.evaluate.resample import Resampled
+from visavis.evaluate.scale import PROMISES
+from visavis.evaluate.scores import Extremes, Scores, score_all, score_pairs
+
+__all__ = ["Evaluation", "Figure", "Group", "Point", "evaluate"]
+
+RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A rate with both intervals; `people` is None where it was not to be had."""
+
+    rate: Rate
+    wilson: Interval
+    people: Interval | None
+
+
+def figure(rate: Rate, people: Interval | None) -> Figure:
+    """With Wilson's interval; from a set without an error, people drawn anew make none either, which says nothing."""
+    return Figure(rate, rate.wilson(), people if 0 < rate.errors < rate.of else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Both errors at a similarity. promised: the FMR that the similarity stands for."""
+
+    similarity: int
+    cosine: float
+    promised: float
+    fmr: Figure
+    fnmr: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Tar:
+    """TAR at an FMR; `fnmr` is None where the data cannot carry it."""
+
+    at: TarAt
+    fnmr: Figure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Figures of one value of a group column: genuine pairs of it, impostors both of it."""
+
+    column: str
+    value: str
+    images: int
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """Everything the report says.
+
+    failures: (image, why) of those that gave no embedding
+    lost:     genuine comparisons that were not made for want of an embedding
+    k_fold:   accuracies of the folds; None without folds
+    groups:   by column and value; empty without columns
+    scores, curve: what the plots are drawn from
+    """
+
+    name: str
+    images: int
+    identities: int
+    inferred: bool
+    listed: bool
+    failures: tuple[tuple[str, str], ...]
+    lost: int
+    left_out: int
+    points: tuple[Point, ...]
+    tars: tuple[Tar, ...]
+    eer: float
+    eer_cosine: float
+    k_fold: NDArray[np.float64] | None
+    groups: tuple[Group, ...]
+    discard: Discard
+    curve: Curve = field(repr=False)
+    scores: Scores = field(repr=False)
+    suspicious: tuple[tuple[str, str, float], ...] = ()
+
+
+def evaluate(
+    protocol: Protocol,
+    acquired: Acquired,
+    calibration: Calibration,
+    *,
+    folds: Protocol | None = None,
+    replicates: int = 1000,
+    seed: int = 1,
+    quiet: bool = True,
+) -> Evaluation:
+    """Compare, count, and put figures and intervals together.
+
+    Args:
+        folds: a list of pairs with folds, for k-fold accuracy, among the same images; default: the protocol's own
+        replicates: draws of people for the intervals; 0: none
+
+    Raises:
+        InvalidRequest: nothing is left to compare of one kind, or `folds` names other images.
+    """
+    usable = acquired.usable
+    pairs = None if protocol.pairs is None else _usable_pairs(protocol.pairs, usable)
+    scores = _scores(protocol, acquired, pairs, quiet=quiet)
+    curve = Curve.of(scores.genuine, scores.impostor)
+    if not curve.genuine or not curve.impostors:
+        kind = "genuine" if not curve.genuine else "impostor"
+        raise InvalidRequest(f"there is no {kind} comparison: nothing can be said of that kind of error")
+    cosines = {s: cosine_of(calibration, s) for s in PROMISES}
+    resampled = Resampled(protocol, usable, pairs, scores, replicates, seed)
+    failures = [(i, w) for i, w in zip(protocol.images, acquired.failures, strict=True) if w]
+    left = (
+        all_pairs_left(protocol.identity)
+        if pairs is None
+        else listed_pairs_left(pairs.source, pairs.target, pairs.same)
+    )
+    fold_accuracies = _k_fold(folds or protocol, protocol, acquired)
+    eer, eer_cosine = curve.eer()
+    return Evaluation(
+        name=protocol.name,
+        images=len(protocol.images),
+        identities=len(protocol.identities),
+        inferred=protocol.inferred,
+        listed=protocol.pairs is not None,
+        failures=tuple(failures),
+        lost=_genuine_made(protocol) - curve.genuine,
+        left_out=len(protocol.left_out),
+        points=_points(curve, cosines, resampled, usable),
+        tars=_tars(curve, resampled, usable),
+        eer=eer,
+        eer_cosine=eer_cosine,
+        k_fold=fold_accuracies,
+        groups=_groups(protocol, scores, cosines, resampled, usable),
+        discard=discard_curve(acquired.quality, usable, scores.low_genuine, scores.high_impostors, left, cosines[80]),
+        curve=curve,
+        scores=scores,
+        suspicious=_most_alike(protocol, scores.high_impostors),
+    )
+
+
+def cosine_of(calibration: Calibration, similarity: float) -> float:
+    """The lowest cosine of at least this similarity."""
+    return float(np.interp(similarity, calibration.similarities, calibration.cosines))
+
+
+def _usable_pairs(pairs: Pairs, usable: NDArray[np.bool_]) -> Pairs:
+    both = usable[pairs.source] & usable[pairs.target]
+    fold = None if pairs.fold is None else pairs.fold[both]
+    return Pairs(pairs.source[both], pairs.target[both], pairs.same[both], fold)
+
+
+def _scores(protocol: Protocol, acquired: Acquired, pairs: Pairs | None, *, quiet: bool) -> Scores:
+    if pairs is not None:
+        return score_pairs(acquired.embeddings, pairs.source, pairs.target, pairs.same, groups=protocol.groups)
+    return score_all(
+        acquired.embeddings, protocol.identity, groups=protocol.groups, left_out=protocol.left_out,
+        usable=acquired.usable, quiet=quiet,
+    )  # fmt: skip
+
+
+def _genuine_made(protocol: Protocol) -> int:
+    """Genuine comparisons, had every picture given an embedding."""
+    if protocol.pairs is not None:
+        return int(protocol.pairs.same.sum())
+    genuine, _ = all_pairs_left(protocol.identity)(np.ones(len(protocol.images), bool))
+    apart = protocol.identity[protocol.left_out]
+    return genuine - int((apart[:, 0] == apart[:, 1]).sum())
+
+
+def _points(
+    curve: Curve, cosines: Mapping[int, float], resampled: Resampled, of: NDArray[np.bool_]
+) -> tuple[Point, ...]:
+    thresholds = list(cosines.values())
+    people = zip(resampled.fmr(of, thresholds), resampled.fnmr(of, thresholds), strict=True)
+    points = []
+    for (similarity, cosine), (fmr_people, fnmr_people) in zip(cosines.items(), people, strict=True):
+        fmr, fnmr = curve.fmr(cosine), curve.fnmr(cosine)
+        points.append(
+            Point(
+                similarity, cosine, PROMISES[similarity],
+                figure(fmr, fmr_people), figure(fnmr, fnmr_people),
+            )
+        )  # fmt: skip
+    return tuple(points)
+
+
+def _tars(curve: Curve, resampled: Resampled, of: NDArray[np.bool_]) -> tuple[Tar, ...]:
+    ats = [curve.tar_at(rate) for rate in RATES]
+    # The threshold is held as it is: people are drawn for FNMR alone.
+    thresholds = [at.threshold for at in ats if at.threshold is not None]
+    people = iter(resampled.fnmr(of, thresholds) if thresholds else [])
+    return tuple(Tar(at, None if at.fnmr is None else figure(at.fnmr, next(people))) for at in ats)
+
+
+def _groups(
+    protocol: Protocol, scores: Scores, cosines: Mapping[int, float], resampled: Resampled, usable: NDArray[np.bool_]
+) -> tuple[Group, ...]:
+    found = []
+    for column, groups in protocol.groups.items():
+        for v, value in enumerate(groups.values):
+            tally = scores.groups[column]
+            of = usable & (groups.codes == v)
+            points = _points(Curve.of(tally.genuine[v, v], tally.impostor[v, v]), cosines, resampled, of)
+            found.append(Group(column, value, int(of.sum()), points))
+    return tuple(found)
+
+
+def _k_fold(listed: Protocol, protocol: Protocol, acquired: Acquired) -> NDArray[np.float64] | None:
+    if listed.pairs is None or listed.pairs.fold is None:
+        return None
+    place = {image: i for i, image in enumerate(protocol.images)}
+    if lost := next((image for image in listed.images if image not in place), None):
+        raise InvalidRequest(f"the pairs {listed.name} name {lost}, which {protocol.name} does not hold")
+    to: Codes = np.array([place[image] for image in listed.images], np.int32)
+    pairs = Pairs(to[listed.pairs.source], to[listed.pairs.target], listed.pairs.same, listed.pairs.fold)
+    pairs = _usable_pairs(pairs, acquired.usable)
+    assert pairs.fold is not None
+    cosines = np.einsum("md,md->m", acquired.embeddings[pairs.source], acquired.embeddings[pairs.target])
+    return k_fold_accuracy(cosines, pairs.same, pairs.fold)
+
+
+def _most_alike(protocol: Protocol, high: Extremes, most: int = 20) -> tuple[tuple[str, str, float], ...]:
+    best = np.argsort(-high.cosine, kind="stable")[:most]
+    return tuple((protocol.images[high.first[i]], protocol.images[high.second[i]], float(high.cosine[i])) for i in best)

@@ -1,0 +1,179 @@
+"""Does the scale keep its promise for people it has never seen? Fit on all folds but one, count on that one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from visavis.errors import InvalidRequest
+from visavis.evaluate.calibrate import Impostors, fit_scale
+from visavis.evaluate.metrics import Rate, total
+from visavis.evaluate.protocol import Codes, Groups, Protocol
+from visavis.evaluate.scale import PROMISES
+from visavis.evaluate.scores import Counts, Scores, Tally
+from visavis.evaluate.table import read_rows
+
+__all__ = ["FOLD", "Checked", "FoldCheck", "check_folds", "folds_from_pairs", "folds_of", "impostors_of"]
+
+FOLD = "group x fold"
+"""The name of the column that both this and the fit count by."""
+CHECKED = (80, 90, 97)
+FACTOR = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A promise held against people that the scale was not fitted on.
+
+    apart:  pairs both of whose people are in the fold left out
+    unseen: pairs one of whose people, at least, is: many more, and no such pair was fitted on either. Over all folds
+            a pair across two of them is counted twice, each time against another scale
+    """
+
+    similarity: int
+    group: str
+    apart: Rate
+    unseen: Rate
+
+    def ratio(self) -> float:
+        """Counted over promised."""
+        return self.unseen.value / PROMISES[self.similarity]
+
+    @property
+    def kept(self) -> bool:
+        return 1 / FACTOR <= self.ratio() <= FACTOR
+
+
+@dataclass(frozen=True, slots=True)
+class FoldCheck:
+    """cosines: of each promise, by fold; fnmr: of all genuine pairs at 80."""
+
+    folds: int
+    checked: tuple[Checked, ...]
+    cosines: dict[int, tuple[float, ...]]
+    fnmr: Rate
+
+    @property
+    def kept(self) -> bool:
+        return all(one.kept for one in self.checked)
+
+
+def folds_of(identities: Sequence[str], folds: int) -> Codes:
+    """(identities,) a fold for each, from its name alone, so that it is the same on every machine."""
+    return np.array([int(hashlib.sha256(name.encode()).hexdigest(), 16) % folds for name in identities], np.int32)
+
+
+def folds_from_pairs(protocol: Protocol, file: Path) -> Codes:
+    """(identities,) the folds of a pairs file; an identity is in the fold that its pairs are in.
+
+    Raises:
+        InvalidRequest: the file has fewer than two folds, or knows nothing of an identity.
+    """
+    number = {image: i for i, image in enumerate(protocol.images)}
+    names: dict[str, int] = {}
+    folds = np.full(len(protocol.identities), -1, np.int32)
+    for row in read_rows(file, ("source", "target", "fold")):
+        fold = names.setdefault(row.required("fold"), len(names))
+        for image in (row.required("source"), row.required("target")):
+            # An identity that pairs of two folds show, which merging two names may bring about, stays in the first.
+            if image in number and folds[protocol.identity[number[image]]] < 0:
+                folds[protocol.identity[number[image]]] = fold
+    if len(names) < 2:
+        raise InvalidRequest(f"{file} has {len(names)} folds; leaving one out needs two or more")
+    if len(lost := np.flatnonzero(folds < 0)):
+        raise InvalidRequest(
+            f"{file} has no pair of {protocol.identities[lost[0]]} and {len(lost) - 1} others; "
+            "leave out the file, and folds are made from the identities"
+        )
+    return folds
+
+
+def grouped_folds(group: Groups, fold: Codes) -> Groups:
+    """A column that tells groups and folds apart at once: code = group * folds + fold.
+
+    Args:
+        fold: (n,) of each image
+    """
+    folds = int(fold.max()) + 1
+    values = tuple(f"{value}/{k}" for value in group.values for k in range(folds))
+    return Groups(values, (group.codes * folds + fold).astype(np.int32))
+
+
+def impostors_of(
+    scores: Scores, identity: Codes, group: Groups, fold: Codes, *, without: int | None = None
+) -> Impostors:
+    """Impostors of one group, each group that is named by its value; those of fold `without` left out.
+
+    Args:
+        scores: counted with the column `FOLD` of `grouped_folds`
+        fold: (n,) of each image
+    """
+    folds = int(fold.max()) + 1
+    tally = scores.groups[FOLD]
+    known = [v for v, value in enumerate(group.values) if value or len(group.values) == 1]
+    inside = [k for k in range(folds) if k != without]
+    high = scores.high_impostors
+    a, b = group.codes[high.first], group.codes[high.second]
+    kept = (a == b) & np.isin(a, known) & np.isin(fold[high.first], inside) & np.isin(fold[high.second], inside)
+    mine = np.flatnonzero(kept)
+    kept = mine[np.argsort(-high.cosine[mine], kind="stable")]
+    return Impostors(
+        names=tuple(group.values[v] for v in known),
+        histograms=np.stack([_of_folds(tally, v * folds, inside) for v in known]),
+        cosine=high.cosine[kept].astype(np.float64),
+        group=np.searchsorted(known, a[kept]).astype(np.int32),
+        first=identity[high.first[kept]],
+        second=identity[high.second[kept]],
+    )
+
+
+def _of_folds(tally: Tally, offset: int, inside: Sequence[int]) -> Counts:
+    cells = [tally.impostor[offset + i, offset + j] for i in inside for j in inside if i <= j]
+    return np.asarray(np.sum(cells, axis=0))
+
+
+def check_folds(scores: Scores, identity: Codes, group: Groups, fold: Codes, *, identities: int) -> FoldCheck:
+    """Fit on all folds but one and count on that one, for each fold in turn; counts are summed over the folds.
+
+    Args:
+        fold: (n,) of each image; images of one identity share it
+
+    Raises:
+        InvalidRequest: all folds but one are too few to fit on.
+    """
+    folds = int(fold.max()) + 1
+    whole = impostors_of(scores, identity, group, fold)
+    high, low = scores.high_impostors, scores.low_genuine
+    rates: dict[tuple[int, str], list[tuple[Rate, Rate]]] = {}
+    cosines: dict[int, list[float]] = {similarity: [] for similarity in CHECKED}
+    missed = []
+    for k in range(folds):
+        fit = fit_scale(impostors_of(scores, identity, group, fold, without=k), identities=identities, replicates=0)
+        in_first, in_second = fold[high.first] == k, fold[high.second] == k
+        for similarity in CHECKED:
+            threshold = fit.cosine_of(similarity)
+            cosines[similarity].append(threshold)
+            for name in whole.names:
+                v = group.values.index(name)
+                of = (group.codes[high.first] == v) & (group.codes[high.second] == v) & (high.cosine >= threshold)
+                apart_of, unseen_of = _comparisons(scores.groups[FOLD], v * folds, folds, k)
+                apart = Rate(int((of & in_first & in_second).sum()), apart_of)
+                unseen = Rate(int((of & (in_first | in_second)).sum()), unseen_of)
+                rates.setdefault((similarity, name), []).append((apart, unseen))
+        missed.append(Rate(int(((fold[low.first] == k) & (low.cosine < fit.cosine_of(80))).sum()), 0))
+    checked = tuple(
+        Checked(similarity, name, total([a for a, _ in found]), total([u for _, u in found]))
+        for (similarity, name), found in rates.items()
+    )
+    genuine = Rate(total(missed).errors, int(scores.genuine.sum()))
+    return FoldCheck(folds, checked, {s: tuple(c) for s, c in cosines.items()}, replace(genuine))
+
+
+def _comparisons(tally: Tally, offset: int, folds: int, k: int) -> tuple[int, int]:
+    """Impostor comparisons of one group: both people in fold k, and at least one."""
+    unseen = sum(int(tally.impostor[offset + min(i, k), offset + max(i, k)].sum()) for i in range(folds))
+    return int(tally.impostor[offset + k, offset + k].sum()), unseen

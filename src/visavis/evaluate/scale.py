@@ -1,0 +1,80 @@
+"""From false match rates to the published scale, as a smooth rising curve over cosines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from visavis.evaluate.scores import EDGES, Counts
+from visavis.evaluate.tail import Floats, Tail
+
+__all__ = ["PROMISES", "SCALE", "decades_of", "mean_decades", "monotone_cubic", "scale_curve", "to_similarity"]
+
+SCALE = {0.0: 0.0, 1.0: 25.0, 2.0: 58.0, 3.0: 80.0, 4.0: 90.0, 5.0: 97.0, 6.0: 99.0, 7.0: 99.6}
+"""-log10 of the false match rate -> similarity. From 3 on it is the promise; below, a smooth way down to 0."""
+PROMISES = {80: 1e-3, 90: 1e-4, 97: 1e-5, 99: 1e-6}
+"""Similarity -> false match rate."""
+
+_FAR = 8.0  # decades to which the tail is followed; from there on the curve goes on straight
+_HIGHEST = 0.98  # cosine to which the tail is followed at most
+_STEP = 0.005  # of the curve, in cosine
+
+
+def decades_of(histogram: Counts, tail: Tail) -> tuple[Floats, Floats]:
+    """One group's cosines and the -log10 of its false match rate there; both rising, the cosines from -1 to 1."""
+    survival = np.cumsum(histogram[::-1])[::-1] / histogram.sum()
+    body = np.arange(0.02, -np.log10(tail.rate) - 0.02, 0.05)
+    far = np.arange(-np.log10(tail.rate), _FAR, 0.05)
+    counted = np.array([EDGES[int(np.argmax(survival <= 10.0**-d))] for d in body])
+    carried = np.array([tail.quantile(10.0**-d) for d in far])
+    cosines, first = np.unique(np.round(np.concatenate([counted, carried]), 6), return_index=True)
+    decades = np.concatenate([body, far])[first]
+    within = cosines < _HIGHEST
+    cosines, decades = cosines[within], decades[within]
+    # Straight on beyond what the tail is followed to: it may end short of 1, and what lies above its end is rare, not
+    # impossible.
+    slope = (decades[-1] - decades[-21]) / (cosines[-1] - cosines[-21])
+    start = max(-1.0, cosines[0] - 0.2)
+    ends = np.array([start, 1.0]), np.array([0.0, decades[-1] + slope * (1 - cosines[-1])])
+    return np.insert(ends[0], 1, cosines), np.insert(ends[1], 1, decades)
+
+
+def mean_decades(groups: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """Grid of cosines and the mean of the groups' decades there: the geometric mean of their rates."""
+    start = max(cosines[0] for cosines, _ in groups)
+    grid = np.round(np.arange(np.ceil(start / _STEP), round(1 / _STEP)) * _STEP, 4)
+    return grid, np.mean([monotone_cubic(cosines, decades, grid) for cosines, decades in groups], axis=0)
+
+
+def scale_curve(grid: Floats, decades: Floats) -> Floats:
+    """(n, 2) cosine and similarity."""
+    similarity = np.round(to_similarity(decades), 6)
+    # Near the top several points round to one; the first of them stays, so that what is more alike always scores more.
+    similarity, first = np.unique(similarity, return_index=True)
+    inner = (similarity > 0) & (similarity < 100)
+    points = np.stack([grid[first][inner], similarity[inner]], axis=1)
+    return np.concatenate([[[-1.0, 0.0]], points, [[1.0, 100.0]]])
+
+
+def to_similarity(decades: Floats) -> Floats:
+    """-log10 of a false match rate -> similarity; beyond the scale's end it nears 100 and does not reach it."""
+    x, y = np.array(list(SCALE)), np.array(list(SCALE.values()))
+    inside = monotone_cubic(x, y, np.minimum(decades, x[-1]))
+    # The gap to 100 shrinks as e ** -decades, which goes on from the scale's last slope without a kink to the eye.
+    return np.asarray(np.where(decades > x[-1], 100 - (100 - y[-1]) * np.exp(-(decades - x[-1]).clip(0)), inside))
+
+
+def monotone_cubic(x: Floats, y: Floats, at: Floats) -> Floats:
+    """A smooth curve through rising (x, y) that rises wherever they do (Fritsch and Carlson, 1980)."""
+    steps, slopes = np.diff(x), np.diff(y) / np.diff(x)
+    weigh, other = 2 * steps[1:] + steps[:-1], steps[1:] + 2 * steps[:-1]
+    with np.errstate(divide="ignore"):
+        inner = np.where(slopes[:-1] * slopes[1:] > 0, (weigh + other) / (weigh / slopes[:-1] + other / slopes[1:]), 0)
+    tangents = np.concatenate([slopes[:1], inner, slopes[-1:]])
+    i = np.clip(np.searchsorted(x, at, "right") - 1, 0, len(steps) - 1)
+    t = (at - x[i]) / steps[i]
+    return np.asarray(
+        (2 * t**3 - 3 * t**2 + 1) * y[i] + (t**3 - 2 * t**2 + t) * steps[i] * tangents[i]
+        + (3 * t**2 - 2 * t**3) * y[i + 1] + (t**3 - t**2) * steps[i] * tangents[i + 1]
+    )  # fmt: skip
