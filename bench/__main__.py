@@ -10,6 +10,7 @@ from pathlib import Path
 WHAT = {
     "peers": "one comparison beside deepface and verifyface, each in its own environment",
     "server": "2,000 requests by 32 clients, and what the server adds to a comparison",
+    "degraded": "alignment and embedding on degraded copies of FOLDER/lfw-dev",
     "fields": "pose, quality, boxes and false faces on FOLDER/lfw-dev and FOLDER/scenes",
     "scenes": "faces found and matched on FOLDER/scenes: images/, faces.csv (image, person, nose_x, nose_y)",
 }

@@ -40,7 +40,7 @@ def darker(picture: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
 
 
 def softer(picture: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    return [picture, *(np.asarray(cv2.GaussianBlur(picture, (0, 0), s), np.uint8) for s in (1.5, 2.5, 4, 6))]
+    return [picture, *(np.asarray(cv2.GaussianBlur(picture, (0, 0), s), np.uint8) for s in (2, 3, 4.5, 6.5))]
 
 
 def ordered(

@@ -58,12 +58,13 @@ class Mesher:
         """
         crop = crop_matrix_from_points(points)
         for _ in range(_MOST_READINGS - 1):
-            last, crop = crop, crop_matrix_from_mesh(self._read(image, crop).points[:, :2])
+            last, crop = crop, crop_matrix_from_mesh(self.read(image, crop).points[:, :2])
             if _turn_between(last, crop) < _SETTLED:
                 break
-        return self._read(image, crop)
+        return self.read(image, crop)
 
-    def _read(self, image: Image, crop: Matrix) -> Mesh:
+    def read(self, image: Image, crop: Matrix) -> Mesh:
+        """One reading, on a crop of `CROP_SIDE`."""
         picture = image.warped(crop, Size(CROP_SIDE, CROP_SIDE))
         outputs = self._session.run(picture[None])
         presence = float(outputs["conv2d_31"].reshape(()))

@@ -1,0 +1,96 @@
+"""What alignment and embedding are worth, on plain and degraded copies of a labelled set.
+
+For each way of making the picture worse and each pipeline: the false non-match rate at the cosine at which that
+pipeline has a false match rate of 1e-3 on that copy, among impostors of the same sex; and for the pipeline that ships,
+both error rates at its own similarity 80.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.degrade import DEGRADATIONS, degrade
+from visavis.calibration import load_calibration
+from visavis.image import Image, decode
+from visavis.runtime import Stages, open_engine, open_stages
+from visavis.vision.align import align, five_points
+from visavis.vision.mesh import crop_matrix_from_points
+
+IMAGES = 1200
+PIPELINES = ("detector's points", "mesh, one reading", "mesh", "mesh, with its mirror image", "shipped")
+Floats = NDArray[np.float32]
+
+
+def run(data: Path) -> None:
+    folder = data / "lfw-dev"
+    rows = sample(list(csv.DictReader((folder / "images.csv").open())))
+    identity, sex = (np.array([row[key] for row in rows]) for key in ("identity", "sex"))
+    one, other = np.triu_indices(len(rows), 1)
+    genuine = identity[one] == identity[other]
+    impostor = ~genuine & (sex[one] == sex[other])
+    bar = at_similarity(80)
+    print(f"{len(rows)} pictures, {genuine.sum()} genuine pairs, {impostor.sum()} same-sex impostor pairs")
+    print(f"FNMR in % at FMR 1e-3\n{'':14}" + "".join(f"{name:>29}" for name in PIPELINES) + "   lost  FMR, FNMR at 80")
+    with open_engine() as engine, ThreadPoolExecutor(2) as pool:
+        stages = open_stages()
+        for how in DEGRADATIONS:
+
+            def embeddings(row: dict[str, str], how: str = how) -> Floats:
+                picture = degrade((folder / "images" / row["image"]).read_bytes(), how)
+                faces = engine.analyze(picture, largest_only=True).faces
+                shipped = faces[0].embedding if faces else np.zeros(128, np.float32)
+                return np.stack([*variants(stages, decode(picture)), shipped])
+
+            table = np.stack(list(pool.map(embeddings, rows)))
+            here = np.abs(table[:, -1]).sum(axis=1) > 0
+            both = here[one] & here[other]
+            line = []
+            for i in range(len(PIPELINES)):
+                cosines = np.einsum("nd,nd->n", table[one, i], table[other, i])
+                strict = np.quantile(cosines[impostor & both], 1 - 1e-3)
+                line.append(100 * float((cosines[genuine & both] < strict).mean()))
+            fmr = float((cosines[impostor & both] >= bar).mean())
+            fnmr = float((cosines[genuine & both] < bar).mean())
+            lost = int((~here).sum())
+            print(
+                f"{how:14}" + "".join(f"{value:29.2f}" for value in line) + f"{lost:7}  {fmr:.1e} {100 * fnmr:6.2f} %",
+                flush=True,
+            )
+            print(
+                json.dumps({"how": how, "fnmr": line, "fmr_at_80": fmr, "fnmr_at_80": fnmr, "lost": lost}), flush=True
+            )
+
+
+def sample(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """People with several pictures, whole, until there are enough."""
+    counts = Counter(row["identity"] for row in rows)
+    return [row for row in rows if counts[row["identity"]] > 1][:IMAGES]
+
+
+def at_similarity(wanted: float) -> float:
+    calibration = load_calibration()
+    return float(np.interp(wanted, calibration.similarities, calibration.cosines))
+
+
+def variants(stages: Stages, image: Image) -> list[Floats]:
+    found = stages.detector(image).largest_first()
+    if not len(found):
+        return [np.zeros(128, np.float32)] * (len(PIPELINES) - 1)
+    points = found.points[0]
+    first = stages.mesher.read(image, crop_matrix_from_points(points))
+    crop = align(image, five_points(stages.mesher(image, points).points))
+    mesh = stages.embedder(crop).vector
+    mean = mesh + stages.embedder(np.ascontiguousarray(crop[:, ::-1])).vector
+    return [
+        stages.embedder(align(image, points)).vector,
+        stages.embedder(align(image, five_points(first.points))).vector,
+        mesh,
+        mean / np.linalg.norm(mean),
+    ]
