@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 
 from visavis.errors import CalibrationMismatch
 
-__all__ = ["Calibration", "load_calibration"]
+__all__ = ["PROMISE", "Calibration", "load_calibration", "parse_calibration"]
+
+PROMISE = ((0.0, 0.0), (25.0, 1.0), (58.0, 2.0), (80.0, 3.0), (90.0, 4.0), (97.0, 5.0), (99.0, 6.0))
+"""Similarity and -log10 of the false match rate. From 80 on it is promised; below, it is how the scale was drawn."""
+
+_WHERE_MATCHES_ARE_DECIDED = 0.35  # the cosine near similarity 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,9 @@ class Calibration:
     cosines:      (n,) float64, rising from -1 to 1
     similarities: (n,) float64, rising from 0 to 100; the curve is straight between the points
     model_sha256: of the embedder's file
+    fused_shift:  how much nearer, as a cosine, strangers come to a template of endlessly many photographs; None where
+                  that was not measured
+    fnmr:         (m, 2) float64: a similarity, rising, and the part of genuine pairs below it; empty where not measured
     provenance:   data set, counts, date and tool, for people to read
     """
 
@@ -32,10 +40,39 @@ class Calibration:
     similarities: NDArray[np.float64]
     model_sha256: str
     provenance: Mapping[str, object]
+    fused_shift: float | None
+    fnmr: NDArray[np.float64]
 
-    def similarity(self, cosine: float) -> float:
-        """0..100 for a cosine of -1..1; never falls as the cosine rises, and is 100 for a cosine of 1."""
+    def similarity(self, cosine: float, *, sources: int = 1) -> float:
+        """0..100 for a cosine of -1..1; never falls as the cosine rises, and is 100 for a cosine of 1.
+
+        Args:
+            cosine: of two embeddings, or of a template fused of `sources` photographs and one embedding.
+            sources: at least 1. A template is nearer to everyone, strangers included, and is held to a higher bar.
+
+        Raises:
+            CalibrationMismatch: several sources, and the set this was fitted on had too few people to say.
+        """
+        if sources > 1:
+            if self.fused_shift is None:
+                raise CalibrationMismatch(
+                    "this calibration was fitted on a set too small for several source photographs; use one"
+                )
+            # The whole shift holds where matches are decided; a perfect match stays one.
+            room = (1 - cosine) / (1 - _WHERE_MATCHES_ARE_DECIDED)
+            cosine -= self.fused_shift * (1 - 1 / sources) * min(room, 1.0)
         return float(np.interp(cosine, self.cosines, self.similarities))
+
+    def false_match_rate(self, similarity: float) -> float:
+        """How often two different people of one sex reach `similarity`; from 80 on it is what the scale promises."""
+        return float(10 ** -np.interp(similarity, [s for s, _ in PROMISE], [decades for _, decades in PROMISE]))
+
+    def false_non_match_rate(self, similarity: float) -> float | None:
+        """How often two photographs of one person stay below `similarity`, on the set this was fitted on.
+
+        None where that was not measured.
+        """
+        return float(np.interp(similarity, self.fnmr[:, 0], self.fnmr[:, 1])) if len(self.fnmr) else None
 
     def check(self, model_sha256: str) -> None:
         """Refuse an embedder that this curve was not fitted on.
@@ -67,4 +104,5 @@ def parse_calibration(text: str) -> Calibration:
     ends = (cosines[0], similarities[0], cosines[-1], similarities[-1]) == (-1, 0, 1, 100)
     if not (rising and ends):
         raise CalibrationMismatch("the similarity curve must rise from (-1, 0) to (1, 100)")
-    return Calibration(cosines, similarities, stored["model_sha256"], stored["provenance"])
+    fnmr = np.array(stored["fnmr"], np.float64).reshape(-1, 2)
+    return Calibration(cosines, similarities, stored["model_sha256"], stored["provenance"], stored["fused_shift"], fnmr)

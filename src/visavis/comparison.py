@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visavis.face import Face
 
-__all__ = ["DEFAULT_SIMILARITY_THRESHOLD", "Comparison", "Match", "compare"]
+__all__ = ["DEFAULT_SIMILARITY_THRESHOLD", "Comparison", "Match", "compare", "compare_fused", "fuse"]
 
 DEFAULT_SIMILARITY_THRESHOLD = 80.0
 """CompareFaces' own default (API reference, SimilarityThreshold)."""
@@ -21,17 +22,22 @@ class Match:
 
     similarity: 0..100 on the calibrated scale, a float32 value
     cosine:     -1..1, of the two embeddings
+    by_source:  with several source photographs, the similarity to each of them alone, in their order; else empty
+    review:     the similarity lies in the band in which a person was asked to look
     """
 
     similarity: float
     cosine: float
     face: Face
+    by_source: tuple[float, ...] = ()
+    review: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """The largest face of the source against the faces of the target.
 
+    sources:   with several source photographs the largest face of each, in their order, `source` the first of them
     matches:   highest similarity first
     unmatched: the `Match`es below the threshold, largest face first
     """
@@ -40,27 +46,78 @@ class Comparison:
     matches: tuple[Match, ...]
     unmatched: tuple[Match, ...]
     threshold: float
+    sources: tuple[Face, ...] = ()
 
 
 def compare(
-    source: Face, targets: Sequence[Face], *, threshold: float, similarity: Callable[[float], float]
+    source: Face,
+    targets: Sequence[Face],
+    *,
+    threshold: float,
+    similarity: Callable[[float], float],
+    review: tuple[float, float] | None = None,
 ) -> Comparison:
     """Compare `source` with each of `targets`; every one ends in exactly one of the two lists.
 
     Args:
+        review: a band of similarities, both ends inclusive, whose faces are marked for a person to look at.
         threshold: 0..100, inclusive: a face whose similarity equals it is a match.
         similarity: from cosine, -1..1, to similarity, 0..100; must not decrease.
     """
-    # Similarity is settled to float32 first, since that is what a caller sees and may hand back as a threshold;
-    # the threshold likewise, for 0.1 travels as the double 0.1 but the face's similarity does not.
+    scored = [_match(source.embedding, face, similarity) for face in targets]
+    matches, unmatched = _parted([_reviewed(match, review) for match in scored], threshold)
+    return Comparison(source, matches, unmatched, threshold)
+
+
+def compare_fused(
+    sources: Sequence[Face],
+    targets: Sequence[Face],
+    *,
+    threshold: float,
+    fused: Callable[[float], float],
+    single: Callable[[float], float],
+    review: tuple[float, float] | None = None,
+) -> Comparison:
+    """Compare one person's several faces, fused into a template, with each of `targets`.
+
+    Args:
+        sources: at least one.
+        fused: from a cosine with the template to similarity.
+        single: from a cosine with one face to similarity.
+    """
+    template = fuse(sources)
+    scored = [
+        replace(
+            _reviewed(_match(template, face, fused), review),
+            by_source=tuple(_match(source.embedding, face, single).similarity for source in sources),
+        )
+        for face in targets
+    ]
+    return Comparison(sources[0], *_parted(scored, threshold), threshold, tuple(sources))
+
+
+def fuse(faces: Sequence[Face]) -> NDArray[np.float32]:
+    """The mean of the faces' embeddings, weighed by quality: (d,) float32 of unit length."""
+    # A face of no quality at all still says a little.
+    weights = np.array([face.quality.score + 5 for face in faces])
+    mean = weights @ np.stack([face.embedding for face in faces]).astype(np.float64)
+    return np.asarray(mean / np.linalg.norm(mean), np.float32)
+
+
+def _parted(scored: Sequence[Match], threshold: float) -> tuple[tuple[Match, ...], tuple[Match, ...]]:
+    # Similarity is settled to float32 already, since that is what a caller sees and may hand back as a threshold;
+    # the threshold is brought to the same, for 0.1 travels as the double 0.1 but the face's similarity does not.
     bar = float(np.float32(threshold))
-    scored = [_match(source, face, similarity) for face in targets]
     matches = sorted((m for m in scored if m.similarity >= bar), key=lambda m: -m.similarity)
     unmatched = sorted((m for m in scored if m.similarity < bar), key=lambda m: -m.face.box.area)
-    return Comparison(source, tuple(matches), tuple(unmatched), threshold)
+    return tuple(matches), tuple(unmatched)
 
 
-def _match(source: Face, target: Face, similarity: Callable[[float], float]) -> Match:
-    cosine = float(np.dot(source.embedding, target.embedding))
+def _reviewed(match: Match, band: tuple[float, float] | None) -> Match:
+    return replace(match, review=band is not None and band[0] <= match.similarity <= band[1])
+
+
+def _match(source: NDArray[np.float32], target: Face, similarity: Callable[[float], float]) -> Match:
+    cosine = float(np.dot(source, target.embedding))
     cosine = min(1.0, max(-1.0, cosine))
     return Match(similarity=float(np.float32(similarity(cosine))), cosine=cosine, face=target)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from visavis.analysis import Analysis, Analyzer
 from visavis.calibration import Calibration
-from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
+from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison, compare_fused
 from visavis.comparison import compare as compare_faces
-from visavis.errors import FaceBelowQuality, InvalidRequest, NoFace, Role
+from visavis.errors import (
+    BadImage,
+    FaceBelowQuality,
+    ImageTooLarge,
+    ImageTooSmall,
+    InvalidRequest,
+    NoFace,
+    Role,
+)
 from visavis.face import Face, QualityFilter
 from visavis.image import DEFAULT_LIMITS, Limits, decode
 from visavis.vision.quality import BARS
@@ -25,14 +35,18 @@ class CompareOptions:
 
     similarity_threshold: 0..100, inclusive
     quality_filter:       faces below this bar are not compared
+    review:               a band of similarities, low and high, both inclusive, in which a person should look
     """
 
     similarity_threshold: float = DEFAULT_SIMILARITY_THRESHOLD
     quality_filter: QualityFilter = QualityFilter.NONE
+    review: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.similarity_threshold <= 100:
             raise InvalidRequest(f"the similarity threshold must be 0 to 100, not {self.similarity_threshold}")
+        if self.review is not None and not 0 <= self.review[0] <= self.review[1] <= 100:
+            raise InvalidRequest(f"the review band must be two similarities from 0 to 100, not {self.review}")
 
 
 class Engine:
@@ -87,7 +101,47 @@ class Engine:
             [f for f in faces if clears(f, options.quality_filter)],
             threshold=options.similarity_threshold,
             similarity=self._calibration.similarity,
+            review=options.review,
         )
+
+    def compare_many(
+        self, sources: Sequence[bytes], target: bytes, options: CompareOptions = CompareOptions()
+    ) -> Comparison:
+        """Compare one person, shown by several pictures, with the faces of `target`.
+
+        The largest faces of the sources are fused into one template, whose similarity has a calibration of its own;
+        each `Match.by_source` has the similarities to the single pictures.
+
+        Args:
+            sources: at least one JPEG or PNG, all of the same person; of one alone, this is `compare`.
+            target: a JPEG or PNG.
+
+        Raises:
+            InvalidRequest: there is no source.
+            CalibrationMismatch: the calibration says nothing of several sources.
+            BadImage, ImageTooLarge, ImageTooSmall, NoFace, FaceBelowQuality: as for `compare`.
+        """
+        if not sources:
+            raise InvalidRequest("at least one source picture is needed")
+        if len(sources) == 1:
+            return self.compare(sources[0], target, options)
+        looks = [self._workers.submit(self._analyze, source, largest_only=True) for source in sources]
+        rest = self._workers.submit(self._analyze, target, largest_only=False)
+        faces = [self._first(look, rest, options) for look in looks]
+        targets = _result(rest, "target").faces
+        return compare_fused(
+            faces,
+            [f for f in targets if clears(f, options.quality_filter)],
+            threshold=options.similarity_threshold,
+            fused=partial(self._calibration.similarity, sources=len(faces)),
+            single=self._calibration.similarity,
+            review=options.review,
+        )
+
+    @property
+    def calibration(self) -> Calibration:
+        """What this engine's similarities mean."""
+        return self._calibration
 
     def analyze(self, picture: bytes, *, largest_only: bool = False) -> Analysis:
         """The faces of one picture, largest first; none is no error.
@@ -127,7 +181,10 @@ def clears(face: Face, bar: QualityFilter) -> bool:
 
 
 def _result(picture: Future[Analysis], role: Role) -> Analysis:
-    analysis = picture.result()
+    try:
+        analysis = picture.result()
+    except (BadImage, ImageTooLarge, ImageTooSmall) as error:
+        raise type(error)(f"{role} picture: {error}") from error
     if not analysis.faces:
         raise NoFace(f"no face was found in the {role} picture", role=role)
     return analysis

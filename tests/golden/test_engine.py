@@ -12,7 +12,7 @@ from PIL import Image as Pil
 from tests.conftest import encode
 from visavis.analysis import Analysis
 from visavis.engine import CompareOptions, Engine
-from visavis.errors import BadImage, NoFace
+from visavis.errors import BadImage, InvalidRequest, NoFace
 from visavis.runtime import open_engine
 from visavis.settings import Settings
 
@@ -166,3 +166,29 @@ def test_embeddings_have_unit_length(engine: Engine, photo: Photo) -> None:
     assert face.embedding.shape == (128,)
     assert face.embedding.dtype == np.float32
     assert np.linalg.norm(face.embedding) == pytest.approx(1, abs=1e-6)
+
+
+def test_several_sources_of_one_person_match_better_than_one(engine: Engine, photo: Photo) -> None:
+    small = encode(opened(photo("ardern_2018")).resize((179, 225)))
+    sources = [photo("ardern_2018"), small]
+    fused = engine.compare_many(sources, photo("ardern_2022"))
+    assert len(fused.sources) == 2
+    (match,) = fused.matches
+    assert len(match.by_source) == 2
+    assert match.similarity > 99
+
+
+def test_one_source_is_compared_as_ever(engine: Engine, photo: Photo) -> None:
+    one = engine.compare(photo("obama"), photo("sunak"), CompareOptions(similarity_threshold=0))
+    many = engine.compare_many([photo("obama")], photo("sunak"), CompareOptions(similarity_threshold=0))
+    assert many.matches[0].similarity == one.matches[0].similarity
+
+
+def test_without_a_source_there_is_nothing_to_compare(engine: Engine, photo: Photo) -> None:
+    with pytest.raises(InvalidRequest, match="at least one source"):
+        engine.compare_many([], photo("sunak"))
+
+
+def test_a_bad_picture_is_named_by_its_part(engine: Engine, photo: Photo) -> None:
+    with pytest.raises(BadImage, match="target picture: the image is neither JPEG nor PNG"):
+        engine.compare(photo("obama"), b"BM")

@@ -11,7 +11,7 @@ from visavis.models.manifest import load_manifest
 
 
 def text(curve: list[list[float]]) -> str:
-    return json.dumps({"curve": curve, "model_sha256": "0" * 64, "provenance": {}})
+    return json.dumps({"curve": curve, "model_sha256": "0" * 64, "provenance": {}, "fused_shift": None, "fnmr": []})
 
 
 def test_the_shipped_curve_belongs_to_the_shipped_embedder() -> None:
@@ -44,3 +44,29 @@ def test_the_scale_has_its_promised_points_where_they_were_measured() -> None:
 def test_what_is_not_a_rising_curve_is_refused(curve: list[list[float]]) -> None:
     with pytest.raises(CalibrationMismatch, match="must rise"):
         parse_calibration(text(curve))
+
+
+def test_a_template_of_several_photographs_is_held_to_a_higher_bar() -> None:
+    similarity = load_calibration().similarity
+    values = [similarity(0.36, sources=n) for n in (1, 2, 3, 5)]
+    assert values == sorted(values, reverse=True)
+    assert values[0] - values[2] == pytest.approx(3, abs=1.5)
+    assert similarity(1.0, sources=3) == 100
+
+
+def test_with_several_sources_similarity_still_never_falls() -> None:
+    similarity = load_calibration().similarity
+    values = [similarity(c, sources=4) for c in np.linspace(-1, 1, 2001)]
+    assert values == sorted(values)
+
+
+def test_a_scale_that_knows_nothing_of_several_sources_refuses_them() -> None:
+    calibration = parse_calibration(text([[-1, 0], [1, 100]]))
+    assert calibration.similarity(0.5) == 75
+    with pytest.raises(CalibrationMismatch, match="too small for several source photographs"):
+        calibration.similarity(0.5, sources=2)
+
+
+def test_the_promised_false_match_rates_are_told() -> None:
+    rate = load_calibration().false_match_rate
+    assert [rate(s) for s in (80, 90, 97, 99)] == pytest.approx([1e-3, 1e-4, 1e-5, 1e-6])

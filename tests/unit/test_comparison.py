@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from visavis.comparison import Comparison, compare
+from visavis.comparison import Comparison, compare, compare_fused, fuse
 from visavis.face import Face, Pose, Quality
 from visavis.geometry import Box, Size
 
@@ -53,3 +53,44 @@ def test_a_face_is_wholly_similar_to_itself() -> None:
 
 def test_an_embedding_is_not_shown_in_the_text_of_a_face() -> None:
     assert "embedding" not in repr(make_face())
+
+
+def of_quality(score: float, embedding: list[float]) -> Face:
+    face = make_face()
+    quality = Quality(50, 50, score)
+    return Face(face.box, face.image_size, 99.0, (), face.pose, quality, np.array(embedding, np.float32))
+
+
+def test_a_template_leans_towards_the_better_photograph() -> None:
+    template = fuse([of_quality(95, [1, 0]), of_quality(15, [0, 1])])
+    assert np.linalg.norm(template) == pytest.approx(1)
+    assert template[0] == pytest.approx(5 * template[1])
+
+
+def test_the_template_of_one_photograph_is_its_embedding() -> None:
+    assert fuse([make_face()]).tolist() == make_face().embedding.tolist()
+
+
+def test_with_several_sources_each_ones_own_similarity_is_told() -> None:
+    sources = [of_quality(50, [1, 0]), of_quality(50, [0, 1])]
+    result = compare_fused(
+        sources,
+        [of_quality(50, [1, 0])],
+        threshold=60,
+        fused=lambda cosine: 100 * cosine - 1,
+        single=lambda cosine: 100 * cosine,
+    )
+    (match,) = result.matches
+    assert match.similarity == pytest.approx(100 * 0.5**0.5 - 1)
+    assert match.by_source == pytest.approx((100, 0))
+    assert result.sources == tuple(sources)
+    assert result.source is sources[0]
+
+
+@pytest.mark.parametrize(("cosine", "review"), [(0.69, False), (0.7, True), (0.85, True), (0.9, True), (0.91, False)])
+def test_similarities_in_the_band_are_marked_for_review(cosine: float, review: bool) -> None:
+    result = compare(
+        make_face(), [make_face(cosine)], threshold=80, similarity=lambda c: round(100 * c, 3), review=(70, 90)
+    )
+    (match,) = (*result.matches, *result.unmatched)
+    assert match.review is review

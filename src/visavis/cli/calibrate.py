@@ -21,6 +21,7 @@ from visavis.evaluate.folds import (
     grouped_folds,
     impostors_of,
 )
+from visavis.evaluate.fused import fit_fused_shift, genuine_cosines
 from visavis.evaluate.metrics import RULE_OF_30, Carried, Rate, carried
 from visavis.evaluate.protocol import Groups, Protocol, read_folder
 from visavis.evaluate.scale import PROMISES
@@ -88,7 +89,15 @@ def run(args: argparse.Namespace) -> int:
         "group": column,
         "impostor_pairs": dict(zip(impostors.names, impostors.pairs.tolist(), strict=True)),
     }
-    text = calibration_json(fit, model_sha256=load_manifest()["embedder"].sha256, provenance=provenance)
+    here = found.usable
+    embeddings, identity = found.embeddings[here], protocol.identity[here]
+    text = calibration_json(
+        fit,
+        model_sha256=load_manifest()["embedder"].sha256,
+        provenance=provenance,
+        fused_shift=fit_fused_shift(embeddings, identity, group.codes[here]),
+        genuine=genuine_cosines(embeddings, identity),
+    )
     with writing(args.out):
         beside = args.out.with_name(f"{args.out.name}.part")
         beside.write_text(text, "utf-8")

@@ -201,10 +201,24 @@ def mean_quantile(tails: Sequence[Tail], rate: float) -> float:
     return (low + high) / 2
 
 
-def calibration_json(fit: Fit, *, model_sha256: str, provenance: Mapping[str, object]) -> str:
-    """The text of a `calibration.json`: the curve, the embedder it belongs to, and where it comes from."""
+def calibration_json(
+    fit: Fit,
+    *,
+    model_sha256: str,
+    provenance: Mapping[str, object],
+    fused_shift: float | None = None,
+    genuine: Floats | None = None,
+) -> str:
+    """The text of a `calibration.json`: the curve, the embedder it belongs to, and where it comes from.
+
+    Args:
+        fused_shift: from `fused.fit_fused_shift`
+        genuine: (n,) sorted cosines of pairs of one person; they say how many fall below each similarity
+    """
     stored = {
         "model_sha256": model_sha256,
+        "fused_shift": None if fused_shift is None else round(fused_shift, 4),
+        "fnmr": _fnmr(fit, genuine),
         "provenance": {
             **provenance,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -234,6 +248,16 @@ def calibration_json(fit: Fit, *, model_sha256: str, provenance: Mapping[str, ob
     }
     points = ",\n  ".join(f"[{c:g}, {s:.8g}]" for c, s in fit.curve)
     return json.dumps(stored, indent=1).replace('"@curve"', f"[\n  {points}\n ]") + "\n"
+
+
+def _fnmr(fit: Fit, genuine: Floats | None) -> list[list[float]]:
+    """[similarity, false non-match rate] over the scale."""
+    if genuine is None or not len(genuine):
+        return []
+    cosines, similarities = zip(*fit.curve, strict=True)
+    at = (30, 40, 50, 60, 70, 80, 85, 90, 95, 97, 99)
+    below = np.searchsorted(genuine, np.interp(at, similarities, cosines)) / len(genuine)
+    return [[similarity, float(f"{rate:.4g}")] for similarity, rate in zip(at, below, strict=True)]
 
 
 def _rounded(interval: Interval) -> list[float] | None:
