@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.degrade import DEGRADATIONS, degrade
-from visavis.calibration import load_calibration
+from visavis.calibration import load_calibration, supported
 from visavis.image import Image, decode
 from visavis.runtime import Stages, open_engine, open_stages
 from visavis.vision.align import align, five_points
@@ -42,13 +42,15 @@ def run(data: Path) -> None:
         stages = open_stages()
         for how in DEGRADATIONS:
 
-            def embeddings(row: dict[str, str], how: str = how) -> Floats:
+            def embeddings(row: dict[str, str], how: str = how) -> tuple[Floats, float]:
                 picture = degrade((folder / "images" / row["image"]).read_bytes(), how)
                 faces = engine.analyze(picture, largest_only=True).faces
                 shipped = faces[0].embedding if faces else np.zeros(128, np.float32)
-                return np.stack([*variants(stages, decode(picture)), shipped])
+                score = faces[0].quality.score if faces else 0.0
+                return np.stack([*variants(stages, decode(picture)), shipped]), score
 
-            table = np.stack(list(pool.map(embeddings, rows)))
+            vectors, qualities = zip(*pool.map(embeddings, rows), strict=True)
+            table, quality = np.stack(vectors), np.array(qualities)
             here = np.abs(table[:, -1]).sum(axis=1) > 0
             both = here[one] & here[other]
             line = []
@@ -56,6 +58,7 @@ def run(data: Path) -> None:
                 cosines = np.einsum("nd,nd->n", table[one, i], table[other, i])
                 strict = np.quantile(cosines[impostor & both], 1 - 1e-3)
                 line.append(100 * float((cosines[genuine & both] < strict).mean()))
+            cosines = supported(cosines.astype(np.float64), quality[one], quality[other])
             fmr = float((cosines[impostor & both] >= bar).mean())
             fnmr = float((cosines[genuine & both] < bar).mean())
             lost = int((~here).sum())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,12 +50,15 @@ class Comparison:
     sources: tuple[Face, ...] = ()
 
 
+Similarity: TypeAlias = Callable[[float, tuple[float, float]], float]
+
+
 def compare(
     source: Face,
     targets: Sequence[Face],
     *,
     threshold: float,
-    similarity: Callable[[float], float],
+    similarity: Similarity,
     review: tuple[float, float] | None = None,
 ) -> Comparison:
     """Compare `source` with each of `targets`; every one ends in exactly one of the two lists.
@@ -62,9 +66,10 @@ def compare(
     Args:
         review: a band of similarities, both ends inclusive, whose faces are marked for a person to look at.
         threshold: 0..100, inclusive: a face whose similarity equals it is a match.
-        similarity: from cosine, -1..1, to similarity, 0..100; must not decrease.
+        similarity: from a cosine, -1..1, and the two faces' quality scores to similarity, 0..100; must not decrease
+            with the cosine.
     """
-    scored = [_match(source.embedding, face, similarity) for face in targets]
+    scored = [_match(source.embedding, source.quality.score, face, similarity) for face in targets]
     matches, unmatched = _parted([_reviewed(match, review) for match in scored], threshold)
     return Comparison(source, matches, unmatched, threshold)
 
@@ -74,8 +79,8 @@ def compare_fused(
     targets: Sequence[Face],
     *,
     threshold: float,
-    fused: Callable[[float], float],
-    single: Callable[[float], float],
+    fused: Similarity,
+    single: Similarity,
     review: tuple[float, float] | None = None,
 ) -> Comparison:
     """Compare one person's several faces, fused into a template, with each of `targets`.
@@ -85,11 +90,11 @@ def compare_fused(
         fused: from a cosine with the template to similarity.
         single: from a cosine with one face to similarity.
     """
-    template = fuse(sources)
+    template, best = fuse(sources), max(source.quality.score for source in sources)
     scored = [
         replace(
-            _reviewed(_match(template, face, fused), review),
-            by_source=tuple(_match(source.embedding, face, single).similarity for source in sources),
+            _reviewed(_match(template, best, face, fused), review),
+            by_source=tuple(_match(s.embedding, s.quality.score, face, single).similarity for s in sources),
         )
         for face in targets
     ]
@@ -117,7 +122,9 @@ def _reviewed(match: Match, band: tuple[float, float] | None) -> Match:
     return replace(match, review=band is not None and band[0] <= match.similarity <= band[1])
 
 
-def _match(source: NDArray[np.float32], target: Face, similarity: Callable[[float], float]) -> Match:
-    cosine = float(np.dot(source, target.embedding))
+def _match(embedding: NDArray[np.float32], quality: float, target: Face, similarity: Similarity) -> Match:
+    cosine = float(np.dot(embedding, target.embedding))
     cosine = min(1.0, max(-1.0, cosine))
-    return Match(similarity=float(np.float32(similarity(cosine))), cosine=cosine, face=target)
+    return Match(
+        similarity=float(np.float32(similarity(cosine, (quality, target.quality.score)))), cosine=cosine, face=target
+    )

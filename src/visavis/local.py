@@ -1,6 +1,6 @@
 """`visavis.client()` and `visavis.patch()`: boto3 clients answered in this process.
 
-All clients with the same `attributes` share one engine, which starts with the first of them and ends with the process.
+Clients with the same settings share one engine, which starts with the first of them and ends with the process.
 """
 
 from __future__ import annotations
@@ -10,18 +10,26 @@ from typing import Any, TypeVar
 
 from visavis.api.objects import ObjectStore
 from visavis.api.response import Attributes
+from visavis.settings import Settings
 
 __all__ = ["client", "patch"]
 
 AnyClient = TypeVar("AnyClient")
 
 
-def client(*, attributes: str = "ALL", objects: ObjectStore | None = None, **options: Any) -> Any:
+def client(
+    *,
+    attributes: str = "ALL",
+    objects: ObjectStore | None = None,
+    settings: Settings | None = None,
+    **options: Any,
+) -> Any:
     """A genuine boto3 Rekognition client that needs no network, no endpoint and no credentials.
 
     Args:
         attributes: "ALL" for every documented field, "DEFAULT" for those the service was recorded to send.
         objects: where an S3Object is read from, for instance `visavis.api.objects.FolderStore`; default: nowhere.
+        settings: of the engine; default: from the environment.
         options: as for `boto3.client`, without the service's name.
 
     Raises:
@@ -30,29 +38,35 @@ def client(*, attributes: str = "ALL", objects: ObjectStore | None = None, **opt
     """
     from visavis.inprocess import make_client
 
-    return make_client(_gateway(Attributes(attributes), objects), **options)
+    return make_client(_gateway(Attributes(attributes), objects, settings), **options)
 
 
-def patch(client: AnyClient, *, attributes: str = "ALL", objects: ObjectStore | None = None) -> AnyClient:
+def patch(
+    client: AnyClient,
+    *,
+    attributes: str = "ALL",
+    objects: ObjectStore | None = None,
+    settings: Settings | None = None,
+) -> AnyClient:
     """Have `compare_faces` of an existing boto3 client answered in this process; returns the client.
 
     Its other operations go where they went before. Arguments and errors are those of `client`.
     """
     from visavis.inprocess import attach
 
-    return attach(client, _gateway(Attributes(attributes), objects))
+    return attach(client, _gateway(Attributes(attributes), objects, settings))
 
 
-def _gateway(attributes: Attributes, objects: ObjectStore | None) -> Any:
+def _gateway(attributes: Attributes, objects: ObjectStore | None, settings: Settings | None) -> Any:
     from visavis.api.objects import NoStore
     from visavis.api.operations import Dispatcher
     from visavis.gateway import Gateway
 
-    return Gateway(Dispatcher(_engine().compare, objects or NoStore(), attributes))
+    return Gateway(Dispatcher(_engine(settings).compare, objects or NoStore(), attributes))
 
 
 @cache
-def _engine() -> Any:
+def _engine(settings: Settings | None) -> Any:
     from visavis.runtime import open_engine
 
-    return open_engine()
+    return open_engine(settings)

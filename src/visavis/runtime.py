@@ -47,8 +47,8 @@ def open_engine(settings: Settings | None = None) -> Engine:
     from visavis.models.manifest import load_manifest
 
     settings = settings or Settings.from_env()
-    calibration = load_calibration()
-    calibration.check(load_manifest()["embedder"].sha256)
+    calibration = load_calibration(settings.accuracy)
+    calibration.check(load_manifest()["embedder"].sha256, settings.accuracy)
     stages = open_stages(settings)
     analyzer = Analyzer(
         detector=stages.detector,
@@ -78,7 +78,7 @@ def open_stages(settings: Settings | None = None) -> Stages:
         mesher=Mesher(openvino.session(networks["mesh"])),
         pupils=PupilFinder(openvino.session(networks["iris"])),
         expressions=ExpressionReader(openvino.session(NETWORK)),
-        embedder=Embedder(openvino.session(networks["embedder"])),
+        embedder=Embedder(openvino.session(networks["embedder"]), mirrored=settings.accuracy == "high"),
     )
 
 

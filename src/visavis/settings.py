@@ -6,10 +6,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from visavis.errors import SettingsError
 
-__all__ = ["Settings"]
+__all__ = ["ACCURACIES", "Accuracy", "Settings"]
+
+Accuracy = Literal["standard", "high"]
+ACCURACIES: tuple[Accuracy, ...] = get_args(Accuracy)
 
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
@@ -21,13 +25,18 @@ class Settings:
     home:    folder of model files and ready networks          VISAVIS_HOME
     offline: never fetch models                                VISAVIS_OFFLINE
     threads: pictures analysed at once, at least 1             VISAVIS_THREADS
+    accuracy: "standard", or "high", which also embeds each
+              face's mirror image and has a scale of its own    VISAVIS_ACCURACY
     """
 
     home: Path
     offline: bool = False
     threads: int = 1
+    accuracy: Accuracy = "standard"
 
     def __post_init__(self) -> None:
+        if self.accuracy not in ACCURACIES:
+            raise SettingsError(f"accuracy must be {' or '.join(ACCURACIES)}, not {self.accuracy!r}")
         if self.threads < 1:
             raise SettingsError(f"threads must be at least 1, not {self.threads}")
 
@@ -46,6 +55,7 @@ class Settings:
             home=Path(home).expanduser() if home else platformdirs.user_cache_path("visavis"),
             offline=_flag(env, "VISAVIS_OFFLINE"),
             threads=_count(env, "VISAVIS_THREADS", default=_cores()),
+            accuracy=_accuracy(env.get("VISAVIS_ACCURACY", "").strip() or "standard"),
         )
 
 
@@ -63,6 +73,12 @@ def _count(env: Mapping[str, str], name: str, *, default: int) -> int:
     if not value.isdecimal() or int(value) < 1:
         raise SettingsError(f"{name} must be a whole number of at least 1, not {value!r}")
     return int(value)
+
+
+def _accuracy(value: str) -> Accuracy:
+    if value not in ACCURACIES:
+        raise SettingsError(f"VISAVIS_ACCURACY must be {' or '.join(ACCURACIES)}, not {value!r}")
+    return value
 
 
 def _cores() -> int:

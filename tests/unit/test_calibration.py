@@ -11,7 +11,16 @@ from visavis.models.manifest import load_manifest
 
 
 def text(curve: list[list[float]]) -> str:
-    return json.dumps({"curve": curve, "model_sha256": "0" * 64, "provenance": {}, "fused_shift": None, "fnmr": []})
+    return json.dumps(
+        {
+            "curve": curve,
+            "model_sha256": "0" * 64,
+            "accuracy": "standard",
+            "provenance": {},
+            "fused_shift": None,
+            "fnmr": [],
+        }
+    )
 
 
 def test_the_shipped_curve_belongs_to_the_shipped_embedder() -> None:
@@ -70,3 +79,26 @@ def test_a_scale_that_knows_nothing_of_several_sources_refuses_them() -> None:
 def test_the_promised_false_match_rates_are_told() -> None:
     rate = load_calibration().false_match_rate
     assert [rate(s) for s in (80, 90, 97, 99)] == pytest.approx([1e-3, 1e-4, 1e-5, 1e-6])
+
+
+def test_a_curve_for_another_accuracy_is_refused() -> None:
+    with pytest.raises(CalibrationMismatch, match="fitted at high accuracy; at standard accuracy it means nothing"):
+        load_calibration("high").check(load_manifest()["embedder"].sha256, "standard")
+
+
+def test_only_two_poor_faces_together_lower_a_similarity() -> None:
+    similarity = load_calibration().similarity
+    plain = similarity(0.36)
+    assert similarity(0.36, (100, 20)) == plain
+    assert similarity(0.36, (84, 84)) == plain
+    assert similarity(0.36, (40, 40)) < similarity(0.36, (60, 60)) < plain
+
+
+def test_a_poor_face_is_still_wholly_similar_to_itself() -> None:
+    assert load_calibration().similarity(1.0, (0, 0)) == 100
+
+
+def test_with_poor_faces_similarity_still_never_falls() -> None:
+    similarity = load_calibration().similarity
+    values = [similarity(c, (10, 30)) for c in np.linspace(-1, 1, 2001)]
+    assert values == sorted(values)

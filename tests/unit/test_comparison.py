@@ -15,7 +15,7 @@ def make_face(cosine: float = 1.0, side: float = 100) -> Face:
 
 
 def compared(threshold: float, *targets: Face) -> Comparison:
-    return compare(make_face(), targets, threshold=threshold, similarity=lambda cosine: 100 * max(0.0, cosine))
+    return compare(make_face(), targets, threshold=threshold, similarity=lambda cosine, _: 100 * max(0.0, cosine))
 
 
 def test_matches_come_most_similar_first() -> None:
@@ -77,8 +77,8 @@ def test_with_several_sources_each_ones_own_similarity_is_told() -> None:
         sources,
         [of_quality(50, [1, 0])],
         threshold=60,
-        fused=lambda cosine: 100 * cosine - 1,
-        single=lambda cosine: 100 * cosine,
+        fused=lambda cosine, _: 100 * cosine - 1,
+        single=lambda cosine, _: 100 * cosine,
     )
     (match,) = result.matches
     assert match.similarity == pytest.approx(100 * 0.5**0.5 - 1)
@@ -90,7 +90,7 @@ def test_with_several_sources_each_ones_own_similarity_is_told() -> None:
 @pytest.mark.parametrize(("cosine", "review"), [(0.69, False), (0.7, True), (0.85, True), (0.9, True), (0.91, False)])
 def test_similarities_in_the_band_are_marked_for_review(cosine: float, review: bool) -> None:
     result = compare(
-        make_face(), [make_face(cosine)], threshold=80, similarity=lambda c: round(100 * c, 3), review=(70, 90)
+        make_face(), [make_face(cosine)], threshold=80, similarity=lambda c, _: round(100 * c, 3), review=(70, 90)
     )
     (match,) = (*result.matches, *result.unmatched)
     assert match.review is review

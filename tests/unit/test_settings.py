@@ -21,7 +21,8 @@ def test_without_an_environment_there_are_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("VISAVIS_OFFLINE", "maybe"), ("VISAVIS_THREADS", "0"), ("VISAVIS_THREADS", "two")]
+    ("name", "value"),
+    [("VISAVIS_OFFLINE", "maybe"), ("VISAVIS_ACCURACY", "best"), ("VISAVIS_THREADS", "0"), ("VISAVIS_THREADS", "two")],
 )
 def test_a_value_that_makes_no_sense_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"{name} must be .* not '{value}'"):

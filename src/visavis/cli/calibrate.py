@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from visavis.cli.engine import engine_settings
 from visavis.cli.evaluate import acquired, add_common_arguments, errata, writing
 from visavis.errors import InvalidRequest
 from visavis.evaluate.calibrate import Fit, Impostors, calibration_json, fit_scale, refuse_too_few
@@ -70,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
     everyone = Groups(("",), np.zeros(len(protocol.images), np.int32))
     group = protocol.groups[column] if column else everyone
     refuse_too_few(_possible(protocol, group))
-    found = acquired(protocol, args.work)
+    settings = engine_settings(args)
+    found = acquired(protocol, args.work, settings)
     scores = score_all(
         found.embeddings, protocol.identity, groups={FOLD: grouped_folds(group, fold)},
         left_out=protocol.left_out, usable=found.usable, quiet=not sys.stderr.isatty(),
@@ -94,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
     text = calibration_json(
         fit,
         model_sha256=load_manifest()["embedder"].sha256,
+        accuracy=settings.accuracy,
         provenance=provenance,
         fused_shift=fit_fused_shift(embeddings, identity, group.codes[here]),
         genuine=genuine_cosines(embeddings, identity),

@@ -13,6 +13,7 @@ from visavis.api.response import Attributes
 from visavis.aws.policy import LOCAL_CALLER
 from visavis.aws.wire import WireError, encode
 from visavis.calibration import Calibration
+from visavis.cli.engine import add_engine_arguments, engine_settings
 from visavis.cli.files import read_picture, write_file
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
 from visavis.engine import CompareOptions, Engine
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="mark similarities in this band for a person to look at, with the error rates on either side",
     )  # fmt: skip
     parser.add_argument("--draw", type=Path, metavar="OUT.png", help="write both photos with the faces drawn on them")
+    add_engine_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print Rekognition's response as JSON")
     parser.add_argument(
         "--attributes", type=Attributes, choices=list(Attributes), default=Attributes.ALL, metavar="ALL|DEFAULT",
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         args.wrong_usage("two photos are needed at least: a source, or several, and last the target")
     *sources, target = (read_picture(path) for path in args.photos)
     options = CompareOptions(args.threshold, args.quality, tuple(args.review) if args.review else None)
-    with open_engine() as engine:
+    with open_engine(engine_settings(args)) as engine:
         if args.json:
             print(as_json(engine, sources, target, args))
         if args.draw is None and args.json:

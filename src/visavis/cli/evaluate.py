@@ -11,6 +11,7 @@ from pathlib import Path
 
 from visavis import __version__
 from visavis.calibration import Calibration, load_calibration, parse_calibration
+from visavis.cli.engine import add_engine_arguments, engine_settings
 from visavis.errors import CalibrationMismatch, InvalidRequest
 from visavis.evaluate.acquire import Acquired, acquire
 from visavis.evaluate.errata import NO_ERRATA, Errata, read_errata
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """What `evaluate` and `calibrate` share."""
+    add_engine_arguments(parser)
     parser.add_argument("--errata", type=Path, metavar="FILE", help="a CSV file of what is wrong with the set")
     parser.add_argument(
         "--work", type=Path, metavar="FILE",
@@ -72,11 +74,12 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     protocol = read_protocol(args)
     folds = read_pairs(args.pairs, images=protocol.folder, errata=errata(args)) if args.pairs else None
-    calibration = read_calibration(args.calibration)
+    settings = engine_settings(args)
+    calibration = read_calibration(args.calibration, settings)
     with writing(args.out):
         args.out.mkdir(parents=True, exist_ok=True)
     quiet = not sys.stderr.isatty()
-    found = acquired(protocol, args.work)
+    found = acquired(protocol, args.work, settings)
     evaluation = evaluate(protocol, found, calibration, folds=folds, replicates=args.replicates, quiet=quiet)
     provenance: dict[str, object] = {
         "visavis": __version__,
@@ -119,25 +122,24 @@ def errata(args: argparse.Namespace) -> Errata:
     return read_errata(args.errata) if args.errata else NO_ERRATA
 
 
-def read_calibration(file: Path | None) -> Calibration:
-    """The scale to hold the set against; refused where it belongs to another embedder."""
+def read_calibration(file: Path | None, settings: Settings) -> Calibration:
+    """The scale to hold the set against; refused where it belongs to other embeddings."""
     if file is None:
-        return load_calibration()
+        return load_calibration(settings.accuracy)
     try:
         calibration = parse_calibration(file.read_text("utf-8"))
     except OSError as error:
         raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, CalibrationMismatch) as error:
         raise InvalidRequest(f"{file} is not a scale of `visavis calibrate`: {error}") from error
-    calibration.check(load_manifest()["embedder"].sha256)
+    calibration.check(load_manifest()["embedder"].sha256, settings.accuracy)
     return calibration
 
 
-def acquired(protocol: Protocol, work: Path | None) -> Acquired:
+def acquired(protocol: Protocol, work: Path | None, settings: Settings) -> Acquired:
     """The embeddings of a set's images, on this machine's processor."""
-    settings = Settings.from_env()
     networks = {name: model.sha256 for name, model in load_manifest().models.items()}
-    opened = WorkFile(work, {"visavis": __version__, **networks}) if work else None
+    opened = WorkFile(work, {"visavis": __version__, "accuracy": settings.accuracy, **networks}) if work else None
     try:
         with open_engine(settings) as engine:
             # One more than the engine's own threads, so that reading a file does not keep a core waiting.

@@ -10,9 +10,9 @@ from pathlib import Path
 from visavis.api.objects import FolderStore, NoStore, ObjectStore, S3Store
 from visavis.api.operations import Dispatcher
 from visavis.api.response import Attributes
+from visavis.cli.engine import add_engine_arguments, engine_settings
 from visavis.errors import SettingsError
 from visavis.runtime import open_engine
-from visavis.settings import Settings
 
 __all__ = ["add_arguments", "run"]
 
@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--attributes", type=Attributes, choices=list(Attributes), default=Attributes.ALL, metavar="ALL|DEFAULT",
         help="ALL: every documented field; DEFAULT: those that Amazon's service was recorded to send",
     )  # fmt: skip
+    add_engine_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.tps is not None and args.tps <= 0:
         raise SettingsError(f"--tps must be a positive number, not {args.tps:g}")
-    settings = Settings.from_env()
+    settings = engine_settings(args)
     config = ServerConfig(
         prefix=args.prefix,
         workers=args.workers or settings.threads,

@@ -205,6 +205,7 @@ def calibration_json(
     fit: Fit,
     *,
     model_sha256: str,
+    accuracy: str = "standard",
     provenance: Mapping[str, object],
     fused_shift: float | None = None,
     genuine: Floats | None = None,
@@ -212,11 +213,13 @@ def calibration_json(
     """The text of a `calibration.json`: the curve, the embedder it belongs to, and where it comes from.
 
     Args:
+        accuracy: at which the embeddings were made
         fused_shift: from `fused.fit_fused_shift`
         genuine: (n,) sorted cosines of pairs of one person; they say how many fall below each similarity
     """
     stored = {
         "model_sha256": model_sha256,
+        "accuracy": accuracy,
         "fused_shift": None if fused_shift is None else round(fused_shift, 4),
         "fnmr": _fnmr(fit, genuine),
         "provenance": {
