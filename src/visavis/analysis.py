@@ -36,6 +36,8 @@ _UPRIGHT, _LIKELY = 17.0, 9.0
 faces that are upside down mostly stay below 8, but some reach 16."""
 
 _PRESENT = 0.0
+"""The mesh's presence below which it found no hold, and the mean face through the detector's points serves better."""
+
 CERTAIN_ENOUGH = 60.0
 """Confidence below which a detection is dropped as no face."""
 
@@ -91,11 +93,18 @@ class Analyzer:
         Args:
             largest_only: describe one face, the largest.
         """
-        seen = self._look_closely(image, self._find(image).largest_first(), largest_only=largest_only)
+        found = self._find(image).largest_first()
+        faces = self._faces(image, found, largest_only=largest_only)
+        if largest_only and not faces:
+            # What seemed the largest was no face, and smaller ones were passed over because of it.
+            faces = self._faces(image, found, largest_only=False)[:1]
+        return Analysis(image.size, faces)
+
+    def _faces(self, image: Image, found: Detections, *, largest_only: bool) -> tuple[Face, ...]:
+        seen = self._look_closely(image, found, largest_only=largest_only)
         seen.sort(key=lambda s: (-s.box.area, -s.score, s.box.left))
         described = (self._describe(image, s) for s in seen)
-        faces = (face for face in described if face is not None)
-        return Analysis(image.size, tuple(islice(faces, 1 if largest_only else MAX_FACES)))
+        return tuple(islice((f for f in described if f is not None), 1 if largest_only else MAX_FACES))
 
     def _find(self, image: Image) -> Detections:
         found = self._detector(image)
