@@ -21,7 +21,7 @@ __all__ = ["PROMISE", "Calibration", "load_calibration", "parse_calibration", "s
 PROMISE = ((0.0, 0.0), (25.0, 1.0), (58.0, 2.0), (80.0, 3.0), (90.0, 4.0), (97.0, 5.0), (99.0, 6.0))
 """Similarity and -log10 of the false match rate. From 80 on it is promised; below, it is how the scale was drawn."""
 
-_GOOD, _DOUBT = 84.0, 0.003
+_GOOD, _DOUBT = 84.0, 0.002
 """The quality score from which a face supports what its cosine says, and what each lacking point costs."""
 
 T = TypeVar("T", float, NDArray[np.float64])
