@@ -9,13 +9,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import CalibrationMismatch
+from visavis.models.store import writing
 
-__all__ = ["Calibration", "load_calibration"]
+__all__ = ["Calibration", "keep_calibration", "load_calibration", "parse_calibration", "read_calibration"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,31 @@ class Calibration:
 def load_calibration() -> Calibration:
     """The curve that ships with visavis."""
     return parse_calibration((files("visavis") / "calibration.json").read_text("utf-8"))
+
+
+def read_calibration(file: Path) -> Calibration:
+    """The curve in a file.
+
+    Raises:
+        CalibrationMismatch: it is not a curve.
+        OSError: it cannot be read.
+    """
+    try:
+        return parse_calibration(file.read_text("utf-8"))
+    except (ValueError, KeyError, TypeError, CalibrationMismatch) as error:
+        raise CalibrationMismatch(f"{file} is not a scale of `visavis calibrate`: {error}") from error
+
+
+def keep_calibration(file: Path, text: str) -> None:
+    """Write a curve so that it is seen whole or not at all.
+
+    Raises:
+        CalibrationMismatch: it is not a curve.
+        ModelStoreError: the file cannot be written.
+    """
+    parse_calibration(text)
+    with writing(file) as temporary:
+        temporary.write_text(text, "utf-8")
 
 
 def parse_calibration(text: str) -> Calibration:

@@ -11,7 +11,7 @@ from visavis.analysis import Analysis, Analyzer
 from visavis.calibration import Calibration
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
 from visavis.comparison import compare as compare_faces
-from visavis.errors import FaceBelowQuality, InvalidRequest, NoFace, Role
+from visavis.errors import CalibrationMismatch, FaceBelowQuality, InvalidRequest, NoFace, Role
 from visavis.face import Face, QualityFilter
 from visavis.image import DEFAULT_LIMITS, Limits, decode
 from visavis.vision.quality import BARS
@@ -40,12 +40,12 @@ class Engine:
 
     Args:
         analyzer: finds and describes the faces of a picture; called from several threads at once.
-        calibration: from cosine to similarity.
+        calibration: from cosine to similarity; None where there is none yet: faces are analysed, and not compared.
         threads: how many pictures are analysed at once.
     """
 
     def __init__(
-        self, analyzer: Analyzer, calibration: Calibration, *, threads: int, limits: Limits = DEFAULT_LIMITS
+        self, analyzer: Analyzer, calibration: Calibration | None, *, threads: int, limits: Limits = DEFAULT_LIMITS
     ) -> None:
         self._analyzer = analyzer
         self._calibration = calibration
@@ -75,7 +75,10 @@ class Engine:
             BadImage, ImageTooLarge, ImageTooSmall: a picture cannot be analysed.
             NoFace: a picture shows no face; its `role` says which. The source is reported first.
             FaceBelowQuality: the source's largest face does not clear `options.quality_filter`.
+            CalibrationMismatch: the engine has no calibration.
         """
+        if self._calibration is None:
+            raise CalibrationMismatch("without a calibration faces can be analysed, but not compared")
         pictures = [
             self._workers.submit(self._analyze, source, largest_only=True),
             self._workers.submit(self._analyze, target, largest_only=False),

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from visavis.errors import SettingsError
 
-__all__ = ["Settings"]
+__all__ = ["SHIPPED_EMBEDDER", "Settings"]
+
+SHIPPED_EMBEDDER = "embedder"
+"""Its name in the manifest that ships."""
 
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
@@ -18,14 +21,16 @@ _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 class Settings:
     """How visavis runs in this process.
 
-    home:    folder of model files and ready networks          VISAVIS_HOME
-    offline: never fetch models                                VISAVIS_OFFLINE
-    threads: pictures analysed at once, at least 1             VISAVIS_THREADS
+    home:     folder of model files and ready networks         VISAVIS_HOME
+    offline:  never fetch models                               VISAVIS_OFFLINE
+    threads:  pictures analysed at once, at least 1            VISAVIS_THREADS
+    embedder: the model that faces are compared by             VISAVIS_EMBEDDER
     """
 
     home: Path
     offline: bool = False
     threads: int = 1
+    embedder: str = SHIPPED_EMBEDDER
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -46,6 +51,7 @@ class Settings:
             home=Path(home).expanduser() if home else platformdirs.user_cache_path("visavis"),
             offline=_flag(env, "VISAVIS_OFFLINE"),
             threads=_count(env, "VISAVIS_THREADS", default=_cores()),
+            embedder=env.get("VISAVIS_EMBEDDER", "").strip() or SHIPPED_EMBEDDER,
         )
 
 

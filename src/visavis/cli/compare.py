@@ -12,6 +12,7 @@ from visavis.api.request import S3ObjectRef
 from visavis.api.response import Attributes
 from visavis.aws.policy import LOCAL_CALLER
 from visavis.aws.wire import WireError, encode
+from visavis.cli.chosen import add_embedder, settings_of
 from visavis.cli.files import read_picture, write_file
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
 from visavis.engine import CompareOptions, Engine
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quality", type=QualityFilter, choices=list(QualityFilter), default=QualityFilter.NONE, metavar="FILTER",
         help="faces below this bar are not compared: NONE (default), LOW, AUTO, MEDIUM or HIGH",
     )  # fmt: skip
+    add_embedder(parser)
     parser.add_argument("--draw", type=Path, metavar="OUT.png", help="write both photos with the faces drawn on them")
     parser.add_argument("--json", action="store_true", help="print Rekognition's response as JSON")
     parser.add_argument(
@@ -45,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     pictures = read_picture(args.source), read_picture(args.target)
-    with open_engine() as engine:
+    with open_engine(settings_of(args)) as engine:
         if args.json:
             print(as_json(engine, pictures, args))
         if args.draw is not None or not args.json:

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from visavis.cli.chosen import add_embedder, settings_of
 from visavis.cli.files import read_picture, write_file
 from visavis.face import Face
 from visavis.image import decode
@@ -19,12 +20,13 @@ __all__ = ["add_arguments", "as_json", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photo", type=Path)
     parser.add_argument("--json", action="store_true", help="print every field as JSON; places in pixels")
+    add_embedder(parser)
     parser.add_argument("--draw", type=Path, metavar="OUT.png", help="write the photo with the faces drawn on it")
 
 
 def run(args: argparse.Namespace) -> int:
     picture = read_picture(args.photo)
-    with open_engine() as engine:
+    with open_engine(settings_of(args)) as engine:
         faces = engine.analyze(picture).faces
     if args.draw is not None:
         write_file(args.draw, draw_faces(decode(picture), faces))

@@ -10,9 +10,9 @@ from pathlib import Path
 from visavis.api.objects import FolderStore, NoStore, ObjectStore, S3Store
 from visavis.api.operations import Dispatcher
 from visavis.api.response import Attributes
+from visavis.cli.chosen import add_embedder, settings_of
 from visavis.errors import SettingsError
 from visavis.runtime import open_engine
-from visavis.settings import Settings
 
 __all__ = ["add_arguments", "run"]
 
@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     load.add_argument(
         "--grace", type=float, default=30.0, metavar="S", help="seconds to finish after SIGTERM (default: %(default)g)"
     )
+    add_embedder(parser)
     parser.add_argument(
         "--attributes", type=Attributes, choices=list(Attributes), default=Attributes.ALL, metavar="ALL|DEFAULT",
         help="ALL: every documented field; DEFAULT: those that Amazon's service was recorded to send",
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.tps is not None and args.tps <= 0:
         raise SettingsError(f"--tps must be a positive number, not {args.tps:g}")
-    settings = Settings.from_env()
+    settings = settings_of(args)
     config = ServerConfig(
         prefix=args.prefix,
         workers=args.workers or settings.threads,
