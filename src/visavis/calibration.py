@@ -9,14 +9,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import CalibrationMismatch
+from visavis.models.store import writing
 
-__all__ = ["PROMISE", "Calibration", "load_calibration", "parse_calibration", "supported"]
+__all__ = [
+    "PROMISE",
+    "Calibration",
+    "keep_calibration",
+    "load_calibration",
+    "parse_calibration",
+    "read_calibration",
+    "supported",
+]
 
 PROMISE = ((0.0, 0.0), (25.0, 1.0), (58.0, 2.0), (80.0, 3.0), (90.0, 4.0), (97.0, 5.0), (99.0, 6.0))
 """Similarity and -log10 of the false match rate. From 80 on it is promised; below, it is how the scale was drawn."""
@@ -124,6 +134,31 @@ def load_calibration(accuracy: Literal["standard", "high"] = "standard") -> Cali
     """The curve that ships with visavis, for embeddings made at this accuracy."""
     name = "calibration.json" if accuracy == "standard" else f"calibration-{accuracy}.json"
     return parse_calibration((files("visavis") / name).read_text("utf-8"))
+
+
+def read_calibration(file: Path) -> Calibration:
+    """The curve in a file.
+
+    Raises:
+        CalibrationMismatch: it is not a curve.
+        OSError: it cannot be read.
+    """
+    try:
+        return parse_calibration(file.read_text("utf-8"))
+    except (ValueError, KeyError, TypeError, CalibrationMismatch) as error:
+        raise CalibrationMismatch(f"{file} is not a scale of `visavis calibrate`: {error}") from error
+
+
+def keep_calibration(file: Path, text: str) -> None:
+    """Write a curve so that it is seen whole or not at all.
+
+    Raises:
+        CalibrationMismatch: it is not a curve.
+        ModelStoreError: the file cannot be written.
+    """
+    parse_calibration(text)
+    with writing(file) as temporary:
+        temporary.write_text(text, "utf-8")
 
 
 def parse_calibration(text: str) -> Calibration:

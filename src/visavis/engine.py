@@ -15,6 +15,7 @@ from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison, compare
 from visavis.comparison import compare as compare_faces
 from visavis.errors import (
     BadImage,
+    CalibrationMismatch,
     FaceBelowQuality,
     ImageTooLarge,
     ImageTooSmall,
@@ -54,12 +55,12 @@ class Engine:
 
     Args:
         analyzer: finds and describes the faces of a picture; called from several threads at once.
-        calibration: from cosine to similarity.
+        calibration: from cosine to similarity; None where there is none yet: faces are analysed, and not compared.
         threads: how many pictures are analysed at once.
     """
 
     def __init__(
-        self, analyzer: Analyzer, calibration: Calibration, *, threads: int, limits: Limits = DEFAULT_LIMITS
+        self, analyzer: Analyzer, calibration: Calibration | None, *, threads: int, limits: Limits = DEFAULT_LIMITS
     ) -> None:
         self._analyzer = analyzer
         self._calibration = calibration
@@ -89,7 +90,9 @@ class Engine:
             BadImage, ImageTooLarge, ImageTooSmall: a picture cannot be analysed.
             NoFace: a picture shows no face; its `role` says which. The source is reported first.
             FaceBelowQuality: the source's largest face does not clear `options.quality_filter`.
+            CalibrationMismatch: the engine has no calibration.
         """
+        calibration = self.calibration
         pictures = [
             self._workers.submit(self._analyze, source, largest_only=True),
             self._workers.submit(self._analyze, target, largest_only=False),
@@ -100,7 +103,7 @@ class Engine:
             face,
             [f for f in faces if clears(f, options.quality_filter)],
             threshold=options.similarity_threshold,
-            similarity=self._calibration.similarity,
+            similarity=calibration.similarity,
             review=options.review,
         )
 
@@ -125,6 +128,7 @@ class Engine:
             raise InvalidRequest("at least one source picture is needed")
         if len(sources) == 1:
             return self.compare(sources[0], target, options)
+        calibration = self.calibration
         looks = [self._workers.submit(self._analyze, source, largest_only=True) for source in sources]
         rest = self._workers.submit(self._analyze, target, largest_only=False)
         faces = [self._first(look, rest, options) for look in looks]
@@ -133,14 +137,20 @@ class Engine:
             faces,
             [f for f in targets if clears(f, options.quality_filter)],
             threshold=options.similarity_threshold,
-            fused=partial(self._calibration.similarity, sources=len(faces)),
-            single=self._calibration.similarity,
+            fused=partial(calibration.similarity, sources=len(faces)),
+            single=calibration.similarity,
             review=options.review,
         )
 
     @property
     def calibration(self) -> Calibration:
-        """What this engine's similarities mean."""
+        """What this engine's similarities mean.
+
+        Raises:
+            CalibrationMismatch: it has none.
+        """
+        if self._calibration is None:
+            raise CalibrationMismatch("without a calibration faces can be analysed, but not compared")
         return self._calibration
 
     def analyze(self, picture: bytes, *, largest_only: bool = False) -> Analysis:

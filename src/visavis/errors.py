@@ -15,6 +15,7 @@ VisavisError
     ├── ManifestError        the list of models is missing something or is odd
     ├── ModelUnavailable     not in the cache and not to be fetched (offline, no network)
     ├── ModelCorrupt         bytes whose SHA-256 is not the manifest's
+    ├── ModelUnfit           a network that cannot serve as an embedder, or not under that name
     └── ModelStoreError      the cache cannot be written (full, read-only, not a folder)
 
 Nothing below `api/` knows what Amazon calls these; `api/errors.py` holds that table.
@@ -34,6 +35,7 @@ __all__ = [
     "ModelError",
     "ModelStoreError",
     "ModelUnavailable",
+    "ModelUnfit",
     "NoFace",
     "ObjectUnavailable",
     "Overloaded",
@@ -106,6 +108,10 @@ class ModelUnavailable(ModelError):
 
 class ModelCorrupt(ModelError):
     """A file's SHA-256 is not the one in the manifest."""
+
+
+class ModelUnfit(ModelError):
+    """A file that cannot be taken as an embedder of the user's own: its name, its shapes, or what it gives."""
 
 
 class ModelStoreError(ModelError):

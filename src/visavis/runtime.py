@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from visavis.settings import Settings
+from visavis.errors import SettingsError
+from visavis.settings import SHIPPED_EMBEDDER, Settings
 
 if TYPE_CHECKING:
+    from visavis.calibration import Calibration
     from visavis.engine import Engine
+    from visavis.models.manifest import ModelFile
     from visavis.models.store import ModelStore
     from visavis.vision.detect import Detector
     from visavis.vision.embed import Embedder
@@ -16,7 +19,15 @@ if TYPE_CHECKING:
     from visavis.vision.iris import PupilFinder
     from visavis.vision.mesh import Mesher
 
-__all__ = ["Stages", "open_engine", "open_stages", "open_store"]
+__all__ = [
+    "Stages",
+    "chosen_embedder",
+    "open_calibration",
+    "open_engine",
+    "open_stages",
+    "open_store",
+    "open_uncalibrated",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +49,60 @@ def open_engine(settings: Settings | None = None) -> Engine:
 
     Raises:
         ModelError: models are missing and cannot be fetched, or the cache cannot be used.
-        CalibrationMismatch: the similarity curve was fitted on another embedder.
-        SettingsError: an environment variable holds something it cannot.
+        CalibrationMismatch: the embedder has no calibration, or one that was fitted on another.
+        SettingsError: an environment variable holds something it cannot, or there is no such embedder.
     """
-    from visavis.analysis import Analyzer
-    from visavis.calibration import load_calibration
-    from visavis.engine import Engine
-    from visavis.models.manifest import load_manifest
-
     settings = settings or Settings.from_env()
-    calibration = load_calibration(settings.accuracy)
-    calibration.check(load_manifest()["embedder"].sha256, settings.accuracy)
+    return _engine(settings, open_calibration(settings))
+
+
+def open_uncalibrated(settings: Settings) -> Engine:
+    """An engine that analyses and does not compare, to fit a calibration by. Raises as `open_engine`, but for that."""
+    return _engine(settings, None)
+
+
+def open_calibration(settings: Settings) -> Calibration:
+    """The similarity curve of the chosen embedder: the one that ships, or that of a user's own.
+
+    Raises:
+        CalibrationMismatch: it has none, or one that was fitted on another embedder.
+        SettingsError: there is no such embedder.
+    """
+    from visavis.calibration import load_calibration, read_calibration
+    from visavis.errors import CalibrationMismatch
+
+    model = chosen_embedder(settings)
+    if model.own:
+        try:
+            calibration = read_calibration(open_store(settings).calibration(model))
+        except OSError as error:
+            raise CalibrationMismatch(
+                f"the embedder {model.name!r} has no calibration of its own, and another's would mean nothing on it; "
+                f"fit one to a labelled folder with `visavis calibrate FOLDER --embedder {model.name}`"
+            ) from error
+    else:
+        calibration = load_calibration(settings.accuracy)
+    calibration.check(model.sha256, settings.accuracy)
+    return calibration
+
+
+def chosen_embedder(settings: Settings) -> ModelFile:
+    """The model that `settings.embedder` names.
+
+    Raises:
+        SettingsError: there is no such embedder.
+    """
+    models = open_store(settings).manifest.models
+    embedders = [name for name, model in models.items() if model.own or name == SHIPPED_EMBEDDER]
+    if settings.embedder not in embedders:
+        raise SettingsError(f"no embedder is named {settings.embedder!r}; there are: {', '.join(embedders)}")
+    return models[settings.embedder]
+
+
+def _engine(settings: Settings, calibration: Calibration | None) -> Engine:
+    from visavis.analysis import Analyzer
+    from visavis.engine import Engine
+
     stages = open_stages(settings)
     analyzer = Analyzer(
         detector=stages.detector,
@@ -71,21 +125,32 @@ def open_stages(settings: Settings | None = None) -> Stages:
 
     settings = settings or Settings.from_env()
     store = open_store(settings)
-    networks = {name: store.ready(name) for name in ("detector", "mesh", "iris", "embedder")}
+    embedder = chosen_embedder(settings)
+    networks = {name: store.ready(name) for name in ("detector", "mesh", "iris", embedder.name)}
     openvino = Runtime(threads=settings.threads, cache=settings.home / "compiled")
     return Stages(
         detector=Detector(openvino.session(networks["detector"], shapes=SHAPES)),
         mesher=Mesher(openvino.session(networks["mesh"])),
         pupils=PupilFinder(openvino.session(networks["iris"])),
         expressions=ExpressionReader(openvino.session(NETWORK)),
-        embedder=Embedder(openvino.session(networks["embedder"]), mirrored=settings.accuracy == "high"),
+        embedder=Embedder(
+            openvino.session(networks[embedder.name]),
+            known_strength=not embedder.own,
+            mirrored=settings.accuracy == "high",
+        ),
     )
 
 
 def open_store(settings: Settings) -> ModelStore:
-    """The cache of models that `settings` name."""
+    """The cache of models that `settings` name: those that ship, and the user's own.
+
+    Raises:
+        ManifestError, ModelStoreError: the user's own cannot be read.
+    """
     from visavis.models.build import RECIPE, build
-    from visavis.models.manifest import load_manifest
+    from visavis.models.own import manifest_with_own
     from visavis.models.store import ModelStore
 
-    return ModelStore(settings.home, load_manifest(), builder=build, recipe=RECIPE, offline=settings.offline)
+    return ModelStore(
+        settings.home, manifest_with_own(settings.home), builder=build, recipe=RECIPE, offline=settings.offline
+    )

@@ -10,10 +10,13 @@ from typing import Literal, get_args
 
 from visavis.errors import SettingsError
 
-__all__ = ["ACCURACIES", "Accuracy", "Settings"]
+__all__ = ["ACCURACIES", "SHIPPED_EMBEDDER", "Accuracy", "Settings"]
 
 Accuracy = Literal["standard", "high"]
 ACCURACIES: tuple[Accuracy, ...] = get_args(Accuracy)
+
+SHIPPED_EMBEDDER = "embedder"
+"""Its name in the manifest that ships."""
 
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
@@ -22,17 +25,19 @@ _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 class Settings:
     """How visavis runs in this process.
 
-    home:    folder of model files and ready networks          VISAVIS_HOME
-    offline: never fetch models                                VISAVIS_OFFLINE
-    threads: pictures analysed at once, at least 1             VISAVIS_THREADS
+    home:     folder of model files and ready networks         VISAVIS_HOME
+    offline:  never fetch models                               VISAVIS_OFFLINE
+    threads:  pictures analysed at once, at least 1            VISAVIS_THREADS
     accuracy: "standard", or "high", which also embeds each
-              face's mirror image and has a scale of its own    VISAVIS_ACCURACY
+              face's mirror image and has a scale of its own   VISAVIS_ACCURACY
+    embedder: the model that faces are compared by             VISAVIS_EMBEDDER
     """
 
     home: Path
     offline: bool = False
     threads: int = 1
     accuracy: Accuracy = "standard"
+    embedder: str = SHIPPED_EMBEDDER
 
     def __post_init__(self) -> None:
         if self.accuracy not in ACCURACIES:
@@ -56,6 +61,7 @@ class Settings:
             offline=_flag(env, "VISAVIS_OFFLINE"),
             threads=_count(env, "VISAVIS_THREADS", default=_cores()),
             accuracy=_accuracy(env.get("VISAVIS_ACCURACY", "").strip() or "standard"),
+            embedder=env.get("VISAVIS_EMBEDDER", "").strip() or SHIPPED_EMBEDDER,
         )
 
 

@@ -150,7 +150,7 @@ def test_the_command_writes_a_report_without_plots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     vectors = np.repeat(np.eye(3, 8, dtype=np.float32), 2, axis=0)
-    monkeypatch.setattr(command, "acquired", lambda p, w, s: Acquired(vectors, np.full(6, 100.0), ("",) * 6))
+    monkeypatch.setattr(command, "acquired", lambda *_: Acquired(vectors, np.full(6, 100.0), ("",) * 6))
     words = ["evaluate", str(people_folder(tmp_path)), "--out", str(tmp_path / "out"), "--no-plots"]
     assert main(words) == 0
     out = capsys.readouterr().out
@@ -209,13 +209,13 @@ def test_calibrate_writes_a_scale_that_visavis_reads(
     crowd: tuple[Path, Acquired], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, vectors = crowd
-    monkeypatch.setattr(calibrate_command, "acquired", lambda p, w, s: vectors)
+    monkeypatch.setattr(calibrate_command, "acquired", lambda *_: vectors)
     out = tmp_path / "calibration.json"
     assert main(["calibrate", str(folder), "--name", "a crowd", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "1e-04" in said
     assert "(carried by the tail)" in said
-    calibration = command.read_calibration(out, Settings(tmp_path))
+    calibration = command.calibration_of(out, Settings.from_env({}))
     assert calibration.provenance["data_set"] == "a crowd"
     assert calibration.provenance["impostor_pairs"] == {"F": 210_925, "M": 210_925}
     # Cosines of random directions in 64 dimensions have a deviation of 1/8, and a lighter tail than the normal's.
@@ -226,7 +226,7 @@ def test_the_fold_check_says_what_was_counted_and_what_is_thin(
     crowd: tuple[Path, Acquired], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, vectors = crowd
-    monkeypatch.setattr(calibrate_command, "acquired", lambda p, w, s: vectors)
+    monkeypatch.setattr(calibrate_command, "acquired", lambda *_: vectors)
     assert main(["calibrate", str(folder), "--check-folds", "--folds", "10"]) in {0, 1}
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "fitted on 9 folds, counted on the other, 10 times"

@@ -53,6 +53,13 @@ def test_a_roll_is_no_extreme_pose() -> None:
     assert quality_of(GOOD_LIGHT, replace(GOOD, pose=Pose(170, 0, 0))).reasons == ()
 
 
+def test_an_embedding_whose_length_says_nothing_counts_neither_for_nor_against() -> None:
+    unknown = quality_of(GOOD_LIGHT, replace(GOOD, strength=None)).score
+    poor, good = (quality_of(GOOD_LIGHT, replace(GOOD, strength=s)).score for s in (9.0, 14.0))
+    assert poor < unknown < good
+    assert BARS[QualityFilter.HIGH] <= unknown
+
+
 @pytest.mark.parametrize("strength", [0.0, 1e9])
 def test_the_score_stays_within_its_scale(strength: float) -> None:
     assert quality_of(GOOD_LIGHT, replace(GOOD, strength=strength)).score in (0, 100)

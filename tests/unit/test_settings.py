@@ -10,7 +10,8 @@ from visavis.settings import Settings
 
 def test_settings_come_from_the_environment() -> None:
     env = {"VISAVIS_HOME": "/srv/models", "VISAVIS_OFFLINE": "yes", "VISAVIS_THREADS": "3"}
-    assert Settings.from_env(env) == Settings(Path("/srv/models"), offline=True, threads=3)
+    assert Settings.from_env(env) == Settings(Path("/srv/models"), offline=True, threads=3, embedder="embedder")
+    assert Settings.from_env({**env, "VISAVIS_EMBEDDER": "arc"}).embedder == "arc"
 
 
 def test_without_an_environment_there_are_defaults() -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from visavis.calibration import keep_calibration
 from visavis.cli.engine import engine_settings
 from visavis.cli.evaluate import acquired, add_common_arguments, errata, writing
 from visavis.errors import InvalidRequest
+from visavis.evaluate.acquire import Acquired
 from visavis.evaluate.calibrate import Fit, Impostors, calibration_json, fit_scale, refuse_too_few
+from visavis.evaluate.errata import NO_ERRATA, Errata
 from visavis.evaluate.folds import (
     FACTOR,
     FOLD,
@@ -24,13 +28,16 @@ from visavis.evaluate.folds import (
 )
 from visavis.evaluate.fused import fit_fused_shift, genuine_cosines
 from visavis.evaluate.metrics import RULE_OF_30, Carried, Rate, carried
-from visavis.evaluate.protocol import Groups, Protocol, read_folder
+from visavis.evaluate.protocol import Codes, Groups, Protocol, read_folder
 from visavis.evaluate.scale import PROMISES
-from visavis.evaluate.scores import score_all
+from visavis.evaluate.scores import Scores, score_all
 from visavis.evaluate.table import read_rows
-from visavis.models.manifest import load_manifest
+from visavis.models.manifest import ModelFile
+from visavis.models.own import input_of
+from visavis.runtime import chosen_embedder, open_store
+from visavis.settings import Settings
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["Labelled", "add_arguments", "calibrate_own", "labelled", "run"]
 
 _SEX = "sex"
 
@@ -46,8 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="what the scale calls the data set (default: the folder's name)")
     add_common_arguments(parser)
     parser.add_argument(
-        "--out", type=Path, default=Path("calibration.json"), metavar="FILE", help="the scale (default: %(default)s)"
-    )
+        "--out", type=Path, metavar="FILE",
+        help="the scale (default: calibration.json; an embedder of your own keeps it as its calibration)",
+    )  # fmt: skip
     parser.add_argument(
         "--check-folds", action="store_true",
         help="write nothing; fit on all folds but one, count on that one, in turn, and say whether the promise is kept",
@@ -61,53 +69,114 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """A labelled folder that is large enough to carry a scale.
+
+    column: whose values impostors share; None: all are impostors of each other
+    group:  the images' values of it
+    fold:   (n,) int32, of each image
+    """
+
+    protocol: Protocol
+    column: str | None
+    group: Groups
+    fold: Codes
+
+
 def run(args: argparse.Namespace) -> int:
     if args.folds < 2:
         raise InvalidRequest("--folds must be 2 or more: one is left out, the others are fitted on")
-    column = args.group or _default_group(args.folder)
-    protocol = read_folder(args.folder, groups=[column] if column else [], errata=errata(args))
-    fold = folds_from_pairs(protocol, args.folds_from) if args.folds_from else folds_of(protocol.identities, args.folds)
-    fold = fold[protocol.identity]
+    settings = engine_settings(args)
+    embedder = chosen_embedder(settings)
+    data = labelled(
+        args.folder, column=args.group, errata=errata(args), folds=args.folds, folds_from=args.folds_from
+    )  # fmt: skip
+    found = acquired(data.protocol, args.work, settings)
+    if args.check_folds:
+        people = len(data.protocol.identities)
+        check = check_folds(scored(data, found), data.protocol.identity, data.group, data.fold, identities=people)
+        print(check_as_text(check))
+        return 0 if check.kept else 1
+    fit, text = fitted(data, found, embedder, accuracy=settings.accuracy, name=args.name)
+    print(fit_as_text(fit))
+    if embedder.own and args.out is None:
+        keep_as_own(settings, embedder, text)
+        return 0
+    out = args.out or Path("calibration.json")
+    with writing(out):
+        beside = out.with_name(f"{out.name}.part")
+        beside.write_text(text, "utf-8")
+        beside.replace(out)
+    print(f"wrote {out}")
+    return 0
+
+
+def calibrate_own(data: Labelled, settings: Settings, *, work: Path | None) -> None:
+    """Fit a scale to `data` and keep it as the calibration of the user's own embedder that `settings` choose."""
+    embedder = chosen_embedder(settings)
+    found = acquired(data.protocol, work, settings)
+    fit, text = fitted(data, found, embedder, accuracy=settings.accuracy, name=None)
+    print(fit_as_text(fit))
+    keep_as_own(settings, embedder, text)
+
+
+def keep_as_own(settings: Settings, embedder: ModelFile, text: str) -> None:
+    """Store the text of a fitted scale as an embedder's calibration."""
+    file = open_store(settings).calibration(embedder)
+    keep_calibration(file, text)
+    print(f"{embedder.name} is calibrated: {file}")
+
+
+def labelled(
+    folder: Path, *, column: str | None, errata: Errata = NO_ERRATA, folds: int = 5, folds_from: Path | None = None
+) -> Labelled:
+    """Read a folder, and refuse one too small before the long part.
+
+    Raises:
+        InvalidRequest: it is not a labelled folder, or has too few people.
+    """
+    column = column or _default_group(folder)
+    protocol = read_folder(folder, groups=[column] if column else [], errata=errata)
+    fold = folds_from_pairs(protocol, folds_from) if folds_from else folds_of(protocol.identities, folds)
     everyone = Groups(("",), np.zeros(len(protocol.images), np.int32))
     group = protocol.groups[column] if column else everyone
     refuse_too_few(_possible(protocol, group))
-    settings = engine_settings(args)
-    found = acquired(protocol, args.work, settings)
-    scores = score_all(
-        found.embeddings, protocol.identity, groups={FOLD: grouped_folds(group, fold)},
-        left_out=protocol.left_out, usable=found.usable, quiet=not sys.stderr.isatty(),
+    return Labelled(protocol, column, group, fold[protocol.identity])
+
+
+def scored(data: Labelled, found: Acquired) -> Scores:
+    return score_all(
+        found.embeddings, data.protocol.identity, groups={FOLD: grouped_folds(data.group, data.fold)},
+        left_out=data.protocol.left_out, usable=found.usable, quiet=not sys.stderr.isatty(),
     )  # fmt: skip
-    people = len(protocol.identities)
-    if args.check_folds:
-        check = check_folds(scores, protocol.identity, group, fold, identities=people)
-        print(check_as_text(check))
-        return 0 if check.kept else 1
-    impostors = impostors_of(scores, protocol.identity, group, fold)
+
+
+def fitted(data: Labelled, found: Acquired, embedder: ModelFile, *, accuracy: str, name: str | None) -> tuple[Fit, str]:
+    """The scale, and the text of its file."""
+    people = len(data.protocol.identities)
+    impostors = impostors_of(scored(data, found), data.protocol.identity, data.group, data.fold)
     fit = fit_scale(impostors, identities=people)
-    provenance = {
-        "data_set": args.name or protocol.name,
+    provenance: dict[str, object] = {
+        "data_set": name or data.protocol.name,
         "images": int(found.usable.sum()),
         "identities": people,
-        "group": column,
+        "group": data.column,
         "impostor_pairs": dict(zip(impostors.names, impostors.pairs.tolist(), strict=True)),
     }
+    if embedder.own:
+        provenance |= {"embedder": embedder.name, "input": input_of(embedder.build)}
     here = found.usable
-    embeddings, identity = found.embeddings[here], protocol.identity[here]
+    embeddings, identity = found.embeddings[here], data.protocol.identity[here]
     text = calibration_json(
         fit,
-        model_sha256=load_manifest()["embedder"].sha256,
-        accuracy=settings.accuracy,
+        model_sha256=embedder.sha256,
+        accuracy=accuracy,
         provenance=provenance,
-        fused_shift=fit_fused_shift(embeddings, identity, group.codes[here]),
+        fused_shift=fit_fused_shift(embeddings, identity, data.group.codes[here]),
         genuine=genuine_cosines(embeddings, identity),
     )
-    with writing(args.out):
-        beside = args.out.with_name(f"{args.out.name}.part")
-        beside.write_text(text, "utf-8")
-        beside.replace(args.out)
-    print(fit_as_text(fit))
-    print(f"wrote {args.out}")
-    return 0
+    return fit, text
 
 
 def _default_group(folder: Path) -> str | None:

@@ -13,12 +13,22 @@ __all__ = ["add_engine_arguments", "engine_settings"]
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accuracy", choices=ACCURACIES,
-        help="high also embeds each face's mirror image: a sixth fewer false non-matches for a third more time "
+        help="high also embeds each face's mirror image: fewer false non-matches for a third more time "
         "(default: standard, or VISAVIS_ACCURACY)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--embedder", metavar="NAME",
+        help="compare by this one of `visavis models list` (default: VISAVIS_EMBEDDER, else the one that ships)",
     )  # fmt: skip
 
 
 def engine_settings(args: argparse.Namespace) -> Settings:
-    """The environment's settings with the command line's choices over them."""
+    """The environment's settings with the command line's choices over them.
+
+    Raises:
+        SettingsError: a variable holds something it cannot.
+    """
     settings = Settings.from_env()
-    return replace(settings, accuracy=args.accuracy) if args.accuracy else settings
+    if args.accuracy:
+        settings = replace(settings, accuracy=args.accuracy)
+    return replace(settings, embedder=args.embedder) if args.embedder else settings

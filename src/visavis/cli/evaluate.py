@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from visavis import __version__
-from visavis.calibration import Calibration, load_calibration, parse_calibration
+from visavis.calibration import Calibration, read_calibration
 from visavis.cli.engine import add_engine_arguments, engine_settings
 from visavis.errors import CalibrationMismatch, InvalidRequest
 from visavis.evaluate.acquire import Acquired, acquire
@@ -22,8 +22,9 @@ from visavis.evaluate.protocol import Protocol, read_folder
 from visavis.evaluate.report import as_json, as_markdown
 from visavis.evaluate.work import WorkFile
 from visavis.models.manifest import load_manifest
-from visavis.runtime import open_engine
-from visavis.settings import Settings
+from visavis.models.own import input_of
+from visavis.runtime import chosen_embedder, open_calibration, open_uncalibrated
+from visavis.settings import SHIPPED_EMBEDDER, Settings
 
 __all__ = ["acquired", "add_arguments", "add_common_arguments", "errata", "run", "writing"]
 
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where report.json, report.md and the plots go (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--calibration", type=Path, metavar="FILE", help="a scale of `visavis calibrate` (default: ours)"
+        "--calibration", type=Path, metavar="FILE", help="a scale of `visavis calibrate` (default: the embedder's)"
     )
     parser.add_argument(
         "--replicates", type=_count, default=1000, metavar="N",
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     protocol = read_protocol(args)
     folds = read_pairs(args.pairs, images=protocol.folder, errata=errata(args)) if args.pairs else None
     settings = engine_settings(args)
-    calibration = read_calibration(args.calibration, settings)
+    calibration = calibration_of(args.calibration, settings)
     with writing(args.out):
         args.out.mkdir(parents=True, exist_ok=True)
     quiet = not sys.stderr.isatty()
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     provenance: dict[str, object] = {
         "visavis": __version__,
         "embedder": calibration.model_sha256,
-        "scale": f"{args.calibration or 'shipped'}, fitted on {calibration.provenance.get('data_set', '?')}",
+        "scale": f"{args.calibration or _whose(settings)}, fitted on {calibration.provenance.get('data_set', '?')}",
     }
     with writing(args.out):
         plots: list[str] = []
@@ -122,26 +123,30 @@ def errata(args: argparse.Namespace) -> Errata:
     return read_errata(args.errata) if args.errata else NO_ERRATA
 
 
-def read_calibration(file: Path | None, settings: Settings) -> Calibration:
+def calibration_of(file: Path | None, settings: Settings) -> Calibration:
     """The scale to hold the set against; refused where it belongs to other embeddings."""
     if file is None:
-        return load_calibration(settings.accuracy)
+        return open_calibration(settings)
     try:
-        calibration = parse_calibration(file.read_text("utf-8"))
+        calibration = read_calibration(file)
     except OSError as error:
         raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, CalibrationMismatch) as error:
-        raise InvalidRequest(f"{file} is not a scale of `visavis calibrate`: {error}") from error
-    calibration.check(load_manifest()["embedder"].sha256, settings.accuracy)
+    except CalibrationMismatch as error:
+        raise InvalidRequest(str(error)) from error
+    calibration.check(chosen_embedder(settings).sha256, settings.accuracy)
     return calibration
 
 
 def acquired(protocol: Protocol, work: Path | None, settings: Settings) -> Acquired:
-    """The embeddings of a set's images, on this machine's processor."""
+    """The embeddings of a set's images, on this machine's processor; the embedder needs no calibration."""
     networks = {name: model.sha256 for name, model in load_manifest().models.items()}
+    embedder = chosen_embedder(settings)
+    if embedder.own:
+        # The same bytes, fed otherwise, are another embedder.
+        networks |= {SHIPPED_EMBEDDER: embedder.sha256, "input": input_of(embedder.build)}
     opened = WorkFile(work, {"visavis": __version__, "accuracy": settings.accuracy, **networks}) if work else None
     try:
-        with open_engine(settings) as engine:
+        with open_uncalibrated(settings) as engine:
             # One more than the engine's own threads, so that reading a file does not keep a core waiting.
             return acquire(engine, protocol.paths(), threads=settings.threads + 1, work=opened)
     finally:
@@ -156,6 +161,10 @@ def writing(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InvalidRequest(f"{place} cannot be written: {error.strerror}") from error
+
+
+def _whose(settings: Settings) -> str:
+    return "shipped" if settings.embedder == SHIPPED_EMBEDDER else f"of {settings.embedder}"
 
 
 def _count(text: str) -> int:

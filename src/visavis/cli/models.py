@@ -1,11 +1,13 @@
-"""`visavis models list|fetch|verify|path|export|import`."""
+"""`visavis models list|fetch|verify|path|export|import|add|remove`."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from visavis.models.store import Status
+from visavis.cli.add_model import add, add_arguments_of_add
+from visavis.models.own import input_of, remove_own
+from visavis.models.store import ModelStore, Status
 from visavis.runtime import open_store
 from visavis.settings import Settings
 
@@ -23,16 +25,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("file", type=Path)
     import_ = actions.add_parser("import", help="take the models from such a file")
     import_.add_argument("file", type=Path)
+    add_arguments_of_add(actions.add_parser("add", help="take an ONNX file as an embedder of your own"))
+    remove = actions.add_parser("remove", help="forget an embedder of your own, its file and its calibration")
+    remove.add_argument("name")
 
 
 def run(args: argparse.Namespace) -> int:
-    store = open_store(Settings.from_env())
+    settings = Settings.from_env()
+    if args.action == "add":
+        return add(args, settings)
+    store = open_store(settings)
     match args.action:
         case "list":
-            print("\n".join(_described(status) for status in store.status()))
+            print("\n".join(_described(store, status) for status in store.status()))
         case "fetch":
-            for path in store.fetch():
-                print(path)
+            print(*store.fetch(), sep="\n")
         case "verify":
             for path in store.verify():
                 print(f"right  {path}")
@@ -42,15 +49,20 @@ def run(args: argparse.Namespace) -> int:
             store.export(args.file)
             print(f"wrote {args.file}; on the other machine: visavis models import {args.file.name}")
         case "import":
-            for path in store.import_(args.file):
-                print(path)
+            print(*store.import_(args.file), sep="\n")
+        case "remove":
+            print(f"removed {remove_own(store, args.name).name}")
     return 0
 
 
-def _described(status: Status) -> str:
+def _described(store: ModelStore, status: Status) -> str:
     model = status.model
     state = "ready" if status.ready else "here" if status.present else "missing"
-    return (
+    lines = (
         f"{model.name:10} {state:8} {model.size / 1e6:5.1f} MB  {model.licence:11} {model.file}\n"
         f"{'':10} sha256 {model.sha256}\n{'':10} {model.origin}"
     )
+    if not model.own:
+        return lines
+    calibrated = "calibrated" if store.calibration(model).is_file() else "not calibrated yet"
+    return f"{lines}; {input_of(model.build)}; {calibrated}"

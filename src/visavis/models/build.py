@@ -7,15 +7,15 @@ the runtime fuses them with the first layer.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.errors import ModelCorrupt
+from visavis.errors import ModelCorrupt, ModelUnfit
 from visavis.models.manifest import ModelFile
 
-__all__ = ["RECIPE", "build", "unfold"]
+__all__ = ["RECIPE", "build", "shapes_of", "unfold"]
 
 RECIPE = "1"
 """Raise this when the same source file would become another network."""
@@ -39,9 +39,9 @@ def build(model: ModelFile, source: Path, folder: Path) -> None:
             unfolded.unlink()
         else:
             network = core.read_model(source)
+        network = _with_picture_input(network, model)
     except RuntimeError as error:
         raise ModelCorrupt(f"{model.file} cannot be read as {model.build.format}: {error}") from error
-    network = _with_picture_input(network, model)
     openvino.save_model(network, folder / "model.xml", compress_to_fp16=False)
 
 
@@ -63,6 +63,38 @@ def _with_picture_input(network: Any, model: ModelFile) -> Any:
     return steps.build()
 
 
+Shape: TypeAlias = tuple[int | None, ...]
+"""None where a side is free."""
+
+
+def shapes_of(source: Path) -> tuple[list[Shape], list[Shape]]:
+    """The inputs and outputs of an ONNX file of unknown origin, whole in itself.
+
+    Raises:
+        ModelUnfit: it is not ONNX, or keeps its weights in other files.
+        OSError: it cannot be read.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        # Weights elsewhere are not followed: the path to them is the file's own word.
+        network = onnx.load(source, load_external_data=False)
+    except DecodeError as error:
+        raise ModelUnfit(f"{source} is not an ONNX file") from error
+    graph = network.graph
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in graph.initializer):
+        raise ModelUnfit(f"{source} keeps its weights in other files; export it as one file")
+    stored = {tensor.name for tensor in graph.initializer}
+    # Old exporters list weights among the inputs.
+    inputs = [_sides(value) for value in graph.input if value.name not in stored]
+    return inputs, [_sides(value) for value in graph.output]
+
+
+def _sides(value: Any) -> Shape:
+    return tuple(side.dim_value or None for side in value.type.tensor_type.shape.dim)
+
+
 def unfold(source: Path) -> bytes:
     """The ONNX file with each constant DequantizeLinear, and the Reshape that may follow, turned into f32 weights."""
     import onnx
@@ -74,9 +106,9 @@ def unfold(source: Path) -> bytes:
     unfolded: dict[str, NDArray[np.float32]] = {}
     kept = []
     for node in graph.node:
-        if node.op_type == "DequantizeLinear" and node.input[0] in stored:
+        if node.op_type == "DequantizeLinear" and all(name in stored for name in node.input):
             unfolded[node.output[0]] = _dequantise(node, *(numpy_helper.to_array(stored[i]) for i in node.input))
-        elif node.op_type == "Reshape" and node.input[0] in unfolded:
+        elif node.op_type == "Reshape" and node.input[0] in unfolded and node.input[1] in stored:
             shape = numpy_helper.to_array(stored[node.input[1]])
             unfolded[node.output[0]] = unfolded.pop(node.input[0]).reshape(shape)
         else:

@@ -22,11 +22,13 @@ __all__ = [
     "WheelTags",
     "load_manifest",
     "parse_manifest",
+    "parse_own",
 ]
 
 Format = Literal["onnx", "tflite"]
 Layout = Literal["NCHW", "NHWC"]
 Colour = Literal["RGB", "BGR"]
+Template = Literal["arcface112"]
 T = TypeVar("T")
 
 
@@ -93,6 +95,11 @@ class ModelFile:
     build: Build
     carriers: tuple[Carrier, ...]
 
+    @property
+    def own(self) -> bool:
+        """A user's own: no carrier brings it back."""
+        return not self.carriers
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -119,20 +126,29 @@ def parse_manifest(text: str) -> Manifest:
     Raises:
         ManifestError: not TOML, a field missing or of the wrong kind, or a name used twice.
     """
+    return _parsed(text, own=False)
+
+
+def parse_own(text: str) -> Manifest:
+    """Read a manifest of a user's own embedders, which name a template and no carriers. Raises as `parse_manifest`."""
+    return _parsed(text, own=True)
+
+
+def _parsed(text: str, *, own: bool) -> Manifest:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ManifestError(f"the manifest is not TOML: {error}") from error
     models: dict[str, ModelFile] = {}
     for i, table in enumerate(_tables(tables, "model", "the manifest")):
-        model = _model(table, f"model {i + 1}")
+        model = _model(table, f"model {i + 1}", own=own)
         if model.name in models:
             raise ManifestError(f"two models are named {model.name!r}")
         models[model.name] = model
     return Manifest(models)
 
 
-def _model(table: Mapping[str, object], where: str) -> ModelFile:
+def _model(table: Mapping[str, object], where: str, *, own: bool) -> ModelFile:
     name = _field(table, "name", str, where)
     where = f"model {name!r}"
     sha256 = _field(table, "sha256", str, where)
@@ -144,6 +160,9 @@ def _model(table: Mapping[str, object], where: str) -> ModelFile:
     size = _field(table, "size", int, where)
     if size <= 0:
         raise ManifestError(f"{where}: size must be a positive number of bytes, not {size}")
+    if own:
+        # There is but one, so that no value holds it; another would be another crop, and is refused.
+        _choice(table, "template", Template, where)
     return ModelFile(
         name=name,
         file=file,
@@ -152,7 +171,7 @@ def _model(table: Mapping[str, object], where: str) -> ModelFile:
         licence=_field(table, "licence", str, where),
         origin=_field(table, "origin", str, where),
         build=_build(_field(table, "build", dict, where), where),
-        carriers=tuple(_carrier(c, where) for c in _tables(table, "carrier", where)),
+        carriers=() if own else tuple(_carrier(c, where) for c in _tables(table, "carrier", where)),
     )
 
 

