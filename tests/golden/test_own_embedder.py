@@ -35,8 +35,8 @@ from visavis.settings import Settings
 Photo = Callable[[str], bytes]
 PAIRS = [("ardern_2018", "ardern_2022"), ("obama", "sunak")]
 TOLERANCE = 0.2
-"""Of similarity. The vectors are the same, but an added network's lengths say nothing of quality, and the quality of two
-poor faces lowers their similarity a little."""
+"""Of similarity. The vectors are the same, but an added network's lengths say nothing of quality, and two poor faces
+lower their similarity a little."""
 
 
 @pytest.fixture(scope="module")
