@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+RUN    := $(VENV)/.installed
+STAMP  := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .PHONY: help install models demo test check lint types imports bench clean
@@ -14,22 +15,27 @@ help:
 	@echo "make bench   speed beside the peers and accuracy on a folder (VISAVIS_DATA=...)"
 	@echo "make clean   remove what make made in this folder"
 
-$(STAMP): pyproject.toml
+$(RUN): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("visavis needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing visavis and its tools into $(VENV)"
+	@echo "installing visavis into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(STAMP): $(RUN)
+	@echo "installing the tools of development into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 install: $(STAMP)
 
-models: $(STAMP)
+models: $(RUN)
 	@$(BIN)/visavis models fetch >/dev/null
 
 demo: models
 	@$(BIN)/python examples/demo.py
 
-test: models
+test: $(STAMP) models
 	@$(BIN)/python -m pytest -q
 
 lint: $(STAMP)
@@ -45,7 +51,7 @@ imports: $(STAMP)
 check: lint types imports test
 	@$(BIN)/python tools/check_wheel.py
 
-bench: models
+bench: $(STAMP) models
 	@$(BIN)/python -m bench
 
 clean:
