@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import visavis
-from visavis.cli.compare import shown
+from visavis.report import shown
 
 PHOTOS = Path(__file__).parent / "photos"
 PAIRS = [("ardern_2018", "ardern_2022"), ("macron_2014", "macron_2025"), ("obama", "sunak")]
@@ -20,7 +20,7 @@ def main() -> None:
             result = engine.compare(*pictures, visavis.CompareOptions(similarity_threshold=80))
             ms = 1000 * (time.perf_counter() - began)
             verdict, best = ("match", result.matches[0]) if result.matches else ("no match", result.unmatched[0])
-            print(f"{source:12} {target:12} similarity {shown(best.similarity)}  {verdict:9} {ms:6.0f} ms")
+            print(f"{source:12} {target:12} similarity {shown(best.similarity):>6}  {verdict:9} {ms:6.0f} ms")
 
 
 if __name__ == "__main__":

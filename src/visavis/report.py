@@ -14,7 +14,7 @@ from visavis.face import Face, LandmarkType, Pose
 from visavis.geometry import Size
 from visavis.image import Image
 
-__all__ = ["Label", "draw_comparison", "draw_faces"]
+__all__ = ["Label", "draw_comparison", "draw_faces", "shown"]
 
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -36,8 +36,8 @@ class Label:
 
 def draw_comparison(source: Image, target: Image, comparison: Comparison) -> bytes:
     """Source and target side by side as a PNG: matches green, others orange, the source's face blue."""
-    faces = [Label(m.face, f"{_floor(m.similarity)} match", _GREEN) for m in comparison.matches]
-    faces += [Label(m.face, f"{_floor(m.similarity)} no match", _ORANGE) for m in comparison.unmatched]
+    faces = [Label(m.face, f"{shown(m.similarity)} match", _GREEN) for m in comparison.matches]
+    faces += [Label(m.face, f"{shown(m.similarity)} no match", _ORANGE) for m in comparison.unmatched]
     left = _drawn(source, [Label(comparison.source, "source", _BLUE)])
     right = _drawn(target, faces)
     height = max(left.shape[0], right.shape[0])
@@ -110,7 +110,8 @@ def _write(canvas: Pixels, text: str, at: tuple[int, int], size: float, colour: 
     cv2.putText(canvas, text, (x + 2, y - 2), cv2.FONT_HERSHEY_SIMPLEX, size, _BLACK, thick, cv2.LINE_AA)
 
 
-def _floor(similarity: float) -> str:
+def shown(similarity: float) -> str:
+    """To two decimals, downwards: what is not wholly similar is never shown as 100."""
     return f"{math.floor(similarity * 100) / 100:.2f}"
 
 

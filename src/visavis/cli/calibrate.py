@@ -11,7 +11,8 @@ import numpy as np
 
 from visavis.calibration import keep_calibration
 from visavis.cli.engine import engine_settings
-from visavis.cli.evaluate import acquired, add_common_arguments, errata, writing
+from visavis.cli.evaluate import acquired, add_common_arguments, errata
+from visavis.cli.files import write_file
 from visavis.errors import InvalidRequest
 from visavis.evaluate.acquire import Acquired
 from visavis.evaluate.calibrate import Fit, Impostors, calibration_json, fit_scale, refuse_too_few
@@ -104,10 +105,7 @@ def run(args: argparse.Namespace) -> int:
         keep_as_own(settings, embedder, text)
         return 0
     out = args.out or Path("calibration.json")
-    with writing(out):
-        beside = out.with_name(f"{out.name}.part")
-        beside.write_text(text, "utf-8")
-        beside.replace(out)
+    write_file(out, text.encode())
     print(f"wrote {out}")
     return 0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,10 +19,10 @@ from visavis.engine import CompareOptions, Engine
 from visavis.errors import InvalidRequest
 from visavis.face import Face, QualityFilter
 from visavis.image import decode
-from visavis.report import draw_comparison
+from visavis.report import draw_comparison, shown
 from visavis.runtime import open_engine
 
-__all__ = ["add_arguments", "run", "shown"]
+__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,10 +80,10 @@ def as_text(comparison: Comparison, photos: Sequence[Path]) -> str:
     lines = [f"source     {path}: face at {_place(face)}" for path, face in zip(sources, faces, strict=True)]
     for verdict, found in (("match", comparison.matches), ("no match", comparison.unmatched)):
         for match in found:
-            line = f"{'REVIEW' if match.review else verdict:10} {shown(match.similarity)}  {target}: "
+            line = f"{'REVIEW' if match.review else verdict:10} {shown(match.similarity):>6}  {target}: "
             line += f"face at {_place(match.face)}"
             if match.by_source:
-                line += f", to each source {', '.join(shown(s).strip() for s in match.by_source)}"
+                line += f", to each source {', '.join(shown(s) for s in match.by_source)}"
             lines.append(line)
     return "\n".join(lines)
 
@@ -96,11 +95,6 @@ def _review(calibration: Calibration, band: tuple[float, float]) -> str:
     if missed is not None:
         text += f"; below {low:g}: {100 * missed:.1f} % of one person's photos stay there"
     return f"review     {text}"
-
-
-def shown(similarity: float) -> str:
-    """To two decimals, downwards: what is not wholly similar is never shown as 100."""
-    return f"{math.floor(similarity * 100) / 100:6.2f}"
 
 
 def _place(face: Face) -> str:
