@@ -1,6 +1,7 @@
 """Bytes -> Image: told apart by content, bounded before decoding, turned upright, RGB.
 
-The only user of Pillow's decoders.
+The only user of picture decoders: Pillow's, and libjpeg-turbo itself for JPEG, which writes straight into an array and
+can decode at a half, a quarter or an eighth of the size. Whatever libjpeg-turbo has any doubt about, Pillow decides.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import io
 import math
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +19,10 @@ from numpy.typing import NDArray
 from visavis.errors import BadImage, ImageTooLarge, ImageTooSmall
 from visavis.geometry import Matrix, Size
 
-__all__ = ["DEFAULT_LIMITS", "Image", "Limits", "decode"]
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+__all__ = ["DEFAULT_LIMITS", "ENOUGH", "Image", "Limits", "decode"]
 
 Pixels = NDArray[np.uint8]
 
@@ -41,27 +47,48 @@ class Limits:
 
 DEFAULT_LIMITS = Limits()
 
+ENOUGH = 1280
+"""Pixels of the longer side that a JPEG keeps when it is first decoded at a reduced scale: the most that any look at a
+whole picture asks for. A face that is small in it has the picture decoded anew, as fine as that face needs."""
+
+_COARSEST = 3
+"""Halvings that libjpeg-turbo can do while decoding: a block of 8 x 8 becomes one pixel."""
+
 
 class Image:
-    """An upright picture, with halved copies of itself made when first needed.
+    """An upright picture, with halved copies of itself made when first needed. Threads may share it.
 
-    pixels: (height, width, 3) uint8 RGB, not to be written to
+    Args:
+        pixels: (height, width, 3) uint8 RGB, not to be written to; the picture, or a copy of it halved
+            `halvings` times.
+        size: of the whole picture; default: that of `pixels`.
+        halvings: how often the sides of `pixels` were halved.
+        finer: gives the picture halved less often, for the 0 to `halvings` - 1 it is asked for; may raise `BadImage`.
     """
 
-    def __init__(self, pixels: Pixels) -> None:
+    def __init__(
+        self,
+        pixels: Pixels,
+        *,
+        size: Size | None = None,
+        halvings: int = 0,
+        finer: Callable[[int], Pixels] | None = None,
+    ) -> None:
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
             raise ValueError(f"an image is (height, width, 3) uint8, not {pixels.shape} {pixels.dtype}")
-        self._levels = [pixels]
+        self._size = size or Size(pixels.shape[1], pixels.shape[0])
+        self._levels = {halvings: pixels}
+        self._finer = finer
         self._lock = threading.Lock()
 
     @property
     def pixels(self) -> Pixels:
-        return self._levels[0]
+        """(height, width, 3) uint8 RGB, not to be written to."""
+        return self._level(1)[0]
 
     @property
     def size(self) -> Size:
-        height, width = self.pixels.shape[:2]
-        return Size(width, height)
+        return self._size
 
     def resized(self, size: Size) -> Pixels:
         """The whole picture, reduced or enlarged to `size`: (size.height, size.width, 3) uint8."""
@@ -69,7 +96,7 @@ class Image:
 
         # Averaging happens in the halved copies, so that the last step, by less than two, can be a cheap bilinear one.
         shrink = min(self.size.width / size.width, self.size.height / size.height)
-        source = self._level(shrink)
+        source, _ = self._level(shrink)
         return np.asarray(cv2.resize(source, (size.width, size.height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
     def warped(self, matrix: Matrix, size: Size) -> Pixels:
@@ -84,8 +111,7 @@ class Image:
         import cv2
 
         shrink = 1 / math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
-        source = self._level(shrink)
-        halvings = round(math.log2(self.size.width / source.shape[1]))
+        source, halvings = self._level(shrink)
         linear = matrix[:, :2] * 2**halvings
         # OpenCV counts from the middle of the first pixel, we from its corner.
         shift = matrix[:, 2] + linear @ (0.5, 0.5) - 0.5
@@ -95,21 +121,31 @@ class Image:
         )
         return np.asarray(crop, np.uint8)
 
-    def _level(self, shrink: float) -> Pixels:
-        """The smallest halved copy that is still at least as fine as the picture reduced by `shrink`."""
-        import cv2
-
+    def _level(self, shrink: float) -> tuple[Pixels, int]:
+        """The smallest halved copy still at least as fine as the picture reduced by `shrink`, and its halvings."""
         wanted = max(0, int(math.log2(shrink))) if shrink >= 1 else 0
         with self._lock:
-            while len(self._levels) <= wanted:
-                height, width = (n // 2 for n in self._levels[-1].shape[:2])
-                if min(height, width) < 1:
+            if wanted < min(self._levels) and self._finer is not None:
+                self._levels[wanted] = self._finer(wanted)
+            level = max(n for n in self._levels if n <= wanted)
+            while level < wanted:
+                halved = _halved(self._levels[level])
+                if halved is None:
                     break
-                even = self._levels[-1][: 2 * height, : 2 * width]
-                self._levels.append(
-                    np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-                )
-            return self._levels[min(wanted, len(self._levels) - 1)]
+                level += 1
+                self._levels[level] = halved
+            return self._levels[level], level
+
+
+def _halved(pixels: Pixels) -> Pixels | None:
+    """Each pixel the mean of four; None where a side would vanish."""
+    import cv2
+
+    height, width = (n // 2 for n in pixels.shape[:2])
+    if min(height, width) < 1:
+        return None
+    even = pixels[: 2 * height, : 2 * width]
+    return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
@@ -122,11 +158,11 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
         ImageTooLarge: over `limits`, told by the header before any pixel is decoded.
         ImageTooSmall: under `limits.smallest_side` on either side.
     """
-    from PIL import ImageFile, JpegImagePlugin, PngImagePlugin
+    from PIL import JpegImagePlugin, PngImagePlugin
 
     # The plugins are called by name: Pillow's own `open` would try formats of its choosing, and guards against
     # bombs with a warning that is a setting of the whole process.
-    plugin: type[ImageFile.ImageFile]
+    plugin: type[ImageFile]
     if data.startswith(_JPEG):
         plugin = JpegImagePlugin.JpegImageFile
     elif data.startswith(_PNG):
@@ -138,14 +174,66 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
     try:
         with plugin(io.BytesIO(data)) as picture:
             _check_size(Size(*picture.size), limits)
-            # Read before the pixels: decoding a PNG reads the chunks behind them, an eXIf among them.
-            orientation = _orientation(picture) if plugin is JpegImagePlugin.JpegImageFile else 1
+            if plugin is JpegImagePlugin.JpegImageFile:
+                return _from_jpeg(data, picture)
             picture.load()
-            pixels = _to_rgb(picture)
+            return Image(_to_rgb(picture))
     # Pillow's decoders raise what their parsers meet; anything that comes out of foreign bytes is the bytes' fault.
     except (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, ArithmeticError) as error:
         raise BadImage(f"the image is damaged or cut short: {error}") from error
-    return Image(_upright(pixels, orientation))
+
+
+def _from_jpeg(data: bytes, picture: ImageFile) -> Image:
+    """Args:
+    picture: `data` as Pillow opened it, not loaded yet
+    """
+    orientation, stored = _orientation(picture), Size(*picture.size)
+    halvings = _spare_halvings(stored, orientation)
+    pixels = _turbo(data, stored, halvings) if picture.mode in ("RGB", "L") else None
+    if pixels is None:
+        picture.load()
+        return Image(_upright(_to_rgb(picture), orientation))
+    if not halvings:
+        return Image(_upright(pixels, orientation))
+
+    def finer(fewer: int) -> Pixels:
+        again = _turbo(data, stored, fewer)
+        if again is None:
+            raise BadImage("the image is damaged: a part of it can be decoded at a reduced size only")
+        return _upright(again, orientation)
+
+    size = stored if orientation < 5 else Size(stored.height, stored.width)
+    return Image(_upright(pixels, orientation), size=size, halvings=halvings, finer=finer)
+
+
+def _spare_halvings(stored: Size, orientation: int) -> int:
+    """How often the picture can be halved and still have `ENOUGH`."""
+    halvings = min(_COARSEST, max(0, int(math.log2(stored.longer / ENOUGH))))
+    # The last column and row of a reduced picture may reach beyond its edge. Turned, they could come to lie first, and
+    # all places would be off by their rest.
+    while orientation != 1 and (stored.width | stored.height) % 2**halvings:
+        halvings -= 1
+    return halvings
+
+
+def _turbo(data: bytes, stored: Size, halvings: int) -> Pixels | None:
+    """A JPEG by libjpeg-turbo, its sides divided by 2**`halvings` and rounded up; None where it has any complaint.
+
+    At full size the pixels are Pillow's, which uses the same library but copies them three times, four bytes each.
+    """
+    import simplejpeg
+
+    height, width = (-(-side >> halvings) for side in (stored.height, stored.width))
+    pixels = np.empty((height, width, 3), np.uint8)
+    try:
+        # Of the sizes that the library has, it takes the smallest with these sides or more. It finds the sides out
+        # anew, and refuses what does not fit.
+        decoded = simplejpeg.decode_jpeg(
+            data, "RGB", min_height=height, min_width=width, min_factor=2**halvings, buffer=pixels
+        )
+    except ValueError:
+        return None
+    return pixels if decoded.shape == pixels.shape else None
 
 
 def _check_size(size: Size, limits: Limits) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import warnings
 
 import numpy as np
@@ -166,6 +167,87 @@ def test_a_reducing_warp_stays_in_place_and_averages(scale: float) -> None:
     middle = slice(8, -8)
     assert np.abs(crop.mean(axis=(0, 2))[middle] - expected[middle]).max() < 6
     assert crop[:, middle].std(axis=0).mean() < 25 * max(scale, 0.3) + 2
+
+
+def photograph(width: int, height: int, orientation: int = 1) -> bytes:
+    """A large JPEG with structure of every size, stored so that `orientation` brings it upright."""
+    chance = np.random.default_rng(1)
+    coarse = Pil.fromarray(chance.integers(0, 255, (height // 40, width // 40, 3), np.uint8))
+    picture = coarse.resize((width, height), Pil.Resampling.BICUBIC)
+    exif = Pil.Exif()
+    exif[0x0112] = orientation
+    undo = {3: Pil.Transpose.ROTATE_180, 6: Pil.Transpose.ROTATE_90}
+    picture = picture.transpose(undo[orientation]) if orientation in undo else picture
+    return encode(picture, "JPEG", quality=95, exif=exif)
+
+
+@pytest.mark.parametrize(("width", "height"), [(2560, 1920), (2563, 1921), (5121, 3001)])
+def test_a_large_jpeg_shows_the_same_at_a_reduced_scale_as_whole(width: int, height: int) -> None:
+    data = photograph(width, height)
+    reduced, whole = decode(data), Image(np.asarray(Pil.open(io.BytesIO(data))))
+    assert reduced.size == whole.size == Size(width, height)
+    if (width | height) % 4 == 0:  # else a halved copy loses a last column, and they differ by a part of a pixel
+        a, b = (image.resized(Size(640, 480)).astype(int) for image in (reduced, whole))
+        assert np.abs(a - b).mean() < 1
+    # A crop at half scale, then one at full scale, for which the picture is decoded anew.
+    for scale in (0.3, 1.0):
+        matrix = np.array([[scale, 0, -scale * (width - 300)], [0, scale, -scale * (height - 300)]])
+        side = Size(int(300 * scale), int(300 * scale))
+        a, b = (image.warped(matrix, side).astype(int) for image in (reduced, whole))
+        assert np.abs(a - b).mean() < 2
+    assert (reduced.pixels == whole.pixels).all()
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+@pytest.mark.parametrize(("width", "height"), [(2560, 2560), (2570, 2566), (2571, 2569)])
+def test_a_large_turned_jpeg_lies_where_it_lies_whole(orientation: int, width: int, height: int) -> None:
+    image = decode(photograph(width, height, orientation))
+    seen = image.resized(Size(width // 4, height // 4)).astype(int)
+    straight = Image(np.asarray(Pil.open(io.BytesIO(photograph(width, height))))).resized(Size(width // 4, height // 4))
+    assert np.abs(seen - straight).mean() < 1.5
+
+
+def test_a_large_jpeg_is_not_decoded_whole_for_what_a_part_of_it_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    import simplejpeg
+
+    decoded: list[int] = []
+    real = simplejpeg.decode_jpeg
+
+    def noted(*args: object, min_factor: int, **sides: int) -> np.ndarray:
+        decoded.append(min_factor)
+        return np.asarray(real(*args, min_factor=min_factor, **sides))
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", noted)
+    image = decode(photograph(5120, 3840))
+    image.resized(Size(1280, 960))
+    image.warped(np.array([[0.2, 0, 0], [0, 0.2, 0]]), Size(100, 100))
+    assert decoded == [4]
+    image.warped(np.array([[0.5, 0, 0], [0, 0.5, 0]]), Size(100, 100))
+    image.warped(np.array([[0.4, 0, 0], [0, 0.4, 0]]), Size(100, 100))
+    assert decoded == [4, 2]
+    assert image.pixels.shape == (3840, 5120, 3)
+    assert decoded == [4, 2, 1]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"subsampling": 1}])
+def test_a_jpeg_has_the_pixels_that_pillow_gives_it(mode: str, options: dict[str, object]) -> None:
+    data = encode(gradient().convert(mode), "JPEG", quality=85, **options)
+    assert (decode(data).pixels == np.asarray(Pil.open(io.BytesIO(data)).convert("RGB"))).all()
+
+
+def test_a_jpeg_with_stray_bytes_that_others_show_is_taken() -> None:
+    # Some cameras write a few bytes between the last block and the end; libjpeg warns of them and goes on.
+    data = encode(gradient(), "JPEG", quality=90)
+    stray = data[:-2] + b"\x12\x34\x56" + data[-2:]
+    assert np.abs(decode(stray).pixels.astype(int) - GRADIENT).mean() < 8
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.7, 0.999])
+def test_a_large_jpeg_cut_short_is_refused_at_once(kept: float) -> None:
+    data = photograph(2600, 2000)
+    with pytest.raises(BadImage, match="cut short"):
+        decode(data[: int(len(data) * kept)])
 
 
 def test_pixels_of_another_shape_are_no_image() -> None:

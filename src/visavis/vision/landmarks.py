@@ -43,6 +43,9 @@ _PLACES: dict[LandmarkType, tuple[tuple[int, float], ...]] = {
     L.UPPER_JAWLINE_RIGHT: ((356, 1.0),),
 }
 
+_VERTICES = np.array([[i for i, _ in (*place, place[0])[:2]] for place in _PLACES.values()])
+_WEIGHTS = np.array([[w for _, w in (*place, (0, 0.0))[:2]] for place in _PLACES.values()], np.float32)[:, :, None]
+
 _EYES = ([33, 133, 159, 145], [362, 263, 386, 374])
 
 # What the mesh's extents become in the box: to each side of the eyes' midpoint, above and below the eye line. They
@@ -59,9 +62,11 @@ def named_points(mesh: NDArray[np.float32], pupils: Points) -> tuple[Landmark, .
         pupils: (2, 2), image-left and image-right, same frame. `eyeLeft` and `leftPupil` are one point, as in recorded
             responses.
     """
-    eyes = {L.EYE_LEFT: pupils[0], L.LEFT_PUPIL: pupils[0], L.EYE_RIGHT: pupils[1], L.RIGHT_PUPIL: pupils[1]}
-    placed = {name: sum(weight * mesh[i, :2] for i, weight in place) for name, place in _PLACES.items()} | eyes
-    return tuple(Landmark(name, *(float(v) for v in np.asarray(placed[name]))) for name in LandmarkType)
+    points = (_WEIGHTS * mesh[_VERTICES, :2]).sum(axis=1).tolist()
+    placed = dict(zip(_PLACES, points, strict=True))
+    placed[L.EYE_LEFT] = placed[L.LEFT_PUPIL] = pupils[0].tolist()
+    placed[L.EYE_RIGHT] = placed[L.RIGHT_PUPIL] = pupils[1].tolist()
+    return tuple(Landmark(name, *placed[name]) for name in LandmarkType)
 
 
 def pupils_without_iris(mesh: NDArray[np.float32]) -> Points:

@@ -39,11 +39,13 @@ class Mesh:
     presence: the logit of a face being in the crop at all: about 15 to 21 for a face the right way up, under 8 for one
               upside down, under 0 for something else. It does not tell a covered face from a bare one.
     crop:     (2, 3), from the image to the crop that the points were read off
+    picture:  (192, 192, 3) uint8 RGB, that crop
     """
 
     points: NDArray[np.float32]
     presence: float
     crop: Matrix
+    picture: NDArray[np.uint8]
 
 
 class Mesher:
@@ -71,7 +73,7 @@ class Mesher:
         in_crop = outputs["conv2d_21"].reshape(_POINTS, 3)
         scale = math.hypot(*crop[:, 0])
         points = np.column_stack([apply(invert(crop), in_crop[:, :2]), in_crop[:, 2] / scale])
-        return Mesh(points.astype(np.float32), presence, crop)
+        return Mesh(points.astype(np.float32), presence, crop, picture)
 
 
 def crop_matrix_from_points(points: Points) -> Matrix:
