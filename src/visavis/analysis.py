@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.face import Face
+from visavis.face import Detail, Face
 from visavis.geometry import Box, Matrix, Points, Size, apply, invert, similarity_from_points
 from visavis.image import Image
 from visavis.vision.align import align, five_points
@@ -22,7 +24,10 @@ from visavis.vision.mesh import CROP_SIDE, Mesh, Mesher
 from visavis.vision.pose import mean_face, pose_of
 from visavis.vision.quality import Evidence, light_of, quality_of
 
-__all__ = ["MAX_FACES", "Analysis", "Analyzer"]
+__all__ = ["MAX_FACES", "Analysis", "Analyzer", "Spread", "one_by_one"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 MAX_FACES = 100
 """CompareFaces considers the 100 largest faces of a picture (API reference)."""
@@ -74,6 +79,20 @@ class _Seen:
     box: Box
 
 
+class Spread(Protocol):
+    """Calls a function on each of some items, perhaps in several threads; the results come in the order of the items.
+
+    What the first of them raises is raised.
+    """
+
+    def __call__(self, function: Callable[[T], R], items: Sequence[T], /) -> list[R]: ...
+
+
+def one_by_one(function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
+    """The `Spread` of a single thread."""
+    return [function(item) for item in items]
+
+
 class Analyzer:
     """Runs the stages. Holds no state of its own, so threads may share it."""
 
@@ -92,24 +111,40 @@ class Analyzer:
         self._expressions = expressions
         self._embedder = embedder
 
-    def __call__(self, image: Image, *, largest_only: bool = False) -> Analysis:
+    def __call__(
+        self,
+        image: Image,
+        *,
+        largest_only: bool = False,
+        detail: Detail = Detail.FULL,
+        spread: Spread = one_by_one,
+    ) -> Analysis:
         """Find and describe the faces of `image`.
 
         Args:
             largest_only: describe one face, the largest.
+            detail: how much is found out of each.
+            spread: what the work on several faces is shared out by.
         """
         found = self._find(image).largest_first()
-        faces = self._faces(image, found, largest_only=largest_only)
-        if largest_only and not faces:
-            # What seemed the largest was no face, and smaller ones were passed over because of it.
-            faces = self._faces(image, found, largest_only=False)[:1]
-        return Analysis(image.size, faces)
+        faces: tuple[Face, ...] = ()
+        if largest_only:
+            faces = self._faces(image, found, most=1, detail=detail, spread=one_by_one)
+        if not faces:
+            # With the largest only, what seemed the largest was no face, and smaller ones were passed over for it.
+            faces = self._faces(image, found, most=MAX_FACES, detail=detail, spread=spread)
+        return Analysis(image.size, faces[:1] if largest_only else faces)
 
-    def _faces(self, image: Image, found: Detections, *, largest_only: bool) -> tuple[Face, ...]:
-        seen = self._look_closely(image, found, largest_only=largest_only)
+    def _faces(self, image: Image, found: Detections, *, most: int, detail: Detail, spread: Spread) -> tuple[Face, ...]:
+        seen = self._look_closely(image, found, largest_only=most == 1, spread=spread)
         seen.sort(key=lambda s: (-s.box.area, -s.score, s.box.left))
-        described = (self._describe(image, s) for s in seen)
-        return tuple(islice((f for f in described if f is not None), 1 if largest_only else MAX_FACES))
+
+        def described() -> Iterator[Face | None]:
+            # A few at a time, for what is no face is replaced by the next in line.
+            for some in _batches(seen, most):
+                yield from spread(lambda s: self._describe(image, s, detail), some)
+
+        return tuple(islice((face for face in described() if face is not None), most))
 
     def _find(self, image: Image) -> Detections:
         found = self._detector(image)
@@ -120,18 +155,14 @@ class Analyzer:
         turns = [self._look_turned(image, centre, image.size.longer, _WHOLE, turn) for turn in (90, 180, 270)]
         return merge([found, *turns])
 
-    def _look_closely(self, image: Image, found: Detections, *, largest_only: bool) -> list[_Seen]:
-        seen: list[_Seen] = []
-        largest = 0.0
-        for box, points, score in zip(found.boxes, found.points, found.scores, strict=True):
-            area = float((box[2] - box[0]) * (box[3] - box[1]))
-            if largest_only and area < _MAYBE_LARGEST * largest:
-                break
-            face = self._settle(image, box, points, float(score))
-            if confidence(face.score, face.mesh.presence, _STRONGEST) >= CERTAIN_ENOUGH:
-                seen.append(face)
-                largest = max(largest, area)
-        return _without_twins(seen)
+    def _look_closely(self, image: Image, found: Detections, *, largest_only: bool, spread: Spread) -> list[_Seen]:
+        def settle(i: int) -> _Seen | None:
+            face = self._settle(image, found.boxes[i], found.points[i], float(found.scores[i]))
+            return face if confidence(face.score, face.mesh.presence, _STRONGEST) >= CERTAIN_ENOUGH else None
+
+        settled: Iterable[_Seen | None]
+        settled = _while_maybe_largest(found, settle) if largest_only else spread(settle, range(len(found)))
+        return _without_twins([face for face in settled if face is not None])
 
     def _settle(self, image: Image, box: NDArray[np.float32], points: Points, score: float) -> _Seen:
         """Read the mesh, the right way up: past some 45 degrees of roll the detector's points are confidently wrong."""
@@ -176,36 +207,37 @@ class Analyzer:
         boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
         return Detections(boxes, apply(back, found.points), found.scores)
 
-    def _describe(self, image: Image, seen: _Seen) -> Face | None:
+    def _describe(self, image: Image, seen: _Seen, detail: Detail) -> Face | None:
         """Everything about a face, or None if it turns out to be none."""
         mesh = seen.mesh.points
         embedded = self._embedder(align(image, five_points(mesh)))
         certainty = confidence(seen.score, seen.mesh.presence, embedded.strength)
         if certainty < CERTAIN_ENOUGH:
             return None
-        pupils = self._pupils(image, mesh)
-        if pupils is None:
-            pupils = pupils_without_iris(mesh)
-        pose = pose_of(mesh)
-        expression = self._expressions(image.warped(seen.mesh.crop, Size(CROP_SIDE, CROP_SIDE)), mesh)
+        pose, eyes = pose_of(mesh), pupils_without_iris(mesh)
         evidence = Evidence(
             confidence=certainty,
             presence=seen.mesh.presence,
             strength=embedded.strength,
             pose=pose,
-            eye_distance=float(np.hypot(*(pupils[1] - pupils[0]))),
+            eye_distance=float(np.hypot(*(eyes[1] - eyes[0]))),
         )
-        return Face(
+        face = Face(
             box=seen.box,
             image_size=image.size,
             confidence=certainty,
-            landmarks=named_points(mesh, pupils),
+            landmarks=named_points(mesh, eyes),
             pose=pose,
             quality=quality_of(light_of(image, seen.mesh.crop, CROP_SIDE), evidence),
             embedding=embedded.vector,
-            emotions=expression.emotions,
-            smile=expression.smile,
         )
+        return self._in_full(image, seen.mesh, face) if detail is Detail.FULL else face
+
+    def _in_full(self, image: Image, mesh: Mesh, face: Face) -> Face:
+        expression = self._expressions(mesh.picture, mesh.points)
+        face = replace(face, emotions=expression.emotions, smile=expression.smile)
+        pupils = self._pupils(image, mesh.points)
+        return face if pupils is None else replace(face, landmarks=named_points(mesh.points, pupils))
 
 
 def confidence(score: float, presence: float, strength: float | None) -> float:
@@ -227,6 +259,25 @@ def confidence(score: float, presence: float, strength: float | None) -> float:
 
 def _logit(probability: float) -> float:
     return math.log(probability / (1 - probability))
+
+
+def _while_maybe_largest(found: Detections, settle: Callable[[int], _Seen | None]) -> Iterator[_Seen | None]:
+    """Settle detections, largest first, until one is too small to turn out the largest face."""
+    areas = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1)
+    largest = 0.0
+    for i, area in enumerate(areas):
+        if area < _MAYBE_LARGEST * largest:
+            return
+        face = settle(i)
+        if face is not None:
+            largest = max(largest, float(area))
+        yield face
+
+
+def _batches(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """The first `most`, and as many again while there are."""
+    for start in range(0, len(items), most):
+        yield items[start : start + most]
 
 
 def _without_twins(seen: list[_Seen]) -> list[_Seen]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -23,9 +24,11 @@ from visavis.errors import (
     NoFace,
     Role,
 )
-from visavis.face import Face, QualityFilter
+from visavis.face import Detail, Face, QualityFilter
 from visavis.image import DEFAULT_LIMITS, Limits, decode
+from visavis.memory import Memory
 from visavis.vision.quality import BARS
+from visavis.workers import Workers
 
 __all__ = ["CompareOptions", "Engine"]
 
@@ -37,11 +40,13 @@ class CompareOptions:
     similarity_threshold: 0..100, inclusive
     quality_filter:       faces below this bar are not compared
     review:               a band of similarities, low and high, both inclusive, in which a person should look
+    detail:               how much is found out of the target's faces; of the source's always the plain
     """
 
     similarity_threshold: float = DEFAULT_SIMILARITY_THRESHOLD
     quality_filter: QualityFilter = QualityFilter.NONE
     review: tuple[float, float] | None = None
+    detail: Detail = Detail.FULL
 
     def __post_init__(self) -> None:
         if not 0 <= self.similarity_threshold <= 100:
@@ -56,16 +61,24 @@ class Engine:
     Args:
         analyzer: finds and describes the faces of a picture; called from several threads at once.
         calibration: from cosine to similarity; None where there is none yet: faces are analysed, and not compared.
-        threads: how many pictures are analysed at once.
+        threads: how many pictures are analysed at once, or faces where there are fewer pictures.
+        remembered: pictures whose faces are kept in memory, by the SHA-256 of their bytes, until the engine is closed.
     """
 
     def __init__(
-        self, analyzer: Analyzer, calibration: Calibration | None, *, threads: int, limits: Limits = DEFAULT_LIMITS
+        self,
+        analyzer: Analyzer,
+        calibration: Calibration | None,
+        *,
+        threads: int,
+        limits: Limits = DEFAULT_LIMITS,
+        remembered: int = 0,
     ) -> None:
         self._analyzer = analyzer
         self._calibration = calibration
         self._limits = limits
-        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="visavis")
+        self._workers = Workers(threads)
+        self._memory: Memory[Analysis] | None = Memory(remembered) if remembered else None
 
     def __enter__(self) -> Self:
         return self
@@ -77,7 +90,9 @@ class Engine:
 
     def close(self) -> None:
         """Finish what is under way and let the workers go."""
-        self._workers.shutdown(wait=True, cancel_futures=True)
+        self._workers.close()
+        if self._memory is not None:
+            self._memory.clear()
 
     def compare(self, source: bytes, target: bytes, options: CompareOptions = CompareOptions()) -> Comparison:
         """Compare the largest face of `source` with up to 100 faces of `target`, the largest.
@@ -94,8 +109,8 @@ class Engine:
         """
         calibration = self.calibration
         pictures = [
-            self._workers.submit(self._analyze, source, largest_only=True),
-            self._workers.submit(self._analyze, target, largest_only=False),
+            self._workers.submit(self._analyze, source, largest_only=True, detail=Detail.PLAIN),
+            self._workers.submit(self._analyze, target, largest_only=False, detail=options.detail),
         ]
         face = self._first(pictures[0], pictures[1], options)
         faces = _result(pictures[1], "target").faces
@@ -129,8 +144,10 @@ class Engine:
         if len(sources) == 1:
             return self.compare(sources[0], target, options)
         calibration = self.calibration
-        looks = [self._workers.submit(self._analyze, source, largest_only=True) for source in sources]
-        rest = self._workers.submit(self._analyze, target, largest_only=False)
+        looks = [
+            self._workers.submit(self._analyze, source, largest_only=True, detail=Detail.PLAIN) for source in sources
+        ]
+        rest = self._workers.submit(self._analyze, target, largest_only=False, detail=options.detail)
         faces = [self._first(look, rest, options) for look in looks]
         targets = _result(rest, "target").faces
         return compare_fused(
@@ -153,20 +170,32 @@ class Engine:
             raise CalibrationMismatch("without a calibration faces can be analysed, but not compared")
         return self._calibration
 
-    def analyze(self, picture: bytes, *, largest_only: bool = False) -> Analysis:
+    def analyze(self, picture: bytes, *, largest_only: bool = False, detail: Detail = Detail.FULL) -> Analysis:
         """The faces of one picture, largest first; none is no error.
 
         Args:
             picture: a JPEG or PNG.
             largest_only: describe the largest face and spare the time for the others.
+            detail: how much is found out of each face.
 
         Raises:
             BadImage, ImageTooLarge, ImageTooSmall: the picture cannot be analysed.
         """
-        return self._workers.submit(self._analyze, picture, largest_only=largest_only).result()
+        return self._workers.submit(self._analyze, picture, largest_only=largest_only, detail=detail).result()
 
-    def _analyze(self, picture: bytes, *, largest_only: bool) -> Analysis:
-        return self._analyzer(decode(picture, self._limits), largest_only=largest_only)
+    def _analyze(self, picture: bytes, *, largest_only: bool, detail: Detail) -> Analysis:
+        if self._memory is None:
+            return self._analyze_anew(picture, largest_only=largest_only, detail=detail)
+        key = hashlib.sha256(picture).digest(), largest_only, detail
+        analysis = self._memory.get(key)
+        if analysis is None:
+            analysis = self._analyze_anew(picture, largest_only=largest_only, detail=detail)
+            self._memory.keep(key, analysis)
+        return analysis
+
+    def _analyze_anew(self, picture: bytes, *, largest_only: bool, detail: Detail) -> Analysis:
+        image = decode(picture, self._limits)
+        return self._analyzer(image, largest_only=largest_only, detail=detail, spread=self._workers.spread)
 
     @staticmethod
     def _first(source: Future[Analysis], target: Future[Analysis], options: CompareOptions) -> Face:

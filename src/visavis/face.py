@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from visavis.geometry import Box, Size
 
 __all__ = [
+    "Detail",
     "Emotion",
     "EmotionType",
     "Face",
@@ -96,6 +97,17 @@ class QualityReason(StrEnum):
     LOW_CONFIDENCE = "LOW_CONFIDENCE"
     SMALL_BOUNDING_BOX = "SMALL_BOUNDING_BOX"
     LOW_FACE_QUALITY = "LOW_FACE_QUALITY"
+
+
+class Detail(StrEnum):
+    """How much is found out of a face; what it is compared by, and so every similarity, is the same.
+
+    PLAIN: neither emotions nor smile, and the middles of the eyes stand for the pupils
+    FULL:  everything
+    """
+
+    PLAIN = "PLAIN"
+    FULL = "FULL"
 
 
 @dataclass(frozen=True, slots=True)

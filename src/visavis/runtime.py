@@ -41,11 +41,13 @@ class Stages:
     embedder: Embedder
 
 
-def open_engine(settings: Settings | None = None) -> Engine:
+def open_engine(settings: Settings | None = None, *, warm: bool = False) -> Engine:
     """An engine on this machine's processor; fetches models that are not in the cache yet.
 
     Args:
         settings: default: from the environment.
+        warm: have every network compiled before this returns, so that no picture waits for one; otherwise those that
+            every comparison needs are compiled in the background, and the others by the first that needs them.
 
     Raises:
         ModelError: models are missing and cannot be fetched, or the cache cannot be used.
@@ -53,7 +55,7 @@ def open_engine(settings: Settings | None = None) -> Engine:
         SettingsError: an environment variable holds something it cannot, or there is no such embedder.
     """
     settings = settings or Settings.from_env()
-    return _engine(settings, open_calibration(settings))
+    return _engine(settings, open_calibration(settings), warm=warm)
 
 
 def open_uncalibrated(settings: Settings) -> Engine:
@@ -99,11 +101,11 @@ def chosen_embedder(settings: Settings) -> ModelFile:
     return models[settings.embedder]
 
 
-def _engine(settings: Settings, calibration: Calibration | None) -> Engine:
+def _engine(settings: Settings, calibration: Calibration | None, *, warm: bool = False) -> Engine:
     from visavis.analysis import Analyzer
     from visavis.engine import Engine
 
-    stages = open_stages(settings)
+    stages = open_stages(settings, warm=warm)
     analyzer = Analyzer(
         detector=stages.detector,
         mesher=stages.mesher,
@@ -111,12 +113,12 @@ def _engine(settings: Settings, calibration: Calibration | None) -> Engine:
         expressions=stages.expressions,
         embedder=stages.embedder,
     )
-    return Engine(analyzer, calibration, threads=settings.threads)
+    return Engine(analyzer, calibration, threads=settings.threads, remembered=settings.remembered)
 
 
-def open_stages(settings: Settings | None = None) -> Stages:
-    """The stages alone, for tools that look inside. Raises as `open_engine`."""
-    from visavis.models.session import Runtime
+def open_stages(settings: Settings | None = None, *, warm: bool = False) -> Stages:
+    """The stages alone, for tools that look inside. Arguments and errors are those of `open_engine`."""
+    from visavis.models.session import Readiness, Runtime
     from visavis.vision.detect import SHAPES, Detector
     from visavis.vision.embed import Embedder
     from visavis.vision.expression import NETWORK, ExpressionReader
@@ -128,13 +130,15 @@ def open_stages(settings: Settings | None = None) -> Stages:
     embedder = chosen_embedder(settings)
     networks = {name: store.ready(name) for name in ("detector", "mesh", "iris", embedder.name)}
     openvino = Runtime(threads=settings.threads, cache=settings.home / "compiled")
+    always: Readiness = "now" if warm else "soon"
+    sometimes: Readiness = "now" if warm else "when used"
     return Stages(
         detector=Detector(openvino.session(networks["detector"], shapes=SHAPES)),
-        mesher=Mesher(openvino.session(networks["mesh"])),
-        pupils=PupilFinder(openvino.session(networks["iris"])),
-        expressions=ExpressionReader(openvino.session(NETWORK)),
+        mesher=Mesher(openvino.session(networks["mesh"], ready=always)),
+        pupils=PupilFinder(openvino.session(networks["iris"], ready=sometimes)),
+        expressions=ExpressionReader(openvino.session(NETWORK, ready=sometimes)),
         embedder=Embedder(
-            openvino.session(networks[embedder.name]),
+            openvino.session(networks[embedder.name], ready=always),
             known_strength=not embedder.own,
             mirrored=settings.accuracy == "high",
         ),

@@ -31,6 +31,9 @@ class Settings:
     accuracy: "standard", or "high", which also embeds each
               face's mirror image and has a scale of its own   VISAVIS_ACCURACY
     embedder: the model that faces are compared by             VISAVIS_EMBEDDER
+    remembered: pictures whose faces are kept in memory, to
+              be compared again without being analysed again;
+              the least recently used go first; 0 for none     VISAVIS_REMEMBERED
     """
 
     home: Path
@@ -38,12 +41,15 @@ class Settings:
     threads: int = 1
     accuracy: Accuracy = "standard"
     embedder: str = SHIPPED_EMBEDDER
+    remembered: int = 0
 
     def __post_init__(self) -> None:
         if self.accuracy not in ACCURACIES:
             raise SettingsError(f"accuracy must be {' or '.join(ACCURACIES)}, not {self.accuracy!r}")
         if self.threads < 1:
             raise SettingsError(f"threads must be at least 1, not {self.threads}")
+        if self.remembered < 0:
+            raise SettingsError(f"remembered must be at least 0, not {self.remembered}")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -62,6 +68,7 @@ class Settings:
             threads=_count(env, "VISAVIS_THREADS", default=_cores()),
             accuracy=_accuracy(env.get("VISAVIS_ACCURACY", "").strip() or "standard"),
             embedder=env.get("VISAVIS_EMBEDDER", "").strip() or SHIPPED_EMBEDDER,
+            remembered=_count(env, "VISAVIS_REMEMBERED", default=0, least=0),
         )
 
 
@@ -72,12 +79,12 @@ def _flag(env: Mapping[str, str], name: str) -> bool:
     return value in _TRUE
 
 
-def _count(env: Mapping[str, str], name: str, *, default: int) -> int:
+def _count(env: Mapping[str, str], name: str, *, default: int, least: int = 1) -> int:
     value = env.get(name, "").strip()
     if not value:
         return default
-    if not value.isdecimal() or int(value) < 1:
-        raise SettingsError(f"{name} must be a whole number of at least 1, not {value!r}")
+    if not value.isdecimal() or int(value) < least:
+        raise SettingsError(f"{name} must be a whole number of at least {least}, not {value!r}")
     return int(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tests.conftest import encode
 from visavis.analysis import Analysis
 from visavis.engine import CompareOptions, Engine
 from visavis.errors import BadImage, InvalidRequest, NoFace
+from visavis.face import Detail
 from visavis.runtime import open_engine
 from visavis.settings import Settings
 
@@ -192,3 +194,50 @@ def test_without_a_source_there_is_nothing_to_compare(engine: Engine, photo: Pho
 def test_a_bad_picture_is_named_by_its_part(engine: Engine, photo: Photo) -> None:
     with pytest.raises(BadImage, match="target picture: the image is neither JPEG nor PNG"):
         engine.compare(photo("obama"), b"BM")
+
+
+def test_what_is_asked_of_a_face_does_not_change_how_it_compares(engine: Engine, photo: Photo) -> None:
+    target = mosaic(photo, ["obama", "ardern_2022", "sunak"], height=200)
+    full, plain = (
+        engine.compare(photo("ardern_2018"), target, CompareOptions(detail=detail))
+        for detail in (Detail.FULL, Detail.PLAIN)
+    )
+    for one, other in zip((*full.matches, *full.unmatched), (*plain.matches, *plain.unmatched), strict=True):
+        assert one.similarity == other.similarity
+        assert (one.face.box, one.face.quality, one.face.pose) == (other.face.box, other.face.quality, other.face.pose)
+        assert one.face.emotions
+        assert other.face.emotions == ()
+        assert other.face.smile is None
+        assert len(one.face.landmarks) == len(other.face.landmarks) == 30
+
+
+def test_a_picture_that_is_remembered_gives_the_same_answer_without_being_analysed(photo: Photo) -> None:
+    settings = replace(Settings.from_env(), remembered=2)
+    with open_engine(settings) as engine:
+        first = engine.compare(photo("obama"), photo("sunak"))
+        again = engine.compare(photo("obama"), photo("sunak"))
+        assert again.source is first.source
+        assert again.unmatched[0].face is first.unmatched[0].face
+        assert engine.compare(photo("sunak"), photo("obama")).unmatched[0].similarity == pytest.approx(
+            first.unmatched[0].similarity, abs=1e-5
+        )
+
+
+def test_nothing_is_remembered_unless_asked_for(engine: Engine, photo: Photo) -> None:
+    one, other = (engine.analyze(photo("obama")).faces[0] for _ in range(2))
+    assert one is not other
+
+
+def test_a_large_photograph_is_compared_as_the_small_one_it_was_made_of(engine: Engine, photo: Photo) -> None:
+    # 12 megapixels, decoded at half the scale, with a face of a quarter of its width; then a small face in it, for
+    # which it is decoded whole.
+    large = encode(opened(photo("obama")).resize((3240, 3740), Pil.Resampling.LANCZOS), "JPEG", quality=92)
+    (match,) = engine.compare(photo("obama"), large).matches
+    assert match.cosine > 0.98
+    group = Pil.new("RGB", (4000, 3000), (90, 110, 120))
+    group.paste(opened(photo("obama")).resize((260, 300), Pil.Resampling.LANCZOS), (2000, 1500))
+    data = encode(group, "JPEG", quality=92)
+    (match,) = engine.compare(photo("obama"), data).matches
+    alone = np.asarray(opened(data).convert("RGB").crop((1700, 1200, 2560, 2100)))
+    (same,) = engine.compare(photo("obama"), encode(Pil.fromarray(alone))).matches
+    assert match.cosine == pytest.approx(same.cosine, abs=0.02)

@@ -14,10 +14,14 @@ from visavis.aws.wire import WireError, unknown_operation
 from visavis.comparison import Comparison
 from visavis.engine import CompareOptions
 from visavis.errors import ObjectUnavailable
+from visavis.face import Detail
 
 __all__ = ["Dispatcher"]
 
 COMPARE_FACES = "rekognition:CompareFaces"
+
+DETAIL = {Attributes.DEFAULT: Detail.PLAIN, Attributes.ALL: Detail.FULL}
+"""What is not told is not looked for."""
 
 DENIALS = {
     Verdict.NOT_ALLOWED: "because no identity-based policy allows the {action} action",
@@ -66,7 +70,7 @@ class Dispatcher:
         asked = request.accept(fields)
         source = self._bytes_of(asked.source, caller)
         target = self._bytes_of(asked.target, caller)
-        options = CompareOptions(asked.similarity_threshold, asked.quality_filter)
+        options = CompareOptions(asked.similarity_threshold, asked.quality_filter, detail=DETAIL[self._attributes])
         return response.render(self._compare(source, target, options), self._attributes)
 
     def _bytes_of(self, image: ImageInput, caller: Caller) -> bytes:

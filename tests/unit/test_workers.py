@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from visavis.workers import Workers
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    workers = Workers(3)
+    assert workers.spread(lambda n: n * n, range(50)) == [n * n for n in range(50)]
+    workers.close()
+
+
+def test_nothing_to_do_gives_nothing() -> None:
+    workers = Workers(2)
+    assert workers.spread(lambda n: n, []) == []
+    workers.close()
+
+
+def test_idle_threads_help() -> None:
+    workers = Workers(2)
+    both = threading.Barrier(3, timeout=10)  # passed only by three threads at once: the caller and two helpers
+    workers.submit(lambda: None).result()
+    assert Workers(3).spread(lambda _: both.wait() >= 0, range(3)) == [True] * 3
+    workers.close()
+
+
+def test_more_work_at_once_than_threads_does_not_lock() -> None:
+    workers = Workers(2)
+
+    def picture(_: int) -> int:
+        return sum(workers.spread(lambda n: n, range(20)))
+
+    futures = [workers.submit(picture, i) for i in range(30)]
+    assert [future.result(timeout=20) for future in futures] == [190] * 30
+    workers.close()
+
+
+def test_the_first_failure_is_raised_and_the_rest_is_dropped() -> None:
+    workers = Workers(2)
+    done = []
+
+    def work(n: int) -> None:
+        done.append(n)
+        if n >= 3:
+            raise ValueError(n)
+
+    with pytest.raises(ValueError, match="3"):
+        workers.spread(work, range(1000))
+    assert len(done) < 1000
+    workers.close()
+
+
+def test_closing_lets_what_is_under_way_finish_alone() -> None:
+    workers = Workers(1)
+    begun, closed = threading.Event(), threading.Event()
+
+    def picture() -> list[int]:
+        begun.set()
+        closed.wait(10)
+        return workers.spread(lambda n: n, range(5))
+
+    future = workers.submit(picture)
+    begun.wait(10)
+    with ThreadPoolExecutor(1) as pool:
+        closing = pool.submit(workers.close)
+        threading.Timer(0.2, closed.set).start()
+        assert future.result(timeout=20) == [0, 1, 2, 3, 4]
+        closing.result(timeout=20)
