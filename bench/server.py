@@ -1,4 +1,4 @@
-"""The server under load: every answer equal to the answer given alone; and what the server adds to a comparison."""
+"""The server: latency, throughput and their spread by boto3 and by raw HTTP, answers under load, what it adds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import statistics
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +24,114 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from bench.pictures import PHOTOS, photo
+from bench.results import save, table
+from bench.timing import Times, interleaved
+from visavis.engine import CompareOptions
+from visavis.face import Detail
 from visavis.runtime import open_engine
+from visavis.settings import Settings
 
-PHOTOS = Path(__file__).parent.parent / "examples/photos"
 CLIENTS, REQUESTS = 32, 2000
+
+
+SECONDS = 15
+"""Of each measurement of throughput."""
 
 
 def run(data: Path | None) -> None:
     del data
+    alone = one_thread()
+    with server("--queue", "64", "--queue-seconds", "120", "--attributes", "DEFAULT") as endpoint:
+        loads = [pressed(endpoint, clients, by) for by in ("raw HTTP", "boto3") for clients in (1, 2, 8, 32)]
     with server("--queue", str(CLIENTS), "--queue-seconds", "120") as endpoint:
-        load(endpoint)
-        overhead(endpoint)
+        mixed, extra = load(endpoint), overhead(endpoint)
+    print(f"one thread, no server: {alone:.1f} comparisons a second")
+    head = {"by": "by", "clients": "clients", "per_second": "a second", "over_one": "of one thread"}
+    head |= {"p50": "p50 ms", "p95": "p95 ms", "p99": "p99 ms", "refused": "refused"}
+    loads = [{**one, "over_one": one["per_second"] / alone} for one in loads]
+    table(list(head.values()), [[one[key] for key in head] for one in loads])
+    save("server", {"one_thread": alone, "concurrency": loads, "mixed": mixed, "overhead_ms": extra})
+
+
+def one_thread() -> float:
+    """Comparisons a second of an engine with one thread, in this process, the server idle."""
+    options = CompareOptions(detail=Detail.PLAIN)
+    a, b = photo("ardern_2018"), photo("ardern_2022")
+    with open_engine(replace(Settings.from_env(), threads=1)) as engine:
+        engine.compare(a, b, options)
+        began, done = time.perf_counter(), 0
+        while time.perf_counter() - began < SECONDS:
+            engine.compare(a, b, options)
+            done += 1
+        return done / (time.perf_counter() - began)
+
+
+def pressed(endpoint: str, clients: int, by: str) -> dict[str, Any]:
+    """Throughput and latency with `clients` clients, each asking anew as soon as it is answered."""
+    images = {"SourceImage": photo("ardern_2018"), "TargetImage": photo("ardern_2022")}
+    ask = raw_client(endpoint, images) if by == "raw HTTP" else boto3_client(endpoint, images)
+    times: list[float] = []
+    refused = 0
+    until = time.perf_counter() + SECONDS
+
+    def client(_: int) -> None:
+        nonlocal refused
+        once = ask()
+        once()
+        while time.perf_counter() < until:
+            began = time.perf_counter()
+            if once():
+                times.append(time.perf_counter() - began)
+            else:
+                refused += 1
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(clients) as pool:
+        list(pool.map(client, range(clients)))
+    took = time.perf_counter() - began
+    taken = Times(tuple(times))
+    return {
+        "by": by, "clients": clients, "per_second": (len(times) + clients) / took, "refused": refused,
+        "p50": taken.ms, "p95": taken.quantile(0.95), "p99": taken.quantile(0.99), "requests": len(times),
+    }  # fmt: skip
+
+
+def raw_client(endpoint: str, images: dict[str, bytes]) -> Callable[[], Callable[[], bool]]:
+    """Makers of clients that send the same bytes again over one connection, with nothing in between."""
+    body = json.dumps({name: {"Bytes": b64encode(data).decode()} for name, data in images.items()}).encode()
+    headers = {"X-Amz-Target": "RekognitionService.CompareFaces", "Content-Type": "application/x-amz-json-1.1"}
+
+    def make() -> Callable[[], bool]:
+        connection = HTTPConnection(endpoint.removeprefix("http://"), timeout=300)
+
+        def once() -> bool:
+            connection.request("POST", "/", body, headers)
+            reply = connection.getresponse()
+            reply.read()
+            return reply.status == 200
+
+        return once
+
+    return make
+
+
+def boto3_client(endpoint: str, images: dict[str, bytes]) -> Callable[[], Callable[[], bool]]:
+    params = {name: {"Bytes": data} for name, data in images.items()}
+
+    def make() -> Callable[[], bool]:
+        client = client_of(endpoint)
+
+        def once() -> bool:
+            try:
+                client.compare_faces(**params)
+            except ClientError:
+                return False
+            return True
+
+        return once
+
+    return make
 
 
 @contextmanager
@@ -54,14 +154,14 @@ def client_of(endpoint: str) -> Any:
 
 def requests() -> list[dict[str, Any]]:
     """Good ones of different people, and bad ones of several kinds."""
-    photo = {p.stem: p.read_bytes() for p in PHOTOS.glob("*.jpg")}
+    photos = {p.stem: p.read_bytes() for p in PHOTOS.glob("*.jpg")}
     pairs = [("obama", "sunak"), ("macron_2014", "macron_2014"), ("ardern_2018", "ardern_2022")]
-    good = [{"SourceImage": {"Bytes": photo[a]}, "TargetImage": {"Bytes": photo[b]}} for a, b in pairs]
+    good = [{"SourceImage": {"Bytes": photos[a]}, "TargetImage": {"Bytes": photos[b]}} for a, b in pairs]
     bad: list[dict[str, Any]] = [
-        {"SourceImage": {"Bytes": b"GIF89a" + bytes(100)}, "TargetImage": {"Bytes": photo["obama"]}},
+        {"SourceImage": {"Bytes": b"GIF89a" + bytes(100)}, "TargetImage": {"Bytes": photos["obama"]}},
         {"SourceImage": {}, "TargetImage": {"Bytes": b"x"}},
         {"SourceImage": {"Bytes": b"x"}, "TargetImage": {"Bytes": b"y"}, "SimilarityThreshold": 101},
-        {"SourceImage": {"Bytes": photo["obama"][:50_000]}, "TargetImage": {"Bytes": photo["obama"]}},
+        {"SourceImage": {"Bytes": photos["obama"][:50_000]}, "TargetImage": {"Bytes": photos["obama"]}},
     ]
     return good + bad
 
@@ -75,7 +175,7 @@ def answer(client: Any, request: dict[str, Any]) -> str:
     return json.dumps(result, sort_keys=True)
 
 
-def load(endpoint: str) -> None:
+def load(endpoint: str) -> dict[str, float]:
     cases = requests()
     alone = [answer(client_of(endpoint), case) for case in cases]
     chance = random.Random(3)
@@ -98,27 +198,21 @@ def load(endpoint: str) -> None:
         f"{REQUESTS} requests by {CLIENTS} clients in {took:.0f} s: {outcome[True]} answers equal those given alone, "
         f"{outcome[False]} do not; p50 {1000 * p50:.0f} ms, p99 {1000 * p99:.0f} ms"
     )
+    return {"requests": REQUESTS, "clients": CLIENTS, "equal": outcome[True], "seconds": took, "p50": p50, "p99": p99}
 
 
-def overhead(endpoint: str) -> None:
-    source, target = (PHOTOS / name for name in ("ardern_2018.jpg", "ardern_2022.jpg"))
-    a, b = source.read_bytes(), target.read_bytes()
+def overhead(endpoint: str) -> float:
+    a, b = photo("ardern_2018"), photo("ardern_2022")
     client = client_of(endpoint)
     with open_engine() as engine:
         ways: dict[str, Callable[[], object]] = {
             "Engine.compare": lambda: engine.compare(a, b),
             "boto3 to a local server": lambda: client.compare_faces(SourceImage={"Bytes": a}, TargetImage={"Bytes": b}),
         }
-        times: dict[str, list[float]] = {name: [] for name in ways}
-        for turn in range(45):
-            for name, way in ways.items():
-                began = time.perf_counter()
-                way()
-                if turn >= 5:
-                    times[name].append(1000 * (time.perf_counter() - began))
-    for name, ms in times.items():
-        print(
-            f"{name}: median {statistics.median(ms):.1f} ms, pictures of {len(a) / 1e3:.0f} and {len(b) / 1e3:.0f} kB"
-        )
-    extra = [s - e for e, s in zip(times["Engine.compare"], times["boto3 to a local server"], strict=True)]
-    print(f"the server adds a median of {statistics.median(extra):.1f} ms")
+        times = interleaved(ways, rounds=40, warm=5, seconds=60)
+    direct, served = times.values()
+    for name, taken in times.items():
+        print(f"{name}: median {taken.ms:.1f} ms, pictures of {len(a) / 1e3:.0f} and {len(b) / 1e3:.0f} kB")
+    extra = 1000 * statistics.median(s - e for e, s in zip(direct.seconds, served.seconds, strict=True))
+    print(f"the server adds a median of {extra:.1f} ms")
+    return extra

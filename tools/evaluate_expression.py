@@ -63,7 +63,7 @@ class Watched:
 
 def open_network(network: Path) -> Session:
     """`network`, on one thread."""
-    return Runtime(threads=1, cache=None).session(network, shapes=2)
+    return Runtime(lanes=1, cache=None).session(network, shapes=2)
 
 
 def calibrate(network: Path, ferplus: Path, cache: Path) -> None:

@@ -89,11 +89,13 @@ def invert(matrix: Matrix) -> Matrix:
     Raises:
         ValueError: `matrix` squashes the plane and cannot be undone.
     """
-    linear = matrix[:, :2]
-    if abs(np.linalg.det(linear)) < 1e-12:
+    (a, b, x), (c, d, y) = matrix.tolist()
+    determinant = a * d - b * c
+    if abs(determinant) < 1e-12:
         raise ValueError("the transform cannot be inverted: its determinant is zero")
-    back = np.linalg.inv(linear)
-    return np.hstack([back, -(back @ matrix[:, 2:])])
+    # Written out, for numpy's own takes longer than a reading of the mesh leaves time for.
+    a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
+    return np.array([[a, b, -(a * x + b * y)], [c, d, -(c * x + d * y)]])
 
 
 def similarity_from_points(source: NDArray[np.floating], target: NDArray[np.floating]) -> Matrix:

@@ -90,6 +90,11 @@ class Image:
     def size(self) -> Size:
         return self._size
 
+    @property
+    def halvings(self) -> int:
+        """How often the sides of the finest copy that is here were halved: 0 once the whole picture is here."""
+        return min(self._levels)
+
     def resized(self, size: Size) -> Pixels:
         """The whole picture, reduced or enlarged to `size`: (size.height, size.width, 3) uint8."""
         import cv2
@@ -110,12 +115,11 @@ class Image:
         """
         import cv2
 
-        shrink = 1 / math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
-        source, halvings = self._level(shrink)
-        linear = matrix[:, :2] * 2**halvings
+        (a, b, _), (c, d, _) = matrix.tolist()
+        source, halvings = self._level(1 / math.sqrt(abs(a * d - b * c)))
+        affine = matrix * (2**halvings, 2**halvings, 1)
         # OpenCV counts from the middle of the first pixel, we from its corner.
-        shift = matrix[:, 2] + linear @ (0.5, 0.5) - 0.5
-        affine = np.column_stack([linear, shift])
+        affine[:, 2] += (affine[:, 0] + affine[:, 1]) / 2 - 0.5
         crop = cv2.warpAffine(
             source, affine, (size.width, size.height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
         )
@@ -158,15 +162,18 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
         ImageTooLarge: over `limits`, told by the header before any pixel is decoded.
         ImageTooSmall: under `limits.smallest_side` on either side.
     """
-    from PIL import JpegImagePlugin, PngImagePlugin
-
     # The plugins are called by name: Pillow's own `open` would try formats of its choosing, and guards against
     # bombs with a warning that is a setting of the whole process.
+    jpeg = data.startswith(_JPEG)
     plugin: type[ImageFile]
-    if data.startswith(_JPEG):
-        plugin = JpegImagePlugin.JpegImageFile
+    if jpeg:
+        from PIL.JpegImagePlugin import JpegImageFile
+
+        plugin = JpegImageFile
     elif data.startswith(_PNG):
-        plugin = PngImagePlugin.PngImageFile
+        from PIL.PngImagePlugin import PngImageFile
+
+        plugin = PngImageFile
         if _PNG_END not in data:  # Pillow is content without, though the last rows may be made up
             raise BadImage("the image is cut short: it is a PNG without an end")
     else:
@@ -174,7 +181,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
     try:
         with plugin(io.BytesIO(data)) as picture:
             _check_size(Size(*picture.size), limits)
-            if plugin is JpegImagePlugin.JpegImageFile:
+            if jpeg:
                 return _from_jpeg(data, picture)
             picture.load()
             return Image(_to_rgb(picture))

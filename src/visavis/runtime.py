@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,13 +42,13 @@ class Stages:
     embedder: Embedder
 
 
-def open_engine(settings: Settings | None = None, *, warm: bool = False) -> Engine:
+def open_engine(settings: Settings | None = None, *, once: bool = False) -> Engine:
     """An engine on this machine's processor; fetches models that are not in the cache yet.
 
     Args:
         settings: default: from the environment.
-        warm: have every network compiled before this returns, so that no picture waits for one; otherwise those that
-            every comparison needs are compiled in the background, and the others by the first that needs them.
+        once: start as fast as can be, for a single comparison: networks are compiled when they are needed, and once
+            for all threads. Otherwise each is compiled for every thread before this returns, and no picture waits.
 
     Raises:
         ModelError: models are missing and cannot be fetched, or the cache cannot be used.
@@ -55,7 +56,7 @@ def open_engine(settings: Settings | None = None, *, warm: bool = False) -> Engi
         SettingsError: an environment variable holds something it cannot, or there is no such embedder.
     """
     settings = settings or Settings.from_env()
-    return _engine(settings, open_calibration(settings), warm=warm)
+    return _engine(settings, open_calibration(settings), once=once)
 
 
 def open_uncalibrated(settings: Settings) -> Engine:
@@ -101,11 +102,11 @@ def chosen_embedder(settings: Settings) -> ModelFile:
     return models[settings.embedder]
 
 
-def _engine(settings: Settings, calibration: Calibration | None, *, warm: bool = False) -> Engine:
+def _engine(settings: Settings, calibration: Calibration | None, *, once: bool = False) -> Engine:
     from visavis.analysis import Analyzer
     from visavis.engine import Engine
 
-    stages = open_stages(settings, warm=warm)
+    stages = open_stages(settings, once=once)
     analyzer = Analyzer(
         detector=stages.detector,
         mesher=stages.mesher,
@@ -116,32 +117,38 @@ def _engine(settings: Settings, calibration: Calibration | None, *, warm: bool =
     return Engine(analyzer, calibration, threads=settings.threads, remembered=settings.remembered)
 
 
-def open_stages(settings: Settings | None = None, *, warm: bool = False) -> Stages:
+def open_stages(settings: Settings | None = None, *, once: bool = False) -> Stages:
     """The stages alone, for tools that look inside. Arguments and errors are those of `open_engine`."""
-    from visavis.models.session import Readiness, Runtime
+    from visavis.models.session import Runtime
+
+    settings = settings or Settings.from_env()
+    store = open_store(settings)
+    embedder = chosen_embedder(settings)
+    networks = {name: store.ready(name) for name in ("detector", "mesh", "iris", embedder.name)}
+    openvino = Runtime(lanes=1 if once else settings.threads, cache=settings.home / "compiled")
+    embedding, mesh = openvino.session(networks[embedder.name]), openvino.session(networks["mesh"])
+    if once:
+        # Before anything else is imported: that goes on beside it.
+        embedding.prepare_in_background()
+        mesh.prepare_in_background()
+
     from visavis.vision.detect import SHAPES, Detector
     from visavis.vision.embed import Embedder
     from visavis.vision.expression import NETWORK, ExpressionReader
     from visavis.vision.iris import PupilFinder
     from visavis.vision.mesh import Mesher
 
-    settings = settings or Settings.from_env()
-    store = open_store(settings)
-    embedder = chosen_embedder(settings)
-    networks = {name: store.ready(name) for name in ("detector", "mesh", "iris", embedder.name)}
-    openvino = Runtime(threads=settings.threads, cache=settings.home / "compiled")
-    always: Readiness = "now" if warm else "soon"
-    sometimes: Readiness = "now" if warm else "when used"
+    iris, expression = openvino.session(networks["iris"]), openvino.session(NETWORK)
+    if not once:
+        with ThreadPoolExecutor(settings.threads) as pool:
+            for done in [pool.submit(s.prepare) for s in (embedding, mesh, iris, expression) * settings.threads]:
+                done.result()
     return Stages(
         detector=Detector(openvino.session(networks["detector"], shapes=SHAPES)),
-        mesher=Mesher(openvino.session(networks["mesh"], ready=always)),
-        pupils=PupilFinder(openvino.session(networks["iris"], ready=sometimes)),
-        expressions=ExpressionReader(openvino.session(NETWORK, ready=sometimes)),
-        embedder=Embedder(
-            openvino.session(networks[embedder.name], ready=always),
-            known_strength=not embedder.own,
-            mirrored=settings.accuracy == "high",
-        ),
+        mesher=Mesher(mesh),
+        pupils=PupilFinder(iris),
+        expressions=ExpressionReader(expression),
+        embedder=Embedder(embedding, known_strength=not embedder.own, mirrored=settings.accuracy == "high"),
     )
 
 

@@ -14,7 +14,7 @@ from visavis.vision.expression import NETWORK, ExpressionReader
 
 @pytest.fixture(scope="module")
 def session() -> Session:
-    return Runtime(threads=1, cache=None).session(NETWORK, shapes=2)
+    return Runtime(lanes=1, cache=None).session(NETWORK, shapes=2)
 
 
 def noise(seed: int) -> NDArray[np.uint8]:

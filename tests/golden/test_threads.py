@@ -11,7 +11,7 @@ import numpy as np
 from visavis.models.session import Runtime
 from visavis.vision.expression import NETWORK
 
-session = Runtime(threads=2, cache=None).session(NETWORK)
+session = Runtime(lanes=2, cache=None).session(NETWORK)
 start = threading.Barrier(8)
 
 def run():

@@ -86,7 +86,7 @@ def test_an_added_network_is_recorded_with_its_hash_and_stands_ready(
 
 
 def colour_means(settings: Settings, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    network = Runtime(threads=1, cache=None).session(open_store(settings).ready("arc"))
+    network = Runtime(lanes=1, cache=None).session(open_store(settings).ready("arc"))
     (vector,) = network.run(picture[None]).values()
     return vector[0, [0, 22, 44]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -30,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"visavis {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
+    # OpenCV's own threads would fight with the engine's for the cores. Read when it is first imported.
+    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
     words = list(sys.argv[1:] if argv is None else argv)
     for name, summary in _COMMANDS.items():
         sub = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     picture = read_picture(args.photo)
-    with open_engine(engine_settings(args)) as engine:
+    with open_engine(engine_settings(args), once=True) as engine:
         faces = engine.analyze(picture).faces
     if args.draw is not None:
         write_file(args.draw, draw_faces(decode(picture), faces))

@@ -154,7 +154,7 @@ def _probe(network: Path) -> None:
     low, high = _DIMENSIONS
     noise = np.random.default_rng(0).integers(0, 256, (1, _SIDE, _SIDE, 3), np.uint8)
     try:
-        outputs = Runtime(threads=1, cache=None).session(network).run(noise)
+        outputs = Runtime(lanes=1, cache=None).session(network).run(noise)
     except RuntimeError as error:
         raise ModelUnfit(f"the network cannot be run: {error}") from error
     vector = next(iter(outputs.values()))

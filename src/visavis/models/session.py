@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OpenVinoSession", "Readiness", "Runtime", "Session"]
-
-Readiness = Literal["when used", "soon", "now"]
-"""When a network is compiled: by its first run, in the background from now on, or before the session is there."""
+__all__ = ["OpenVinoSession", "Runtime", "Session"]
 
 
 class Session(Protocol):
@@ -50,123 +48,142 @@ def _settle_bindings() -> None:
 class Runtime:
     """OpenVINO on the processor, set up once for all networks.
 
+    Every inference runs on one thread, so that the same picture gives the same numbers whatever else is going on. For
+    several at once a network is compiled several times: streams inside one compilation, which OpenVINO offers for
+    that, make two threads a fifth to a third slower than two of them need be (docs/performance.md).
+
     Args:
-        threads: how many inferences may run at once; each runs on one thread, so that the same picture gives the same
-            numbers whatever else is going on.
+        lanes: how many inferences of one network may run at once; each needs a compilation, with weights of its own.
         cache: a folder for compiled networks, or None to compile every time.
     """
 
-    def __init__(self, *, threads: int, cache: Path | None) -> None:
+    def __init__(self, *, lanes: int, cache: Path | None) -> None:
         import openvino
 
         _settle_bindings()
         self._core = openvino.Core()
         if cache is not None:
             self._core.set_property({"CACHE_DIR": str(cache)})
-        self._config = {
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": threads,
-            # f32 everywhere: left to itself the runtime picks bf16 where the processor has it, and answers would
-            # then differ from machine to machine.
-            "INFERENCE_PRECISION_HINT": "f32",
-            "ENABLE_CPU_PINNING": False,
-        }
+        self._lanes = lanes
 
-    def session(self, network: Path, *, shapes: int = 1, ready: Readiness = "when used") -> OpenVinoSession:
-        """A session for a ready network.
-
-        Args:
-            shapes: how many input shapes are kept compiled at once.
-            ready: when it is compiled; a network of several shapes is compiled when used.
-        """
-        session = OpenVinoSession(self._core, network, self._config, shapes=shapes)
-        if ready == "now":
-            session.prepare()
-        elif ready == "soon":
-            threading.Thread(target=session.prepare_quietly, name="visavis-compile").start()
-        return session
+    def session(self, network: Path, *, shapes: int = 1) -> OpenVinoSession:
+        """A session for a ready network; `shapes` is how many input shapes are kept compiled at once."""
+        return OpenVinoSession(self._core, network, shapes=shapes, lanes=self._lanes)
 
 
 class OpenVinoSession:
     """A ready network, compiled for each input shape it meets and kept for the most recent ones."""
 
-    def __init__(self, core: Any, network: Path, config: dict[str, Any], *, shapes: int) -> None:
+    _CONFIG: ClassVar = {
+        "INFERENCE_NUM_THREADS": 1,
+        "NUM_STREAMS": 1,
+        # f32 everywhere: left to itself the runtime picks bf16 where the processor has it, and answers would
+        # then differ from machine to machine.
+        "INFERENCE_PRECISION_HINT": "f32",
+        "ENABLE_CPU_PINNING": False,
+    }
+
+    def __init__(self, core: Any, network: Path, *, shapes: int, lanes: int) -> None:
         self._core = core
         self._network = network
-        self._config = config
         self._shapes = shapes
-        self._compiled: OrderedDict[tuple[int, ...], Future[Any]] = OrderedDict()
+        self._most = lanes
+        self._lanes: OrderedDict[tuple[int, ...], _Lanes] = OrderedDict()
         self._lock = threading.Lock()
-        self._requests = threading.local()
 
     def prepare(self) -> None:
-        """Compile the network's one shape, so that the first run does not wait for it."""
-        if self._shapes > 1:
-            return
+        """Compile one more lane, if there may be one, of a network that takes one shape."""
         _, *picture = self._core.read_model(self._network).input(0).partial_shape
-        self._compiled_for((1, *(side.get_length() for side in picture)))
+        self._lanes_for((1, *(side.get_length() for side in picture))).add()
 
-    def prepare_quietly(self) -> None:
-        """The same in the background: what fails here fails again in the first run, where somebody hears of it."""
-        with contextlib.suppress(RuntimeError):
-            self.prepare()
+    def prepare_in_background(self) -> None:
+        """The same, without waiting for it. What fails there fails again in the first run, and is heard of then."""
+
+        def work() -> None:
+            with contextlib.suppress(RuntimeError):
+                self.prepare()
+
+        threading.Thread(target=work, name="visavis-compile").start()
 
     def run(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        request = self._request(pictures.shape)
-        request.slot.infer({0: np.ascontiguousarray(pictures)}, share_inputs=True)
-        outputs: dict[str, NDArray[np.float32]] = {}
-        for names, tensor in request.outputs:
-            outputs |= dict.fromkeys(names, np.array(tensor.data))
-        return outputs
+        with self._lanes_for(pictures.shape).taken() as lane:
+            lane.request.infer({0: np.ascontiguousarray(pictures)}, share_inputs=True)
+            outputs: dict[str, NDArray[np.float32]] = {}
+            for names, tensor in lane.outputs:
+                outputs |= dict.fromkeys(names, np.array(tensor.data))
+            return outputs
 
-    def _request(self, shape: tuple[int, ...]) -> _Request:
-        compiled = self._compiled_for(shape)
-        # An inference request serves one thread at a time, so every thread has its own, for as long as its
-        # network is kept.
-        mine: OrderedDict[tuple[int, ...], _Request] = self._requests.__dict__.setdefault("by_shape", OrderedDict())
-        if shape not in mine or mine[shape].network is not compiled:
-            mine[shape] = _Request.of(compiled)
-            while len(mine) > self._shapes:
-                mine.popitem(last=False)
-        mine.move_to_end(shape)
-        return mine[shape]
-
-    def _compiled_for(self, shape: tuple[int, ...]) -> Any:
-        """The network for an input shape; who asks while another thread compiles it waits for that, and nobody else."""
+    def _lanes_for(self, shape: tuple[int, ...]) -> _Lanes:
         with self._lock:
-            compiled = self._compiled.get(shape)
-            ours = compiled is None
-            if compiled is None:
-                compiled = self._compiled[shape] = Future()
-                while len(self._compiled) > self._shapes:
-                    self._compiled.popitem(last=False)
-            self._compiled.move_to_end(shape)
-        if ours:
-            try:
-                compiled.set_result(self._compile(shape))
-            except BaseException as error:  # noqa: BLE001  # raised below, and in whoever waits
-                with self._lock:
-                    self._compiled.pop(shape, None)
-                compiled.set_exception(error)
-        return compiled.result()
+            if shape not in self._lanes:
+                self._lanes[shape] = _Lanes(lambda: self._compile(shape), self._most)
+                while len(self._lanes) > self._shapes:
+                    self._lanes.popitem(last=False)
+            self._lanes.move_to_end(shape)
+            return self._lanes[shape]
 
-    def _compile(self, shape: tuple[int, ...]) -> Any:
+    def _compile(self, shape: tuple[int, ...]) -> _Lane:
         network = self._core.read_model(self._network)
         network.reshape(list(shape))
-        return self._core.compile_model(network, "CPU", self._config)
+        request = self._core.compile_model(network, "CPU", self._CONFIG).create_infer_request()
+        # Compiling may give an output a second name; it goes by each.
+        names = (tuple(output.names) for output in request.model_outputs)
+        return _Lane(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
-    """One thread's place to run a compiled network in, with the tensors that its outputs come in, each by its names."""
+class _Lane:
+    """A compiled network's place to run, for one thread at a time, and the tensors that its outputs come in."""
 
-    network: Any
-    slot: Any
+    request: Any
     outputs: tuple[tuple[tuple[str, ...], Any], ...]
 
-    @classmethod
-    def of(cls, network: Any) -> _Request:
-        request = network.create_infer_request()
-        # Compiling may give an output a second name; it goes by each.
-        names = (tuple(output.names) for output in request.model_outputs)
-        return cls(network, request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
+
+class _Lanes:
+    """Lanes of one network for one shape, made by `compile_` when all are in use, until there are `most`."""
+
+    def __init__(self, compile_: Callable[[], _Lane], most: int) -> None:
+        self._compile = compile_
+        self._most = most
+        self._made = 0
+        self._idle: list[_Lane] = []
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self) -> Iterator[_Lane]:
+        lane = self._take()
+        try:
+            yield lane
+        finally:
+            self._give(lane)
+
+    def add(self) -> None:
+        with self._changed:
+            if self._made == self._most:
+                return
+            self._made += 1
+        self._give(self._new())
+
+    def _take(self) -> _Lane:
+        with self._changed:
+            while not self._idle and self._made == self._most:
+                self._changed.wait()
+            if self._idle:
+                # The one used last: what it touches is still in the processor's cache.
+                return self._idle.pop()
+            self._made += 1
+        return self._new()
+
+    def _new(self) -> _Lane:
+        try:
+            return self._compile()
+        except BaseException:
+            with self._changed:
+                self._made -= 1
+                self._changed.notify()
+            raise
+
+    def _give(self, lane: _Lane) -> None:
+        with self._changed:
+            self._idle.append(lane)
+            self._changed.notify()

@@ -25,10 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from visavis.errors import ModelCorrupt, ModelError, ModelStoreError, ModelUnavailable
-from visavis.models.fetch import fetch
 from visavis.models.manifest import Manifest, ModelFile
 
 __all__ = ["ModelStore", "Status", "writing"]
@@ -221,6 +218,8 @@ class ModelStore:
         return self._file(model)
 
     def _fetch_one(self, model: ModelFile, folder: Path) -> None:
+        from visavis.models.fetch import fetch
+
         failures: list[str] = []
         for carrier in model.carriers:
             try:
@@ -272,6 +271,8 @@ class ModelStore:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """The only process to write into the cache, until the block ends; not to be entered twice."""
+        from filelock import FileLock
+
         with _as_store_error(self._root):
             self._root.mkdir(parents=True, exist_ok=True)
             with FileLock(self._root / ".lock", timeout=_LOCK_SECONDS):

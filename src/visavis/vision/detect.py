@@ -108,13 +108,14 @@ def decode(outputs: Mapping[str, Floats], columns: int) -> Detections:
 def merge(found: list[Detections]) -> Detections:
     """All of `found`, with the best of every group of overlapping faces kept, best first."""
     together = _concatenate(found)
-    order = np.argsort(-together.scores, kind="stable")
-    together = together.take(order)
-    overlap = _overlaps(together.boxes)
+    together = together.take(np.argsort(-together.scores, kind="stable"))
+    areas = _areas(together.boxes)
+    left = np.arange(len(together))
     kept: list[int] = []
-    for i in range(len(together)):
-        if not kept or overlap[i, kept].max() <= _MAX_OVERLAP:
-            kept.append(i)
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(best)
+        left = left[_overlaps(together.boxes[best], areas[best], together.boxes[left], areas[left]) <= _MAX_OVERLAP]
     return together.take(np.array(kept, np.intp))
 
 
@@ -132,16 +133,13 @@ def _areas(boxes: Floats) -> Floats:
     return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), np.float32)
 
 
-def _overlaps(boxes: Floats) -> Floats:
-    """(n, n): the shared area as a part of the union, or of the smaller box where one holds the other."""
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared = (high - low).clip(0).prod(axis=2)
-    areas = _areas(boxes)
-    union = areas[:, None] + areas[None, :] - shared
+def _overlaps(box: Floats, area: float, boxes: Floats, areas: Floats) -> Floats:
+    """(n,): the area shared with `box` as a part of the union, or of the smaller box where one holds the other."""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    shared = (high - low).clip(0).prod(axis=1)
     # Seen at two sizes, one face may give a box twice another's; that is one face all the same.
-    inside = shared / np.minimum(areas[:, None], areas[None, :])
-    return np.where(inside > 0.8, 1.0, shared / union).astype(np.float32)
+    inside = shared / np.minimum(area, areas)
+    return np.where(inside > 0.8, 1.0, shared / (area + areas - shared)).astype(np.float32)
 
 
 def _concatenate(parts: list[Detections]) -> Detections:

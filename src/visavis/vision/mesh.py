@@ -71,9 +71,10 @@ class Mesher:
         outputs = self._session.run(picture[None])
         presence = float(outputs["conv2d_31"].reshape(()))
         in_crop = outputs["conv2d_21"].reshape(_POINTS, 3)
-        scale = math.hypot(*crop[:, 0])
-        points = np.column_stack([apply(invert(crop), in_crop[:, :2]), in_crop[:, 2] / scale])
-        return Mesh(points.astype(np.float32), presence, crop, picture)
+        points = np.empty_like(in_crop)
+        points[:, :2] = apply(invert(crop), in_crop[:, :2])
+        points[:, 2] = in_crop[:, 2] / math.hypot(*crop[:, 0])
+        return Mesh(points, presence, crop, picture)
 
 
 def crop_matrix_from_points(points: Points) -> Matrix:

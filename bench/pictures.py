@@ -1,0 +1,60 @@
+"""Pictures of any size and with any number of faces, made of the example photographs."""
+
+from __future__ import annotations
+
+import io
+import math
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pil
+
+__all__ = ["PHOTOS", "enlarged", "group", "photo"]
+
+PHOTOS = Path(__file__).parent.parent / "examples/photos"
+_TIGHT = {
+    "ardern_2018": (150, 80, 580, 610), "ardern_2022": (140, 60, 560, 600), "obama": (150, 100, 530, 560),
+    "sunak": (150, 90, 600, 640), "macron_2025": (130, 60, 560, 600),
+}  # fmt: skip
+
+
+def photo(name: str) -> bytes:
+    return (PHOTOS / f"{name}.jpg").read_bytes()
+
+
+@cache
+def enlarged(name: str, megapixels: float) -> bytes:
+    """A photograph brought to so many million pixels, with the grain of a camera, as JPEG of quality 88."""
+    picture = _opened(photo(name))
+    scale = math.sqrt(megapixels * 1e6 / (picture.width * picture.height))
+    size = round(picture.width * scale), round(picture.height * scale)
+    return _grainy(picture.resize(size, Pil.Resampling.BICUBIC))
+
+
+@cache
+def group(faces: int, megapixels: float = 2.0) -> bytes:
+    """`faces` faces in ten columns and ten rows; their size does not depend on how many there are."""
+    width = round(math.sqrt(megapixels * 1e6 * 4 / 3))
+    canvas = Pil.new("RGB", (width, round(width * 3 / 4)), (96, 108, 118))
+    column, row = canvas.width // 10, canvas.height // 10
+    names = list(_TIGHT)
+    for i in range(faces):
+        name = names[i % len(names)]
+        face = _opened(photo(name)).crop(_TIGHT[name])
+        height = row - 4
+        face = face.resize((round(face.width * height / face.height), height), Pil.Resampling.LANCZOS)
+        canvas.paste(face, (i % 10 * column, i // 10 * row + 2))
+    return _grainy(canvas)
+
+
+def _opened(data: bytes) -> Pil.Image:
+    return Pil.open(io.BytesIO(data)).convert("RGB")
+
+
+def _grainy(picture: Pil.Image) -> bytes:
+    pixels = np.asarray(picture).astype(np.int16)
+    pixels += np.random.default_rng(0).normal(0, 2, pixels.shape[:2]).round().astype(np.int16)[:, :, None]
+    out = io.BytesIO()
+    Pil.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(out, "JPEG", quality=88)
+    return out.getvalue()

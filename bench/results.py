@@ -1,0 +1,60 @@
+"""Where figures go: a table for the reader, and a JSON file in `bench/results/` with what machine they hold for."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+__all__ = ["FOLDER", "save", "table"]
+
+FOLDER = Path(__file__).parent / "results"
+PACKAGES = ("numpy", "opencv-python-headless", "openvino", "pillow", "simplejpeg", "visavis")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under `head`; the first column to the left, the others to the right."""
+    texts = [list(head), *([cell if isinstance(cell, str) else f"{cell:.3g}" for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in texts) for i in range(len(head))]
+    for row in texts:
+        cells = [
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells), flush=True)
+
+
+def save(name: str, figures: object) -> Path:
+    """Write `figures` to `bench/results/NAME.json`, in place of the last run's."""
+    FOLDER.mkdir(exist_ok=True)
+    file = FOLDER / f"{name}.json"
+    file.write_text(json.dumps({"machine": machine(), "figures": figures}, indent=1) + "\n", "utf-8")
+    print(f"written to {file}")
+    return file
+
+
+def machine() -> dict[str, object]:
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], check=False, capture_output=True, text=True)
+    return {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "python": platform.python_version(),
+        "commit": commit.stdout.strip(),
+        **{package: version(package) for package in PACKAGES},
+    }
+
+
+def processor() -> str:
+    """Its name and the vector instructions that matter here."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    words = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = [f for f in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16") if f in words["flags"].split()]
+    return f"{words.get('model name', '?')} ({', '.join(flags)})"
