@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from visavis.comparison import Comparison, Match
     from visavis.engine import CompareOptions, Engine
     from visavis.errors import VisavisError
-    from visavis.face import Emotion, Face, Landmark, Pose, Quality, QualityFilter, Smile
+    from visavis.face import Detail, Emotion, Face, Landmark, Pose, Quality, QualityFilter, Smile
     from visavis.geometry import Box, RelativeBox, Size
     from visavis.local import client, patch
     from visavis.runtime import open_engine
@@ -37,6 +37,7 @@ _HOME = {
     "Box": "geometry",
     "CompareOptions": "engine",
     "Comparison": "comparison",
+    "Detail": "face",
     "Emotion": "face",
     "Engine": "engine",
     "Face": "face",
@@ -60,6 +61,7 @@ __all__ = [
     "Box",
     "CompareOptions",
     "Comparison",
+    "Detail",
     "Emotion",
     "Engine",
     "Face",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from visavis.api.objects import FolderStore, NoStore, ObjectStore, S3Store
@@ -53,6 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     load.add_argument(
         "--grace", type=float, default=30.0, metavar="S", help="seconds to finish after SIGTERM (default: %(default)g)"
     )
+    load.add_argument(
+        "--remember", type=int, metavar="N",
+        help="keep the faces of the N pictures seen last in memory, not the pictures, and spare looking at them again "
+        "(default: VISAVIS_REMEMBERED, else none)",
+    )  # fmt: skip
     parser.add_argument(
         "--attributes", type=Attributes, choices=list(Attributes), default=Attributes.ALL, metavar="ALL|DEFAULT",
         help="ALL: every documented field; DEFAULT: those that Amazon's service was recorded to send",
@@ -74,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
     if args.tps is not None and args.tps <= 0:
         raise SettingsError(f"--tps must be a positive number, not {args.tps:g}")
     settings = engine_settings(args)
+    if args.remember is not None:
+        settings = replace(settings, remembered=args.remember)
     config = ServerConfig(
         prefix=args.prefix,
         workers=args.workers or settings.threads,

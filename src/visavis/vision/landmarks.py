@@ -86,9 +86,9 @@ def box_around(mesh: NDArray[np.float32]) -> Box:
     across = right_eye - left_eye
     across = across / max(float(np.hypot(*across)), 1e-6)
     frame = np.array([across, [-across[1], across[0]]])
-    levelled = (points - middle) @ frame.T
-    low = levelled.min(axis=0) * (_SIDEWAYS, _ABOVE)
-    high = levelled.max(axis=0) * (_SIDEWAYS, _BELOW)
+    levelled = frame @ (points - middle).T
+    low = levelled.min(axis=1) * (_SIDEWAYS, _ABOVE)
+    high = levelled.max(axis=1) * (_SIDEWAYS, _BELOW)
     x, y = middle + ((low + high) / 2) @ frame
     half = (high - low) / 2
     half_width, half_height = np.sqrt((frame.T**2) @ half**2)

@@ -101,8 +101,8 @@ def crop_matrix_from_mesh(points: Points) -> Matrix:
     across = right - left
     across = across / max(float(np.hypot(*across)), 1e-3)
     frame = np.array([across, [-across[1], across[0]]])
-    levelled = points @ frame.T
-    low, high = levelled.min(axis=0), levelled.max(axis=0)
+    levelled = frame @ points.T
+    low, high = levelled.min(axis=1), levelled.max(axis=1)
     return _square(((low + high) / 2) @ frame, CROP_MARGIN * float((high - low).max()), across)
 
 

@@ -69,8 +69,8 @@ def _energy(luma: NDArray[np.float32]) -> float:
 
 
 def _halved(luma: NDArray[np.float32]) -> NDArray[np.float32]:
-    half = len(luma) // 2
-    return np.asarray(luma.reshape(half, 2, half, 2).mean(axis=(1, 3)))
+    rows = luma[0::2] + luma[1::2]
+    return np.asarray((rows[:, 0::2] + rows[:, 1::2]) / 4)
 
 
 def _logistic(detail: float) -> float:
