@@ -42,9 +42,9 @@ def group(faces: int, megapixels: float = 2.0) -> bytes:
     for i in range(faces):
         name = names[i % len(names)]
         face = _opened(photo(name)).crop(_TIGHT[name])
-        height = row - 4
+        height = row - 20
         face = face.resize((round(face.width * height / face.height), height), Pil.Resampling.LANCZOS)
-        canvas.paste(face, (i % 10 * column, i // 10 * row + 2))
+        canvas.paste(face, (i % 10 * column + 10, i // 10 * row + 10))
     return _grainy(canvas)
 
 
