@@ -16,7 +16,7 @@ from PIL import ImageFilter
 from tests.conftest import PHOTOS, encode
 from visavis.calibration import load_calibration
 from visavis.engine import Engine
-from visavis.face import Face, LandmarkType
+from visavis.face import Detail, Face, LandmarkType
 
 Photo = Callable[[str], bytes]
 NAMES = sorted(p.stem for p in PHOTOS.glob("*.jpg"))
@@ -94,6 +94,18 @@ def test_on_all_marked_faces_the_main_points_are_within_4_percent_of_the_eye_dis
         errors.append(min((errors_against(mark["points"], f) for f in faces), key=sum))
     assert len(errors) == 20
     assert np.mean(errors) < 0.04
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_the_iris_network_the_middles_of_the_eyes_are_near_the_pupils(
+    engine: Engine, photo: Photo, name: str
+) -> None:
+    full, (plain,) = only_face(engine, photo(name)), engine.analyze(photo(name), detail=Detail.PLAIN).faces
+    a, b = places(full), places(plain)
+    for eye in ("eyeLeft", "eyeRight"):
+        assert np.linalg.norm(a[eye] - b[eye]) / eye_distance(full) < 0.08
+    assert (b["eyeLeft"] == b["leftPupil"]).all()
+    assert all((a[n] == b[n]).all() for n in a if n not in ("eyeLeft", "eyeRight", "leftPupil", "rightPupil"))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,6 +17,7 @@ from visavis.evaluate.pairs import read_pairs
 from visavis.evaluate.progress import Progress
 from visavis.evaluate.protocol import read_folder
 from visavis.evaluate.work import Found, WorkFile
+from visavis.face import Detail
 
 Maker = Callable[..., Path]
 
@@ -193,7 +194,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.asked = 0
 
-    def analyze(self, picture: bytes, *, largest_only: bool) -> object:
+    def analyze(self, picture: bytes, *, largest_only: bool, detail: Detail) -> object:
         self.asked += 1
         return type("Analysis", (), {"faces": (FakeFace(picture),) if picture[0] else ()})()
 

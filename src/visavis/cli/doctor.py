@@ -14,7 +14,7 @@ from visavis.settings import Settings
 
 __all__ = ["add_arguments", "run"]
 
-_PARTS = ("openvino", "numpy", "opencv-python-headless", "pillow", "onnx", "pip")
+_PARTS = ("openvino", "numpy", "opencv-python-headless", "pillow", "simplejpeg", "onnx", "pip")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     objects.add_argument("--s3-endpoint-url", metavar="URL", help="the same from an S3-compatible store")
     load = parser.add_argument_group("load")
     load.add_argument("--tps", type=float, metavar="N", help="requests a second for each key (default: no limit)")
-    load.add_argument("--workers", type=int, metavar="N", help="requests worked on at once (default: the cores)")
+    load.add_argument("--workers", type=int, metavar="N", help="requests worked on at once (default: twice the cores)")
     load.add_argument("--queue", type=int, default=32, metavar="N", help="requests in line (default: %(default)s)")
     load.add_argument(
         "--queue-seconds", type=float, default=20.0, metavar="S", help="longest wait in line (default: %(default)g)"
@@ -84,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
         settings = replace(settings, remembered=args.remember)
     config = ServerConfig(
         prefix=args.prefix,
-        workers=args.workers or settings.threads,
+        # Twice as many as are analysed at once, so that the next is read and decoded while others are analysed.
+        workers=args.workers or 2 * settings.threads,
         waiting=args.queue,
         waiting_seconds=args.queue_seconds,
     )
