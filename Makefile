@@ -12,7 +12,7 @@ help:
 	@echo "make demo    compare real photographs (sets everything up first)"
 	@echo "make test    run the tests"
 	@echo "make check   what CI runs: style, types, layering, tests, the built wheel"
-	@echo "make bench   speed beside the peers and accuracy on a folder (VISAVIS_DATA=...)"
+	@echo "make bench   speed against the floor and beside the peers; accuracy on a folder (VISAVIS_DATA=...)"
 	@echo "make clean   remove what make made in this folder"
 
 $(RUN): pyproject.toml

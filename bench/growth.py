@@ -113,7 +113,7 @@ def draw(figures: dict[str, object], file: Path) -> None:
     at = [row["clients"] for row in rows]
     right.plot(at, [row["per_second"] for row in rows], "o-", label="comparisons a second")
     right.set(xlabel="clients at once", xscale="log")
-    right.set_ylim(0)
+    right.set_ylim(0, 1.25 * max(row["per_second"] for row in rows))
     right.legend(loc="lower right")
     figure.savefig(file, dpi=110)
     print(f"drawn to {file}")

@@ -19,13 +19,18 @@ PACKAGES = ("numpy", "opencv-python-headless", "openvino", "pillow", "simplejpeg
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under `head`; the first column to the left, the others to the right."""
-    texts = [list(head), *([cell if isinstance(cell, str) else f"{cell:.3g}" for cell in row] for row in rows)]
+    texts = [list(head), *([cell if isinstance(cell, str) else _shown(cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in texts) for i in range(len(head))]
     for row in texts:
         cells = [
             cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
         ]
         print("  ".join(cells), flush=True)
+
+
+def _shown(number: object) -> str:
+    assert isinstance(number, int | float)
+    return f"{number:.0f}" if abs(number) >= 100 else f"{number:.3g}"
 
 
 def save(name: str, figures: object) -> Path:
