@@ -174,7 +174,7 @@ class Face:
     confidence: 0..100, that the box holds a face
     landmarks:  in the order of `LandmarkType`
     emotions:   highest confidence first; empty when expression was not asked for
-    embedding:  (d,) float32, unit length; compare by dot product. Kept out of `repr`
+    embedding:  (d,) float32, unit length, read-only; compare by dot product. Kept out of `repr`
     """
 
     box: Box

@@ -217,6 +217,8 @@ def test_a_picture_that_is_remembered_gives_the_same_answer_without_being_analys
         first = engine.compare(photo("obama"), photo("sunak"))
         again = engine.compare(photo("obama"), photo("sunak"))
         assert again.source is first.source
+        with pytest.raises(ValueError, match="read-only"):
+            again.source.embedding[0] = 0
         assert again.unmatched[0].face is first.unmatched[0].face
         assert engine.compare(photo("sunak"), photo("obama")).unmatched[0].similarity == pytest.approx(
             first.unmatched[0].similarity, abs=1e-5

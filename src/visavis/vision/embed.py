@@ -44,7 +44,10 @@ class Embedder:
             raw = (raw + self._run(crop[None, :, ::-1])) / 2
         length = float(np.sqrt(raw @ raw))
         # A zero vector, which no face gives, stays one.
-        return Embedded(np.asarray(raw / max(length, 1e-12), np.float32), length if self._known_strength else None)
+        vector = np.asarray(raw / max(length, 1e-12), np.float32)
+        # Faces may be remembered and handed out again.
+        vector.setflags(write=False)
+        return Embedded(vector, length if self._known_strength else None)
 
     def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
         # One output, whatever its name. In float64, so that a vector's product with itself rounds to 1.
