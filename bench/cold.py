@@ -8,11 +8,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench.pictures import PHOTOS
+from bench import pictures
 from bench.results import save, table
 from bench.timing import interleaved
 
-PAIR = [str(PHOTOS / f"{name}.jpg") for name in ("ardern_2018", "ardern_2022")]
+PAIR = [str(path) for path in pictures.PAIR]
 LIBRARY = f"""
 import visavis
 from pathlib import Path

@@ -12,14 +12,13 @@ from bench.floor import Floor
 from bench.pictures import enlarged, group, photo
 from bench.results import save, table
 from bench.timing import Times, interleaved, ratio
+from visavis.api.operations import DETAIL
 from visavis.api.response import Attributes
 from visavis.engine import CompareOptions
-from visavis.face import Detail
 from visavis.runtime import open_engine
 from visavis.settings import Settings
 
 FACES = "{} faces in 2 Mpx"
-DETAIL = {Attributes.DEFAULT: Detail.PLAIN, Attributes.ALL: Detail.FULL}
 
 
 def run(data: Path | None) -> None:

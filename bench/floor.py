@@ -18,7 +18,7 @@ from visavis.analysis import Analyzer
 from visavis.engine import CompareOptions, Engine
 from visavis.face import Detail
 from visavis.image import decode
-from visavis.models.session import Runtime, Session
+from visavis.models.session import CONFIG, Runtime, Session
 from visavis.runtime import open_calibration, open_store
 from visavis.settings import Settings
 from visavis.vision.detect import SHAPES, Detector
@@ -101,9 +101,8 @@ class Floor:
         import openvino
 
         if (name, shape) not in self._slots:
-            network = openvino.Core().read_model(self._paths[name])
+            core = openvino.Core()
+            network = core.read_model(self._paths[name])
             network.reshape(list(shape))
-            config = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-            compiled = openvino.Core().compile_model(network, "CPU", config)
-            self._slots[name, shape] = compiled.create_infer_request()
+            self._slots[name, shape] = core.compile_model(network, "CPU", CONFIG).create_infer_request()
         return self._slots[name, shape]

@@ -33,14 +33,12 @@ from visavis.settings import Settings
 what, amount = sys.argv[1], float(sys.argv[2])
 target = group(int(amount)) if what == "faces" else enlarged("ardern_2022", amount)
 source = photo("obama")
-import resource
-made = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-peaks = []
+resident = []
 with open_engine(replace(Settings.from_env(), threads=1)) as engine:
     for _ in range(8):
         engine.compare(source, target)
-        peaks.append(psutil.Process().memory_info().rss / 1e6)
-print(json.dumps(peaks))
+        resident.append(psutil.Process().memory_info().rss / 1e6)
+print(json.dumps(resident))
 """
 
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.pictures import PAIR
 from bench.results import save, table
 from visavis.models.build import unfold
 from visavis.runtime import open_store
@@ -21,8 +22,6 @@ from visavis.settings import Settings
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = HERE / ".peers"
-PHOTOS = HERE.parent / "examples/photos"
-PAIR = (PHOTOS / "ardern_2018.jpg", PHOTOS / "ardern_2022.jpg")
 ROUNDS = 7
 
 # deepface imports werkzeug without asking for it. face_recognition asks for dlib, which is built for a quarter of an

@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pil
 
-__all__ = ["PHOTOS", "enlarged", "group", "photo"]
+__all__ = ["PAIR", "PHOTOS", "enlarged", "group", "photo"]
 
 PHOTOS = Path(__file__).parent.parent / "examples/photos"
+PAIR = (PHOTOS / "ardern_2018.jpg", PHOTOS / "ardern_2022.jpg")
+"""Two portraits of one person, 716x900 and 689x900."""
+
 _TIGHT = {
     "ardern_2018": (150, 80, 580, 610), "ardern_2022": (140, 60, 560, 600), "obama": (150, 100, 530, 560),
     "sunak": (150, 90, 600, 640), "macron_2025": (130, 60, 560, 600),

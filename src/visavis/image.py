@@ -200,8 +200,6 @@ def _from_jpeg(data: bytes, picture: ImageFile) -> Image:
     if pixels is None:
         picture.load()
         return Image(_upright(_to_rgb(picture), orientation))
-    if not halvings:
-        return Image(_upright(pixels, orientation))
 
     def finer(fewer: int) -> Pixels:
         again = _turbo(data, stored, fewer)

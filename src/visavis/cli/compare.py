@@ -7,18 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from visavis.api.response import Attributes
+from visavis.calibration import Calibration
 from visavis.cli.engine import add_engine_arguments, engine_settings
 from visavis.cli.files import read_picture, write_file
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
 from visavis.engine import CompareOptions, Engine
 from visavis.errors import InvalidRequest
 from visavis.face import Detail, Face, QualityFilter
+from visavis.image import decode
 from visavis.report import draw_comparison, shown
 from visavis.runtime import open_engine
 
 if TYPE_CHECKING:
     from visavis.api.request import S3ObjectRef
-    from visavis.calibration import Calibration
 
 __all__ = ["add_arguments", "run"]
 
@@ -47,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_engine_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print Rekognition's response as JSON")
     parser.add_argument(
-        "--attributes", choices=["ALL", "DEFAULT"], default="ALL", metavar="ALL|DEFAULT",
+        "--attributes", type=Attributes, choices=list(Attributes), default=Attributes.ALL, metavar="ALL|DEFAULT",
         help="with --json: every documented field, or those that Amazon's service was recorded to send",
     )  # fmt: skip
 
@@ -74,8 +76,6 @@ def run(args: argparse.Namespace) -> int:
             if options.review:
                 print(_review(engine.calibration, options.review))
     if args.draw is not None:
-        from visavis.image import decode
-
         write_file(args.draw, draw_comparison(decode(sources[0]), decode(target), comparison))
     return 0
 
@@ -127,7 +127,6 @@ def as_json(engine: Engine, sources: Sequence[bytes], target: bytes, args: argpa
     """
     # Not needed for anything else here, and not small.
     from visavis.api.operations import Dispatcher
-    from visavis.api.response import Attributes
     from visavis.aws.policy import LOCAL_CALLER
     from visavis.aws.wire import WireError, encode
 
@@ -142,7 +141,7 @@ def as_json(engine: Engine, sources: Sequence[bytes], target: bytes, args: argpa
         "QualityFilter": args.quality.value,
     }
     try:
-        answer = Dispatcher(compare, files, Attributes(args.attributes)).dispatch("CompareFaces", params, LOCAL_CALLER)
+        answer = Dispatcher(compare, files, args.attributes).dispatch("CompareFaces", params, LOCAL_CALLER)
     except WireError as error:
         raise InvalidRequest(f"{error.code}: {error.__cause__ or error.message}") from error
     return encode(answer).decode()

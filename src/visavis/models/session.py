@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OpenVinoSession", "Runtime", "Session"]
+__all__ = ["CONFIG", "OpenVinoSession", "Runtime", "Session"]
+
+
+CONFIG = {
+    "INFERENCE_NUM_THREADS": 1,
+    "NUM_STREAMS": 1,
+    # f32 everywhere: left to itself the runtime picks bf16 where the processor has it, and answers would then differ
+    # from machine to machine.
+    "INFERENCE_PRECISION_HINT": "f32",
+    "ENABLE_CPU_PINNING": False,
+}
+"""What every network is compiled with."""
 
 
 class Session(Protocol):
@@ -50,7 +60,7 @@ class Runtime:
 
     Every inference runs on one thread, so that the same picture gives the same numbers whatever else is going on. For
     several at once a network is compiled several times: streams inside one compilation, which OpenVINO offers for
-    that, make two threads a fifth to a third slower than two of them need be (docs/performance.md).
+    that, make two threads a fifth to a third slower than two of them need be (docs/adr/0003).
 
     Args:
         lanes: how many inferences of one network may run at once; each needs a compilation, with weights of its own.
@@ -74,15 +84,6 @@ class Runtime:
 class OpenVinoSession:
     """A ready network, compiled for each input shape it meets and kept for the most recent ones."""
 
-    _CONFIG: ClassVar = {
-        "INFERENCE_NUM_THREADS": 1,
-        "NUM_STREAMS": 1,
-        # f32 everywhere: left to itself the runtime picks bf16 where the processor has it, and answers would
-        # then differ from machine to machine.
-        "INFERENCE_PRECISION_HINT": "f32",
-        "ENABLE_CPU_PINNING": False,
-    }
-
     def __init__(self, core: Any, network: Path, *, shapes: int, lanes: int) -> None:
         self._core = core
         self._network = network
@@ -100,7 +101,7 @@ class OpenVinoSession:
         """The same, without waiting for it. What fails there fails again in the first run, and is heard of then."""
 
         def work() -> None:
-            with contextlib.suppress(RuntimeError):
+            with suppress(RuntimeError):
                 self.prepare()
 
         threading.Thread(target=work, name="visavis-compile").start()
@@ -125,7 +126,7 @@ class OpenVinoSession:
     def _compile(self, shape: tuple[int, ...]) -> _Lane:
         network = self._core.read_model(self._network)
         network.reshape(list(shape))
-        request = self._core.compile_model(network, "CPU", self._CONFIG).create_infer_request()
+        request = self._core.compile_model(network, "CPU", CONFIG).create_infer_request()
         # Compiling may give an output a second name; it goes by each.
         names = (tuple(output.names) for output in request.model_outputs)
         return _Lane(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))

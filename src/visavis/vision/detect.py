@@ -52,11 +52,16 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
+    @property
+    def areas(self) -> Floats:
+        """(n,) float32: of the boxes, in square pixels."""
+        return np.asarray((self.boxes[:, 2:] - self.boxes[:, :2]).prod(axis=1), np.float32)
+
     def take(self, which: NDArray[np.intp]) -> Detections:
         return Detections(self.boxes[which], self.points[which], self.scores[which])
 
     def largest_first(self) -> Detections:
-        return self.take(np.argsort(-_areas(self.boxes), kind="stable"))
+        return self.take(np.argsort(-self.areas, kind="stable"))
 
 
 class Detector:
@@ -109,7 +114,7 @@ def merge(found: list[Detections]) -> Detections:
     """All of `found`, with the best of every group of overlapping faces kept, best first."""
     together = _concatenate(found)
     together = together.take(np.argsort(-together.scores, kind="stable"))
-    areas = _areas(together.boxes)
+    areas = together.areas
     left = np.arange(len(together))
     kept: list[int] = []
     while len(left):
@@ -121,16 +126,12 @@ def merge(found: list[Detections]) -> Detections:
 
 def _settled(found: Detections, size: Size) -> bool:
     """Whether a face was found so plainly that none can fill the frame unseen."""
-    sides = np.sqrt(_areas(found.boxes)) / size.longer
+    sides = np.sqrt(found.areas) / size.longer
     return bool(((found.scores > 0.85) & (sides > 0.15) & (sides < 0.5)).any())
 
 
 def _up(side: int) -> int:
     return -(-side // _STEP) * _STEP
-
-
-def _areas(boxes: Floats) -> Floats:
-    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), np.float32)
 
 
 def _overlaps(box: Floats, area: float, boxes: Floats, areas: Floats) -> Floats:
