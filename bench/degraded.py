@@ -83,7 +83,7 @@ def at_similarity(wanted: float) -> float:
 
 
 def variants(stages: Stages, image: Image) -> list[Floats]:
-    found = stages.detector(image).largest_first()
+    found = stages.detector(image).largest_first(image.size)
     if not len(found):
         return [np.zeros(128, np.float32)] * (len(PIPELINES) - 1)
     points = found.points[0]

@@ -18,6 +18,7 @@ from visavis.analysis import Analyzer
 from visavis.engine import CompareOptions, Engine
 from visavis.face import Detail
 from visavis.image import decode
+from visavis.models.openvino_import import import_openvino
 from visavis.models.session import CONFIG, Runtime, Session
 from visavis.runtime import open_calibration, open_store
 from visavis.settings import Settings
@@ -98,8 +99,7 @@ class Floor:
         }
 
     def _slot(self, name: str, shape: tuple[int, ...]) -> Any:
-        import openvino
-
+        openvino = import_openvino()
         if (name, shape) not in self._slots:
             core = openvino.Core()
             network = core.read_model(self._paths[name])

@@ -90,7 +90,7 @@ def load_lfw(folder: Path, cache: Path) -> Faces:
     def pictures() -> Iterator[tuple[Image, Points | None]]:
         for row in rows:
             image = decode((folder / "images" / row["image"]).read_bytes())
-            found = detector(image).largest_first()
+            found = detector(image).largest_first(image.size)
             yield image, found.points[0] if len(found) else None
 
     names, people, labels = (np.array([row[key] for row in rows]) for key in ("image", "identity", "expression"))

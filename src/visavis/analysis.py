@@ -68,10 +68,17 @@ this part of the largest cannot turn out the largest."""
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """The faces of one picture, largest box first, and the size of the picture when upright."""
+    """The faces of one picture.
+
+    size:  of the picture when upright
+    faces: largest first, by the part of the box that lies in the picture
+    more:  the picture shows further, smaller faces, which are left out because only the `MAX_FACES` largest are kept;
+           not looked for where only the largest face was asked for
+    """
 
     size: Size
     faces: tuple[Face, ...]
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +137,21 @@ class Analyzer:
             detail: how much is found out of each.
             spread: what the work on several faces is shared out by.
         """
-        found = self._find(image).largest_first()
+        found = self._find(image).largest_first(image.size)
         faces: tuple[Face, ...] = ()
         if largest_only:
             faces = self._faces(image, found, most=1, detail=detail, spread=one_by_one)
         if not faces:
             # With the largest only, what seemed the largest was no face, and smaller ones were passed over for it.
-            faces = self._faces(image, found, most=MAX_FACES, detail=detail, spread=spread)
-        return Analysis(image.size, faces[:1] if largest_only else faces)
+            # One face more than is kept tells whether there are more.
+            faces = self._faces(image, found, most=MAX_FACES + 1, detail=detail, spread=spread)
+        if largest_only:
+            return Analysis(image.size, faces[:1])
+        return Analysis(image.size, faces[:MAX_FACES], more=len(faces) > MAX_FACES)
 
     def _faces(self, image: Image, found: Detections, *, most: int, detail: Detail, spread: Spread) -> tuple[Face, ...]:
         seen = self._look_closely(image, found, largest_only=most == 1, spread=spread)
-        seen.sort(key=lambda s: (-s.box.area, -s.score, s.box.left))
+        seen.sort(key=lambda s: (-s.box.area_within(image.size), -s.score, s.box.left))
 
         def described() -> Iterator[Face | None]:
             # As many at a time as are wanted, for what turns out no face is replaced by the next in line.
@@ -165,7 +175,10 @@ class Analyzer:
             return face if confidence(face.score, face.mesh.presence, _STRONGEST) >= CERTAIN_ENOUGH else None
 
         settled: Iterable[_Seen | None]
-        settled = _while_maybe_largest(found, settle) if largest_only else spread(settle, range(len(found)))
+        if largest_only:
+            settled = _while_maybe_largest(found.visible_areas(image.size), settle)
+        else:
+            settled = spread(settle, range(len(found)))
         return _without_twins([face for face in settled if face is not None])
 
     def _settle(self, image: Image, box: NDArray[np.float32], points: Points, score: float) -> _Seen:
@@ -267,15 +280,15 @@ def _logit(probability: float) -> float:
     return math.log(probability / (1 - probability))
 
 
-def _while_maybe_largest(found: Detections, settle: Callable[[int], _Seen | None]) -> Iterator[_Seen | None]:
-    """Settle detections, largest first, until one is too small to turn out the largest face."""
+def _while_maybe_largest(areas: NDArray[np.float32], settle: Callable[[int], _Seen | None]) -> Iterator[_Seen | None]:
+    """Settle detections, by their areas largest first, until one is too small to turn out the largest face."""
     largest = 0.0
-    for i, area in enumerate(found.areas):
+    for i, area in enumerate(areas.tolist()):
         if area < _MAYBE_LARGEST * largest:
             return
         face = settle(i)
         if face is not None:
-            largest = max(largest, float(area))
+            largest = max(largest, area)
         yield face
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -39,6 +39,8 @@ class Comparison:
     """The largest face of the source against the faces of the target.
 
     sources:   with several source photographs the largest face of each, in their order, `source` the first of them
+    strangers: of these, the ones whose face does not match the first: index in `sources`, and the similarity to the
+               first, which is below `DEFAULT_SIMILARITY_THRESHOLD`
     matches:   highest similarity first
     unmatched: the `Match`es below the threshold, largest face first
     """
@@ -48,6 +50,7 @@ class Comparison:
     unmatched: tuple[Match, ...]
     threshold: float
     sources: tuple[Face, ...] = ()
+    strangers: tuple[tuple[int, float], ...] = ()
 
 
 Similarity: TypeAlias = Callable[[float, tuple[float, float]], float]
@@ -98,7 +101,17 @@ def compare_fused(
         )
         for face in targets
     ]
-    return Comparison(sources[0], *_parted(scored, threshold), threshold, tuple(sources))
+    return Comparison(
+        sources[0], *_parted(scored, threshold), threshold, tuple(sources), tuple(_strangers(sources, single))
+    )
+
+
+def _strangers(sources: Sequence[Face], single: Similarity) -> Iterator[tuple[int, float]]:
+    first = sources[0]
+    for i, face in enumerate(sources[1:], 1):
+        similarity = _match(first.embedding, first.quality.score, face, single).similarity
+        if similarity < DEFAULT_SIMILARITY_THRESHOLD:
+            yield i, similarity
 
 
 def fuse(faces: Sequence[Face]) -> NDArray[np.float32]:
@@ -114,7 +127,7 @@ def _parted(scored: Sequence[Match], threshold: float) -> tuple[tuple[Match, ...
     # the threshold is brought to the same, for 0.1 travels as the double 0.1 but the face's similarity does not.
     bar = float(np.float32(threshold))
     matches = sorted((m for m in scored if m.similarity >= bar), key=lambda m: -m.similarity)
-    unmatched = sorted((m for m in scored if m.similarity < bar), key=lambda m: -m.face.box.area)
+    unmatched = sorted((m for m in scored if m.similarity < bar), key=lambda m: -m.face.visible_area)
     return tuple(matches), tuple(unmatched)
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from concurrent.futures import Future
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from visavis.analysis import Analysis, Analyzer
 from visavis.calibration import Calibration
@@ -17,15 +23,18 @@ from visavis.comparison import compare as compare_faces
 from visavis.errors import (
     BadImage,
     CalibrationMismatch,
+    EngineClosed,
     FaceBelowQuality,
     ImageTooLarge,
     ImageTooSmall,
     InvalidRequest,
     NoFace,
     Role,
+    SourcesDiffer,
 )
 from visavis.face import Detail, Face, QualityFilter
-from visavis.image import DEFAULT_LIMITS, Limits, decode
+from visavis.image import DEFAULT_LIMITS, Limits, decode, from_pixels
+from visavis.inputs import ImageInput, bytes_or_pixels
 from visavis.memory import Memory
 from visavis.vision.quality import BARS
 from visavis.workers import Workers
@@ -33,14 +42,26 @@ from visavis.workers import Workers
 __all__ = ["CompareOptions", "Engine"]
 
 
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
 @dataclass(frozen=True, slots=True)
 class CompareOptions:
     """What to compare by.
+
+    Numbers may be given as texts, and choices as texts in any case.
 
     similarity_threshold: 0..100, inclusive
     quality_filter:       faces below this bar are not compared
     review:               a band of similarities, low and high, both inclusive, in which a person should look
     detail:               how much is found out of the target's faces; of the source's always the plain
+
+    Raises:
+        InvalidRequest: a value is none of these; the text names it and what would be right.
+
+    Example:
+        >>> CompareOptions(similarity_threshold="90", quality_filter="auto").quality_filter
+        <QualityFilter.AUTO: 'AUTO'>
     """
 
     similarity_threshold: float = DEFAULT_SIMILARITY_THRESHOLD
@@ -49,10 +70,41 @@ class CompareOptions:
     detail: Detail = Detail.FULL
 
     def __post_init__(self) -> None:
-        if not 0 <= self.similarity_threshold <= 100:
-            raise InvalidRequest(f"the similarity threshold must be 0 to 100, not {self.similarity_threshold}")
-        if self.review is not None and not 0 <= self.review[0] <= self.review[1] <= 100:
-            raise InvalidRequest(f"the review band must be two similarities from 0 to 100, not {self.review}")
+        def become(name: str, value: object) -> None:
+            object.__setattr__(self, name, value)
+
+        become("similarity_threshold", _percent("similarity_threshold", self.similarity_threshold))
+        become("quality_filter", _choice("quality_filter", self.quality_filter, QualityFilter))
+        become("detail", _choice("detail", self.detail, Detail))
+        if self.review is not None:
+            become("review", _band(self.review))
+
+
+def _percent(name: str, value: object) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number <= 100:
+        raise InvalidRequest(f"{name} must be a number from 0 to 100, not {value!r}")
+    return number
+
+
+def _choice(name: str, value: object, choices: type[Choice]) -> Choice:
+    try:
+        return choices(value.upper() if isinstance(value, str) else value)
+    except ValueError:
+        raise InvalidRequest(f"{name} must be one of {', '.join(choices)}, not {value!r}") from None
+
+
+def _band(value: object) -> tuple[float, float]:
+    ends = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    if len(ends) != 2:
+        raise InvalidRequest(f"review must be two similarities, low and high, not {value!r}")
+    low, high = (_percent("review", end) for end in ends)
+    if low > high:
+        raise InvalidRequest(f"review must be two similarities, the lower first, not {value!r}")
+    return low, high
 
 
 class Engine:
@@ -63,6 +115,9 @@ class Engine:
         calibration: from cosine to similarity; None where there is none yet: faces are analysed, and not compared.
         threads: how many pictures are analysed at once, or faces where there are fewer pictures.
         remembered: pictures whose faces are kept in memory, by the SHA-256 of their bytes, until the engine is closed.
+        release: called once at the end of `close`, to let go of what the analyzer runs on.
+
+    In a forked child an engine works as in its parent: it makes threads and networks of its own at first use.
     """
 
     def __init__(
@@ -73,12 +128,14 @@ class Engine:
         threads: int,
         limits: Limits = DEFAULT_LIMITS,
         remembered: int = 0,
+        release: Callable[[], None] = lambda: None,
     ) -> None:
         self._analyzer = analyzer
         self._calibration = calibration
         self._limits = limits
         self._workers = Workers(threads)
         self._memory: Memory[Analysis] | None = Memory(remembered) if remembered else None
+        self._release = release
 
     def __enter__(self) -> Self:
         return self
@@ -89,68 +146,67 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Finish what is under way and let the workers go."""
+        """Finish what is under way, and release the threads, the networks and their memory.
+
+        What waits for a thread gets `EngineClosed`, and so does every later call. Closing twice is allowed.
+        """
         self._workers.close()
         if self._memory is not None:
             self._memory.clear()
+        self._release()
 
-    def compare(self, source: bytes, target: bytes, options: CompareOptions = CompareOptions()) -> Comparison:
+    def compare(self, source: ImageInput, target: ImageInput, options: CompareOptions = CompareOptions()) -> Comparison:
         """Compare the largest face of `source` with up to 100 faces of `target`, the largest.
 
         Args:
-            source: a JPEG or PNG.
-            target: a JPEG or PNG.
+            source: a JPEG or PNG as bytes, a path or an open file, or RGB pixels (h, w, 3) uint8.
+            target: likewise.
 
         Raises:
+            InvalidRequest: `source` or `target` is of another type, or a file cannot be read.
+            EngineClosed: the engine was closed.
             BadImage, ImageTooLarge, ImageTooSmall: a picture cannot be analysed.
             NoFace: a picture shows no face; its `role` says which. The source is reported first.
             FaceBelowQuality: the source's largest face does not clear `options.quality_filter`.
             CalibrationMismatch: the engine has no calibration.
         """
         calibration = self.calibration
-        pictures = [
-            self._workers.submit(self._analyze, source, largest_only=True, detail=Detail.PLAIN),
-            self._workers.submit(self._analyze, target, largest_only=False, detail=options.detail),
-        ]
-        face = self._first(pictures[0], pictures[1], options)
-        faces = _result(pictures[1], "target").faces
+        faces, targets = self._faces_of([source], target, options)
         return compare_faces(
-            face,
-            [f for f in faces if clears(f, options.quality_filter)],
+            faces[0],
+            [f for f in targets if clears(f, options.quality_filter)],
             threshold=options.similarity_threshold,
             similarity=calibration.similarity,
             review=options.review,
         )
 
     def compare_many(
-        self, sources: Sequence[bytes], target: bytes, options: CompareOptions = CompareOptions()
+        self, sources: Sequence[ImageInput], target: ImageInput, options: CompareOptions = CompareOptions()
     ) -> Comparison:
         """Compare one person, shown by several pictures, with the faces of `target`.
 
         The largest faces of the sources are fused into one template, whose similarity has a calibration of its own;
-        each `Match.by_source` has the similarities to the single pictures.
+        each `Match.by_source` has the similarities to the single pictures. Sources whose face does not match that of
+        the first are in `Comparison.strangers`, and the warning `SourcesDiffer` names them.
 
         Args:
-            sources: at least one JPEG or PNG, all of the same person; of one alone, this is `compare`.
-            target: a JPEG or PNG.
+            sources: at least one image, all of the same person; of one alone, this is `compare`.
+            target: an image.
 
         Raises:
-            InvalidRequest: there is no source.
+            InvalidRequest: `sources` is empty or no sequence, or one of the images is of a type that is not taken.
             CalibrationMismatch: the calibration says nothing of several sources.
-            BadImage, ImageTooLarge, ImageTooSmall, NoFace, FaceBelowQuality: as for `compare`.
+            BadImage, ImageTooLarge, ImageTooSmall, NoFace, FaceBelowQuality, EngineClosed: as for `compare`.
         """
+        if isinstance(sources, bytes | bytearray | memoryview | str | np.ndarray) or not isinstance(sources, Sequence):
+            raise InvalidRequest(f"sources must be a list of images, not {type(sources).__name__}")
         if not sources:
-            raise InvalidRequest("at least one source picture is needed")
+            raise InvalidRequest("at least one source image is needed")
         if len(sources) == 1:
             return self.compare(sources[0], target, options)
         calibration = self.calibration
-        looks = [
-            self._workers.submit(self._analyze, source, largest_only=True, detail=Detail.PLAIN) for source in sources
-        ]
-        rest = self._workers.submit(self._analyze, target, largest_only=False, detail=options.detail)
-        faces = [self._first(look, rest, options) for look in looks]
-        targets = _result(rest, "target").faces
-        return compare_fused(
+        faces, targets = self._faces_of(sources, target, options)
+        comparison = compare_fused(
             faces,
             [f for f in targets if clears(f, options.quality_filter)],
             threshold=options.similarity_threshold,
@@ -158,6 +214,10 @@ class Engine:
             single=calibration.similarity,
             review=options.review,
         )
+        if comparison.strangers:
+            which = ", ".join(f"{i + 1} (similarity {similarity:.2f})" for i, similarity in comparison.strangers)
+            warnings.warn(f"sources that do not look like the first: {which}", SourcesDiffer, stacklevel=2)
+        return comparison
 
     @property
     def calibration(self) -> Calibration:
@@ -170,48 +230,53 @@ class Engine:
             raise CalibrationMismatch("without a calibration faces can be analysed, but not compared")
         return self._calibration
 
-    def analyze(self, picture: bytes, *, largest_only: bool = False, detail: Detail = Detail.FULL) -> Analysis:
-        """The faces of one picture, largest first; none is no error.
+    def analyze(self, picture: ImageInput, *, largest_only: bool = False, detail: Detail = Detail.FULL) -> Analysis:
+        """The faces of one picture, largest first, at most 100; none is no error.
 
         Args:
-            picture: a JPEG or PNG.
+            picture: a JPEG or PNG as bytes, a path or an open file, or RGB pixels (h, w, 3) uint8.
             largest_only: describe the largest face and spare the time for the others.
             detail: how much is found out of each face.
 
         Raises:
+            InvalidRequest: `picture` is of another type, or a file cannot be read.
             BadImage, ImageTooLarge, ImageTooSmall: the picture cannot be analysed.
+            EngineClosed: the engine was closed.
         """
-        return self._workers.submit(self._analyze, picture, largest_only=largest_only, detail=detail).result()
+        return _waited_for(self._submit(bytes_or_pixels(picture), largest_only=largest_only, detail=detail))
 
-    def _analyze(self, picture: bytes, *, largest_only: bool, detail: Detail) -> Analysis:
+    def _faces_of(
+        self, sources: Sequence[ImageInput], target: ImageInput, options: CompareOptions
+    ) -> tuple[list[Face], tuple[Face, ...]]:
+        """The largest face of each source, and the faces of the target. The sources' errors are raised first."""
+        roles = ["source"] if len(sources) == 1 else [f"source {i}" for i in range(1, len(sources) + 1)]
+        given = [_read(image, role) for image, role in zip([*sources, target], [*roles, "target"], strict=True)]
+        looks = [self._submit(image, largest_only=True, detail=Detail.PLAIN) for image in given[:-1]]
+        rest = self._submit(given[-1], largest_only=False, detail=options.detail)
+        try:
+            faces = [_first(look, role, options) for look, role in zip(looks, roles, strict=True)]
+            return faces, _result(rest, "target", "target").faces
+        except BaseException:
+            for future in (*looks, rest):
+                future.cancel()
+            raise
+
+    def _submit(self, picture: bytes | NDArray[np.uint8], *, largest_only: bool, detail: Detail) -> Future[Analysis]:
+        return self._workers.submit(self._analyze, picture, largest_only=largest_only, detail=detail)
+
+    def _analyze(self, picture: bytes | NDArray[np.uint8], *, largest_only: bool, detail: Detail) -> Analysis:
         if self._memory is None:
             return self._analyze_anew(picture, largest_only=largest_only, detail=detail)
-        key = hashlib.sha256(picture).digest(), largest_only, detail
+        key = _digest(picture), largest_only, detail
         analysis = self._memory.get(key)
         if analysis is None:
             analysis = self._analyze_anew(picture, largest_only=largest_only, detail=detail)
             self._memory.keep(key, analysis)
         return analysis
 
-    def _analyze_anew(self, picture: bytes, *, largest_only: bool, detail: Detail) -> Analysis:
-        image = decode(picture, self._limits)
+    def _analyze_anew(self, picture: bytes | NDArray[np.uint8], *, largest_only: bool, detail: Detail) -> Analysis:
+        image = (decode if isinstance(picture, bytes) else from_pixels)(picture, self._limits)  # type: ignore[arg-type]
         return self._analyzer(image, largest_only=largest_only, detail=detail, spread=self._workers.spread)
-
-    @staticmethod
-    def _first(source: Future[Analysis], target: Future[Analysis], options: CompareOptions) -> Face:
-        try:
-            face = _result(source, "source").faces[0]
-            if not clears(face, options.quality_filter):
-                reasons = ", ".join(face.quality.reasons) or "low quality"
-                raise FaceBelowQuality(
-                    f"the largest face of the source does not clear the quality filter "
-                    f"{options.quality_filter}: {reasons}",
-                    role="source",
-                )
-        except BaseException:
-            target.cancel()
-            raise
-        return face
 
 
 def clears(face: Face, bar: QualityFilter) -> bool:
@@ -219,11 +284,44 @@ def clears(face: Face, bar: QualityFilter) -> bool:
     return face.quality.score >= BARS[bar]
 
 
-def _result(picture: Future[Analysis], role: Role) -> Analysis:
+def _digest(picture: bytes | NDArray[np.uint8]) -> bytes:
+    if isinstance(picture, bytes):
+        return hashlib.sha256(picture).digest()
+    # The shape goes first, because the same pixels may be those of another picture.
+    return hashlib.sha256(f"{picture.shape}".encode() + picture.tobytes()).digest()
+
+
+def _read(image: ImageInput, name: str) -> bytes | NDArray[np.uint8]:
     try:
-        analysis = picture.result()
+        return bytes_or_pixels(image)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"{name}: {error}") from error
+
+
+def _first(look: Future[Analysis], name: str, options: CompareOptions) -> Face:
+    face = _result(look, "source", name).faces[0]
+    if not clears(face, options.quality_filter):
+        reasons = ", ".join(face.quality.reasons) or "low quality"
+        raise FaceBelowQuality(
+            f"{name}: the largest face does not clear the quality filter {options.quality_filter}: its quality score "
+            f"is {face.quality.score:.0f}, at least {BARS[options.quality_filter]:g} is needed ({reasons})",
+            role="source",
+        )
+    return face
+
+
+def _result(look: Future[Analysis], role: Role, name: str) -> Analysis:
+    try:
+        analysis = _waited_for(look)
     except (BadImage, ImageTooLarge, ImageTooSmall) as error:
-        raise type(error)(f"{role} picture: {error}") from error
+        raise type(error)(f"{name}: {error}") from error
     if not analysis.faces:
-        raise NoFace(f"no face was found in the {role} picture", role=role)
+        raise NoFace(f"{name}: no face was found", role=role)
     return analysis
+
+
+def _waited_for(look: Future[Analysis]) -> Analysis:
+    try:
+        return look.result()
+    except CancelledError as error:
+        raise EngineClosed("the engine was closed before it came to this picture") from error

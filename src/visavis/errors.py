@@ -9,6 +9,7 @@ VisavisError
 ├── InvalidRequest           a request that is well formed but asks for the impossible
 ├── ObjectUnavailable        an S3 object that is missing, forbidden or out of reach
 ├── Overloaded               the work queue is full
+├── EngineClosed             an engine used after its close()
 ├── CalibrationMismatch      a similarity curve used with a model it was not fitted for
 ├── SettingsError            a setting that is missing or out of range
 └── ModelError
@@ -18,6 +19,8 @@ VisavisError
     ├── ModelUnfit           a network that cannot serve as an embedder, or not under that name
     └── ModelStoreError      the cache cannot be written (full, read-only, not a folder)
 
+`SourcesDiffer` is a warning and no error.
+
 Nothing below `api/` knows what Amazon calls these; `api/errors.py` holds that table.
 """
 
@@ -26,6 +29,7 @@ from typing import Literal
 __all__ = [
     "BadImage",
     "CalibrationMismatch",
+    "EngineClosed",
     "FaceBelowQuality",
     "ImageTooLarge",
     "ImageTooSmall",
@@ -40,10 +44,15 @@ __all__ = [
     "ObjectUnavailable",
     "Overloaded",
     "SettingsError",
+    "SourcesDiffer",
     "VisavisError",
 ]
 
 Role = Literal["source", "target"]
+
+
+class SourcesDiffer(UserWarning):
+    """Several sources that should show one person do not look alike."""
 
 
 class VisavisError(Exception):
@@ -84,6 +93,10 @@ class ObjectUnavailable(VisavisError):
 
 class Overloaded(VisavisError):
     """More work is waiting than the queue may hold; the same call may succeed later."""
+
+
+class EngineClosed(VisavisError):
+    """The engine was closed, before this call or while it waited; open another."""
 
 
 class CalibrationMismatch(VisavisError):

@@ -186,3 +186,8 @@ class Face:
     embedding: NDArray[np.float32] = field(repr=False)
     emotions: tuple[Emotion, ...] = ()
     smile: Smile | None = None
+
+    @property
+    def visible_area(self) -> float:
+        """Square pixels of the part of the box that lies in the picture: what makes a face the largest."""
+        return self.box.area_within(self.image_size)

@@ -68,6 +68,12 @@ class Box:
     def area(self) -> float:
         return self.width * self.height
 
+    def area_within(self, size: Size) -> float:
+        """Square pixels of the part that lies in a picture of this size; 0 where none does."""
+        width = min(self.right, size.width) - max(self.left, 0)
+        height = min(self.bottom, size.height) - max(self.top, 0)
+        return max(width, 0) * max(height, 0)
+
     @property
     def centre(self) -> tuple[float, float]:
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2

@@ -22,7 +22,7 @@ from visavis.geometry import Matrix, Size
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-__all__ = ["DEFAULT_LIMITS", "ENOUGH", "Image", "Limits", "decode"]
+__all__ = ["DEFAULT_LIMITS", "ENOUGH", "Image", "Limits", "decode", "from_pixels"]
 
 Pixels = NDArray[np.uint8]
 
@@ -188,6 +188,19 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
     # Pillow's decoders raise what their parsers meet; anything that comes out of foreign bytes is the bytes' fault.
     except (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, ArithmeticError) as error:
         raise BadImage(f"the image is damaged or cut short: {error}") from error
+
+
+def from_pixels(pixels: Pixels, limits: Limits = DEFAULT_LIMITS) -> Image:
+    """An image of pixels that are decoded already.
+
+    Args:
+        pixels: (height, width, 3) uint8 RGB, upright, not to be written to afterwards.
+
+    Raises:
+        ImageTooLarge, ImageTooSmall: as `decode`.
+    """
+    _check_size(Size(pixels.shape[1], pixels.shape[0]), limits)
+    return Image(pixels)
 
 
 def _from_jpeg(data: bytes, picture: ImageFile) -> Image:

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+from visavis.forks import renew_in_children
+
 __all__ = ["Memory"]
 
 Value = TypeVar("Value")
@@ -18,6 +20,11 @@ class Memory(Generic[Value]):
     def __init__(self, most: int) -> None:
         self._most = most
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
+        self._lock = threading.Lock()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Forget who holds the lock, as in a forked child. What was kept stays."""
         self._lock = threading.Lock()
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from visavis.calibration import Calibration
     from visavis.engine import Engine
     from visavis.models.manifest import ModelFile
+    from visavis.models.session import Runtime
     from visavis.models.store import ModelStore
     from visavis.vision.detect import Detector
     from visavis.vision.embed import Embedder
@@ -33,13 +34,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The stages that run networks."""
+    """The stages that run networks, and the runtime they share; close it when done."""
 
     detector: Detector
     mesher: Mesher
     pupils: PupilFinder
     expressions: ExpressionReader
     embedder: Embedder
+    runtime: Runtime
 
 
 def open_engine(settings: Settings | None = None, *, once: bool = False) -> Engine:
@@ -114,7 +116,13 @@ def _engine(settings: Settings, calibration: Calibration | None, *, once: bool =
         expressions=stages.expressions,
         embedder=stages.embedder,
     )
-    return Engine(analyzer, calibration, threads=settings.threads, remembered=settings.remembered)
+    return Engine(
+        analyzer,
+        calibration,
+        threads=settings.threads,
+        remembered=settings.remembered,
+        release=stages.runtime.close,
+    )
 
 
 def open_stages(settings: Settings | None = None, *, once: bool = False) -> Stages:
@@ -125,8 +133,8 @@ def open_stages(settings: Settings | None = None, *, once: bool = False) -> Stag
     store = open_store(settings)
     embedder = chosen_embedder(settings)
     networks = {name: store.ready(name) for name in ("detector", "mesh", "iris", embedder.name)}
-    openvino = Runtime(lanes=1 if once else settings.threads, cache=settings.home / "compiled")
-    embedding, mesh = openvino.session(networks[embedder.name]), openvino.session(networks["mesh"])
+    runtime = Runtime(lanes=1 if once else settings.threads, cache=settings.home / "compiled")
+    embedding, mesh = runtime.session(networks[embedder.name]), runtime.session(networks["mesh"])
     if once:
         # Before anything else is imported: that goes on beside it.
         embedding.prepare_in_background()
@@ -138,17 +146,21 @@ def open_stages(settings: Settings | None = None, *, once: bool = False) -> Stag
     from visavis.vision.iris import PupilFinder
     from visavis.vision.mesh import Mesher
 
-    iris, expression = openvino.session(networks["iris"]), openvino.session(NETWORK)
+    iris, expression = runtime.session(networks["iris"]), runtime.session(NETWORK)
+    detection = runtime.session(networks["detector"], shapes=SHAPES)
     if not once:
+        # The detector is compiled for shapes that come later; its file may be gone by then.
+        detection.load()
         with ThreadPoolExecutor(settings.threads) as pool:
             for done in [pool.submit(s.prepare) for s in (embedding, mesh, iris, expression) * settings.threads]:
                 done.result()
     return Stages(
-        detector=Detector(openvino.session(networks["detector"], shapes=SHAPES)),
+        detector=Detector(detection),
         mesher=Mesher(mesh),
         pupils=PupilFinder(iris),
         expressions=ExpressionReader(expression),
         embedder=Embedder(embedding, known_strength=not embedder.own, mirrored=settings.accuracy == "high"),
+        runtime=runtime,
     )
 
 

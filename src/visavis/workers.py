@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, ParamSpec, TypeVar
 
+from visavis.errors import EngineClosed
+from visavis.forks import renew_in_children
+
 __all__ = ["Workers"]
 
 P = ParamSpec("P")
@@ -24,10 +27,26 @@ class Workers:
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="visavis")
+        self._closed = False
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Start over with threads that do not exist yet, as in a forked child."""
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="visavis")
 
     def submit(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        return self._pool.submit(function, *args, **kwargs)
+        """The future of `function(*args, **kwargs)`.
+
+        Raises:
+            EngineClosed: `close` was called, or the interpreter is ending.
+        """
+        if self._closed:
+            raise EngineClosed("the engine is closed; open another")
+        try:
+            return self._pool.submit(function, *args, **kwargs)
+        except RuntimeError as error:
+            raise EngineClosed(f"the engine can take no more work: {error}") from error
 
     def spread(self, function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
         """`function` of each of `items`, in their order; raises what the first of them to fail raised."""
@@ -43,6 +62,7 @@ class Workers:
 
     def close(self) -> None:
         """Finish what is under way, drop what has not begun, and let the threads go."""
+        self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

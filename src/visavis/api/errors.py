@@ -8,6 +8,7 @@ from visavis.aws.wire import WireError
 from visavis.errors import (
     BadImage,
     CalibrationMismatch,
+    EngineClosed,
     ImageTooLarge,
     ImageTooSmall,
     InvalidRequest,
@@ -40,6 +41,7 @@ TABLE: dict[type[VisavisError], Row] = {
     ),
     Overloaded: (400, "ThrottlingException", "Slow down; sudden increase in rate of requests."),
     CalibrationMismatch: INTERNAL,
+    EngineClosed: INTERNAL,
     SettingsError: INTERNAL,
     ModelError: INTERNAL,
 }

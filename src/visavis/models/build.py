@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import ModelCorrupt, ModelUnfit
+from visavis.forks import forks_wait
 from visavis.models.manifest import ModelFile
+from visavis.models.openvino_import import import_openvino
 
 __all__ = ["RECIPE", "build", "shapes_of", "unfold"]
 
@@ -27,8 +29,12 @@ def build(model: ModelFile, source: Path, folder: Path) -> None:
     Raises:
         ModelCorrupt: the file has the right hash and still cannot be read, so the manifest is wrong about it.
     """
-    import openvino
+    with forks_wait():
+        _build(model, source, folder)
 
+
+def _build(model: ModelFile, source: Path, folder: Path) -> None:
+    openvino = import_openvino()
     core = openvino.Core()
     try:
         if model.build.format == "onnx":
@@ -46,16 +52,14 @@ def build(model: ModelFile, source: Path, folder: Path) -> None:
 
 
 def _with_picture_input(network: Any, model: ModelFile) -> Any:
-    from openvino import Layout, Type
-    from openvino.preprocess import ColorFormat, PrePostProcessor
-
-    steps = PrePostProcessor(network)
-    colour = ColorFormat.BGR if model.build.colour == "BGR" else ColorFormat.RGB
-    steps.input().tensor().set_element_type(Type.u8).set_layout(Layout("NHWC")).set_color_format(ColorFormat.RGB)
-    steps.input().model().set_layout(Layout(model.build.layout))
-    process = steps.input().preprocess().convert_element_type(Type.f32)
-    if colour != ColorFormat.RGB:
-        process.convert_color(colour)
+    openvino = import_openvino()
+    layout, element, colours = openvino.Layout, openvino.Type, openvino.preprocess.ColorFormat
+    steps = openvino.preprocess.PrePostProcessor(network)
+    steps.input().tensor().set_element_type(element.u8).set_layout(layout("NHWC")).set_color_format(colours.RGB)
+    steps.input().model().set_layout(layout(model.build.layout))
+    process = steps.input().preprocess().convert_element_type(element.f32)
+    if model.build.colour == "BGR":
+        process.convert_color(colours.BGR)
     if model.build.mean:
         process.mean(model.build.mean)
     if model.build.scale != 1:

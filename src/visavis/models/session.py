@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from visavis.errors import EngineClosed
+from visavis.forks import forks_wait, keep_for_ever, renew_in_children
+from visavis.models.openvino_import import import_openvino
 
 __all__ = ["CONFIG", "OpenVinoSession", "Runtime", "Session"]
 
@@ -38,23 +44,6 @@ class Session(Protocol):
         ...
 
 
-_settling = threading.Lock()
-
-
-def _settle_bindings() -> None:
-    """Have OpenVINO's bindings look numpy up now, in one thread.
-
-    They do it on the first array they meet, inside a C++ `call_once` that lets go of the interpreter's lock half way:
-    two threads that meet their first arrays at once wait for each other for ever (seen with OpenVINO 2026.4).
-    """
-    import openvino
-
-    with _settling:
-        tensor = openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
-        tensor.get_element_type().to_dtype()
-        np.array(tensor.data)
-
-
 class Runtime:
     """OpenVINO on the processor, set up once for all networks.
 
@@ -62,49 +51,165 @@ class Runtime:
     several at once a network is compiled several times: streams inside one compilation, which OpenVINO offers for
     that, make two threads a fifth to a third slower than two of them need be (docs/adr/0003).
 
+    In a forked child everything is compiled anew at first use (docs/adr/0005).
+
     Args:
         lanes: how many inferences of one network may run at once; each needs a compilation, with weights of its own.
-        cache: a folder for compiled networks, or None to compile every time.
+        cache: a folder for compiled networks, or None to compile every time. One that cannot be written is done
+            without.
     """
 
     def __init__(self, *, lanes: int, cache: Path | None) -> None:
-        import openvino
-
-        _settle_bindings()
-        self._core = openvino.Core()
-        if cache is not None:
-            self._core.set_property({"CACHE_DIR": str(cache)})
+        self._core = _Core(cache)
         self._lanes = lanes
+        self._sessions: list[OpenVinoSession] = []
 
     def session(self, network: Path, *, shapes: int = 1) -> OpenVinoSession:
         """A session for a ready network; `shapes` is how many input shapes are kept compiled at once."""
-        return OpenVinoSession(self._core, network, shapes=shapes, lanes=self._lanes)
+        session = OpenVinoSession(self._core, network, shapes=shapes, lanes=self._lanes)
+        self._sessions.append(session)
+        return session
+
+    def close(self) -> None:
+        """Release every compiled network, with its memory and threads. No inference may be under way."""
+        self._core.close()
+        for session in self._sessions:
+            session.close()
+
+
+class _Core:
+    """OpenVINO's own `Core`, made when first needed; in a forked child, once more."""
+
+    def __init__(self, cache: Path | None) -> None:
+        self._cache = cache
+        self._lock = threading.Lock()
+        self._core: Any = None
+        self._closed = False
+        renew_in_children(self)
+
+    def read(self, network: Path) -> Any:
+        """The network in a file.
+
+        Raises:
+            RuntimeError: it cannot be read.
+        """
+        with forks_wait():
+            return self._get().read_model(network)
+
+    def compile(self, network: Any, shape: tuple[int, ...]) -> _Lane:
+        """A place to run a network that `read` gave, for pictures of one shape (n, h, w, 3)."""
+        with forks_wait():
+            # The copy shares the weights.
+            network = network.clone()
+            network.reshape(list(shape))
+            request = self._get().compile_model(network, "CPU", CONFIG).create_infer_request()
+            # Compiling may give an output a second name; it goes by each.
+            names = (tuple(output.names) for output in request.model_outputs)
+            return _Lane(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
+
+    def close(self) -> None:
+        self._closed = True
+        self._core = None
+
+    def renew(self) -> None:
+        self._lock = threading.Lock()
+        if self._core is not None:
+            keep_for_ever(self._core)
+            self._core = None
+
+    def _get(self) -> Any:
+        with self._lock:
+            if self._closed:
+                raise EngineClosed("the engine is closed; open another")
+            if self._core is None:
+                self._core = self._made()
+            return self._core
+
+    def _made(self) -> Any:
+        openvino = import_openvino()
+        _settle_bindings(openvino)
+        _return_large_blocks()
+        core = openvino.Core()
+        if self._cache is not None and _writable(self._cache):
+            core.set_property({"CACHE_DIR": str(self._cache)})
+        return core
+
+
+_settling = threading.Lock()
+
+
+def _settle_bindings(openvino: Any) -> None:
+    """Have OpenVINO's bindings look numpy up now, in one thread.
+
+    They do it on the first array they meet, inside a C++ `call_once` that lets go of the interpreter's lock half way:
+    two threads that meet their first arrays at once wait for each other for ever (seen with OpenVINO 2026.4).
+    """
+    with _settling:
+        tensor = openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
+        tensor.get_element_type().to_dtype()
+        np.array(tensor.data)
+
+
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_LARGE = 4 << 20  # bytes
+
+
+def _return_large_blocks() -> None:
+    """Have glibc give freed blocks of 4 MB and more back to the system, as it does before its first such block.
+
+    By default freeing a large block raises the size up to which blocks stay in the process. Weights are then kept and
+    fragmented: 20 engines opened and closed one after another took 430 MB instead of 135 (docs/adr/0006). Elsewhere
+    than on glibc nothing is done.
+    """
+    import ctypes
+
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
+
+
+def _writable(folder: Path) -> bool:
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    return os.access(folder, os.W_OK | os.X_OK) and folder.is_dir()
 
 
 class OpenVinoSession:
     """A ready network, compiled for each input shape it meets and kept for the most recent ones."""
 
-    def __init__(self, core: Any, network: Path, *, shapes: int, lanes: int) -> None:
+    def __init__(self, core: _Core, network: Path, *, shapes: int, lanes: int) -> None:
         self._core = core
-        self._network = network
+        self._file = network
         self._shapes = shapes
         self._most = lanes
+        self._network: Any = None
         self._lanes: OrderedDict[tuple[int, ...], _Lanes] = OrderedDict()
         self._lock = threading.Lock()
+        self._preparing: list[threading.Thread] = []
+        renew_in_children(self)
+
+    def load(self) -> None:
+        """Read the network's file now; after this the file is not needed any more.
+
+        Raises:
+            RuntimeError: it cannot be read.
+        """
+        self._loaded()
 
     def prepare(self) -> None:
         """Compile one more lane, if there may be one, of a network that takes one shape."""
-        _, *picture = self._core.read_model(self._network).input(0).partial_shape
+        _, *picture = self._loaded().input(0).partial_shape
         self._lanes_for((1, *(side.get_length() for side in picture))).add()
 
     def prepare_in_background(self) -> None:
-        """The same, without waiting for it. What fails there fails again in the first run, and is heard of then."""
+        """The same, without waiting for it. What fails there fails again in the first run, and is reported then."""
 
         def work() -> None:
-            with suppress(RuntimeError):
+            with suppress(RuntimeError, EngineClosed):
                 self.prepare()
 
-        threading.Thread(target=work, name="visavis-compile").start()
+        thread = threading.Thread(target=work, name="visavis-compile")
+        self._preparing.append(thread)
+        thread.start()
 
     def run(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         with self._lanes_for(pictures.shape).taken() as lane:
@@ -114,22 +219,37 @@ class OpenVinoSession:
                 outputs |= dict.fromkeys(names, np.array(tensor.data))
             return outputs
 
+    def close(self) -> None:
+        """Release what was compiled."""
+        for thread in self._preparing:
+            thread.join()
+        with self._lock:
+            self._network = None
+            self._lanes.clear()
+
+    def renew(self) -> None:
+        self._lock = threading.Lock()
+        self._preparing = []
+        for lanes in self._lanes.values():
+            lanes.abandon()
+        self._lanes = OrderedDict()
+
+    def _loaded(self) -> Any:
+        with self._lock:
+            if self._network is None:
+                self._network = self._core.read(self._file)
+            return self._network
+
     def _lanes_for(self, shape: tuple[int, ...]) -> _Lanes:
+        network = self._loaded()
         with self._lock:
             if shape not in self._lanes:
-                self._lanes[shape] = _Lanes(lambda: self._compile(shape), self._most)
+                # Bound to the parts it needs and not to this session: a cycle would keep the networks in memory.
+                self._lanes[shape] = _Lanes(partial(self._core.compile, network, shape), self._most)
                 while len(self._lanes) > self._shapes:
                     self._lanes.popitem(last=False)
             self._lanes.move_to_end(shape)
             return self._lanes[shape]
-
-    def _compile(self, shape: tuple[int, ...]) -> _Lane:
-        network = self._core.read_model(self._network)
-        network.reshape(list(shape))
-        request = self._core.compile_model(network, "CPU", CONFIG).create_infer_request()
-        # Compiling may give an output a second name; it goes by each.
-        names = (tuple(output.names) for output in request.model_outputs)
-        return _Lane(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +267,7 @@ class _Lanes:
         self._compile = compile_
         self._most = most
         self._made = 0
+        self._all: list[_Lane] = []
         self._idle: list[_Lane] = []
         self._changed = threading.Condition()
 
@@ -165,6 +286,11 @@ class _Lanes:
             self._made += 1
         self._give(self._new())
 
+    def abandon(self) -> None:
+        """Keep what the parent compiled, in a forked child: it can neither be used nor destroyed there."""
+        for lane in self._all:
+            keep_for_ever(lane)
+
     def _take(self) -> _Lane:
         with self._changed:
             while not self._idle and self._made == self._most:
@@ -177,12 +303,14 @@ class _Lanes:
 
     def _new(self) -> _Lane:
         try:
-            return self._compile()
+            lane = self._compile()
         except BaseException:
             with self._changed:
                 self._made -= 1
                 self._changed.notify()
             raise
+        self._all.append(lane)
+        return lane
 
     def _give(self, lane: _Lane) -> None:
         with self._changed:

@@ -57,11 +57,17 @@ class Detections:
         """(n,) float32: of the boxes, in square pixels."""
         return np.asarray((self.boxes[:, 2:] - self.boxes[:, :2]).prod(axis=1), np.float32)
 
+    def visible_areas(self, size: Size) -> Floats:
+        """(n,) float32: of the part of each box that lies in a picture of this size, in square pixels."""
+        ends = np.clip(self.boxes, 0, [size.width, size.height, size.width, size.height])
+        return np.asarray((ends[:, 2:] - ends[:, :2]).prod(axis=1), np.float32)
+
     def take(self, which: NDArray[np.intp]) -> Detections:
         return Detections(self.boxes[which], self.points[which], self.scores[which])
 
-    def largest_first(self) -> Detections:
-        return self.take(np.argsort(-self.areas, kind="stable"))
+    def largest_first(self, size: Size) -> Detections:
+        """Ordered by `visible_areas`."""
+        return self.take(np.argsort(-self.visible_areas(size), kind="stable"))
 
 
 class Detector:

@@ -1,0 +1,88 @@
+"""What a forked child of this process has to do before it can work.
+
+A fork copies memory and the one thread that forks. Locks that another thread holds stay locked in the child, thread
+pools there have no threads, and a network that was compiled in the parent waits for threads that do not exist. Objects
+that own such things register themselves here and are renewed in every child, before any of its own code runs.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+__all__ = ["Renewable", "forks_wait", "keep_for_ever", "renew_in_children"]
+
+
+class Renewable(Protocol):
+    """Owns locks, threads or networks that do not survive a fork."""
+
+    def renew(self) -> None:
+        """Make new ones. Called in the child, in its only thread; must not wait for anything."""
+
+
+_renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
+_busy: Counter[int] = Counter()  # blocks of `forks_wait`, by thread
+_changed = threading.Condition()
+
+
+def renew_in_children(thing: Renewable) -> None:
+    """Have `thing.renew()` called in every child that this process forks while `thing` exists."""
+    _renewables.add(thing)
+
+
+@contextmanager
+def forks_wait() -> Iterator[None]:
+    """Delay forks of other threads until the block ends.
+
+    For work inside a C++ library that holds locks of its own: a child that was forked in the middle of it would find
+    them locked for ever.
+    """
+    me = threading.get_ident()
+    with _changed:
+        _busy[me] += 1
+    try:
+        yield
+    finally:
+        with _changed:
+            _busy[me] -= 1
+            if not _busy[me]:
+                del _busy[me]
+            _changed.notify_all()
+
+
+def keep_for_ever(thing: object) -> None:
+    """Never destroy `thing`, not even when the interpreter ends.
+
+    For what a child inherited and cannot take down: destroying a compiled network joins its threads, which the child
+    does not have (docs/adr/0005).
+    """
+    import ctypes
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
+def _before() -> None:
+    _changed.acquire()
+    # A thread that forks inside its own block (in a signal handler) must not wait for itself.
+    while _busy.keys() - {threading.get_ident()}:
+        _changed.wait()
+
+
+def _in_parent() -> None:
+    _changed.release()
+
+
+def _in_child() -> None:
+    global _changed  # noqa: PLW0603
+    _changed = threading.Condition()
+    for thing in list(_renewables):
+        thing.renew()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no forks
+    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)

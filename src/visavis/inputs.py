@@ -1,0 +1,91 @@
+"""What a caller of the library may pass as an image, told apart by type and never by what a text looks like."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import InvalidRequest
+
+__all__ = ["LARGEST_FILE", "ImageInput", "bytes_or_pixels", "read_file"]
+
+ImageInput: TypeAlias = "bytes | bytearray | memoryview | os.PathLike[str] | BinaryIO | NDArray[np.uint8]"
+"""The bytes of a JPEG or PNG, a path to one, a file opened in binary mode, or RGB pixels (h, w, 3) uint8."""
+
+LARGEST_FILE = 200_000_000
+"""Bytes; no image within the pixel limit needs more, and a device or a film is refused before it fills memory."""
+
+
+def bytes_or_pixels(image: object) -> bytes | NDArray[np.uint8]:
+    """The bytes of an encoded image, or pixels (h, w, 3) uint8 RGB; files are read here.
+
+    Raises:
+        InvalidRequest: `image` is of another type, a file cannot be read, or an array has another shape or dtype.
+    """
+    if isinstance(image, bytes):
+        return image
+    if isinstance(image, bytearray | memoryview):
+        return bytes(image)
+    if isinstance(image, np.ndarray):
+        return _pixels(image)
+    if isinstance(image, os.PathLike):
+        return read_file(Path(image))
+    if isinstance(image, str):
+        raise InvalidRequest(
+            "an image is not given as a str: wrap the path of a file in pathlib.Path, or pass the file's bytes; "
+            "visavis opens no URL and decodes no base64"
+        )
+    if hasattr(image, "read"):
+        return _read_from(image)
+    if hasattr(image, "__array_interface__"):  # Pillow's images among others
+        raise InvalidRequest(
+            f"an image is not given as a {type(image).__name__}: pass its pixels as an RGB array, "
+            "for a Pillow image numpy.asarray(image.convert('RGB'))"
+        )
+    raise InvalidRequest(
+        f"an image is bytes, a path, a file opened in binary mode, or an RGB array (h, w, 3) of uint8; "
+        f"not {type(image).__name__}"
+    )
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        InvalidRequest: it does not exist, cannot be read, is a folder, or is far too large for an image.
+    """
+    try:
+        if path.is_dir():
+            raise InvalidRequest(f"{path} is a folder; name one image in it")
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise InvalidRequest(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    return _bounded(data, str(path))
+
+
+def _read_from(file: object) -> bytes:
+    try:
+        data = file.read(LARGEST_FILE + 1)  # type: ignore[attr-defined]
+    except (OSError, ValueError) as error:
+        raise InvalidRequest(f"the open file cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise InvalidRequest(f"the open file gives {type(data).__name__}, not bytes: open it in binary mode, 'rb'")
+    return _bounded(bytes(data), "the open file")
+
+
+def _bounded(data: bytes, what: str) -> bytes:
+    if len(data) > LARGEST_FILE:
+        raise InvalidRequest(f"{what} has more than {LARGEST_FILE / 1e6:.0f} MB, which no image needs")
+    return data
+
+
+def _pixels(array: NDArray[np.generic]) -> NDArray[np.uint8]:
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        raise InvalidRequest(f"an array must be RGB, (h, w, 3) uint8; this one is {array.shape} {array.dtype}")
+    # A copy, because the caller may write to the array while it is analysed.
+    return np.array(array, np.uint8, order="C")

@@ -1,0 +1,41 @@
+"""The only place that imports openvino, because its import does more than define names.
+
+`import openvino` imports its model converter, which reports an event with a lasting client id to an analytics host and
+writes `~/intel/`. It does so from a forked process, whatever visavis' settings say.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+from visavis.forks import forks_wait
+
+__all__ = ["import_openvino"]
+
+_lock = threading.Lock()
+
+_CONVERTER = "openvino.tools.ovc"
+_TELEMETRY = "openvino_telemetry"
+
+
+def import_openvino() -> Any:
+    """The module `openvino`, imported without its model converter and without telemetry.
+
+    Python takes a module whose entry in `sys.modules` is None for one that cannot be imported, and OpenVINO gets along
+    without either. The converter can be imported by others afterwards; `openvino_telemetry` stays unavailable in this
+    process unless it was imported before, so that nothing of OpenVINO's that is imported later can report either.
+    """
+    with forks_wait(), _lock:
+        sys.modules.setdefault(_TELEMETRY, None)  # type: ignore[arg-type]
+        hidden = _CONVERTER not in sys.modules
+        if hidden:
+            sys.modules[_CONVERTER] = None  # type: ignore[assignment]
+        try:
+            import openvino
+            import openvino.preprocess
+        finally:
+            if hidden:
+                del sys.modules[_CONVERTER]
+    return openvino
