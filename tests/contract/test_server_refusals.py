@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import socket
+import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -148,6 +149,29 @@ def test_a_wrong_path_says_where_the_operation_is() -> None:
     error = caught.value.response["Error"]
     assert error["Code"] == "UnknownOperationException"
     assert error["Message"].startswith("CompareFaces is answered to POST at /faces/, and not at this path")
+
+
+def test_the_body_of_a_refused_request_is_read_before_the_answer_so_that_nothing_is_reset(server: Running) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as wire:
+        for _ in range(2):
+            wire.sendall(b"POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n")
+            wire.setblocking(False)
+            time.sleep(0.2)
+            with pytest.raises(BlockingIOError):
+                wire.recv(1)
+            wire.settimeout(20)
+            wire.sendall(bytes(1_000_000))
+            head = wire.recv(65536)
+            assert head.startswith(b"HTTP/1.1 404 ")
+            assert b"connection: close" not in head
+
+
+def test_whoever_asks_before_sending_is_refused_without_being_told_to_go_on(server: Running) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as wire:
+        wire.sendall(b"POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n")
+        reply = wire.makefile("rb").read()  # to its end: the server closes
+    assert reply.startswith(b"HTTP/1.1 404 ")
+    assert b"connection: close" in reply
 
 
 # What the log says

@@ -108,6 +108,19 @@ def test_a_body_that_is_no_json_object_is_refused_without_a_text(body: bytes) ->
     assert wire.error_body(refusal_of(body)) == b'{"__type":"SerializationException"}'
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "the body is not JSON: Expecting value: line 1 column 1 (char 0)"),
+        (b'{"a":"\xe9"}', "the body is not JSON: 'utf-8' codec can't decode byte 0xe9 in position 6"),
+        (b'{"a":NaN}', "the body is not JSON: NaN is not JSON"),
+        (b"5", "the body is JSON, but not an object"),
+    ],
+)
+def test_the_log_hears_what_is_wrong_with_a_body(body: bytes, reason: str) -> None:
+    assert (refusal_of(body).reason or "").startswith(reason)
+
+
 def test_a_list_as_the_body_is_refused_with_a_text() -> None:
     assert json.loads(wire.error_body(refusal_of(b"[]"))) == {
         "__type": "SerializationException",
