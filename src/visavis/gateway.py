@@ -16,10 +16,11 @@ from datetime import datetime
 from email.utils import format_datetime
 from typing import Protocol
 
-from visavis.api.errors import to_wire
+from visavis.api.errors import reason_of, to_wire
+from visavis.aws.forms import Form, asked_action, error_in, form_of, stranger
 from visavis.aws.policy import LOCAL_CALLER, Caller
 from visavis.aws.sigv4 import Credential, SignedRequest, claimed_key_id, verify
-from visavis.aws.wire import CONTENT_TYPE, WireError, encode, error_body, new_request_id, operation_of, parse_body
+from visavis.aws.wire import CONTENT_TYPE, WireError, encode, new_request_id, operation_of, parse_body, printable
 
 __all__ = ["OK", "Answer", "Dispatch", "Gateway", "Principal", "RateLimit", "Request", "plain", "refusal"]
 
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 OK = "OK"
 """The outcome of a request that was answered; any other outcome is an error's code."""
+
+MAX_REASON = 500
+"""Characters of a reason that are logged: those of every text of ours fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +55,12 @@ class Request:
 class Answer:
     """What goes back, and what there is to record about it.
 
-    outcome: `OK`, or the code of the error
-    key_id:  the access key that signed, or that a refused request named; None if it named none
-    faces:   how many were found in the target; None where nothing was compared
-    seconds: by stage of the work
+    outcome:   `OK`, or the code of the error
+    operation: what was asked for, answered here or not, cut and printable; None where the request does not tell
+    reason:    why the request was refused, in our words, for the log and not for the caller; None where it was answered
+    key_id:    the access key that signed, or that a refused request named; None if it named none
+    faces:     how many were found in the target; None where nothing was compared
+    seconds:   by stage of the work
     """
 
     status: int
@@ -62,6 +68,8 @@ class Answer:
     body: bytes = field(repr=False)
     request_id: str
     outcome: str
+    operation: str | None = None
+    reason: str | None = None
     key_id: str | None = None
     faces: int | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -76,6 +84,10 @@ class Dispatch(Protocol):
 
 class RateLimit(Protocol):
     """Who may go on now; `server.admission.TokenBuckets` is one."""
+
+    @property
+    def rate(self) -> float:
+        """Requests a second that a key may make."""
 
     def take(self, key: str) -> bool:
         """Whether `key` may make one more request; called once a request."""
@@ -115,24 +127,44 @@ class Gateway:
         digest = hashlib.sha256(request.body).hexdigest() if self.verifies else ""
         signed = SignedRequest(request.method, request.path, request.query, request.headers, digest)
         headers = signed.canonical_headers()
-        key_id = claimed_key_id(headers)
-        request_id = new_request_id()
-        seconds: dict[str, float] = {}
+        form = form_of(request.method, request.query, headers)
+        about = _About(new_request_id(), asked_action(form, headers, request.body), claimed_key_id(headers))
         try:
-            with _timed(seconds, "verify"):
-                operation, params = operation_of(headers), parse_body(request.body)
-                caller = self._caller(signed, now)
-                # From here on the key is proven; what the header claims may be worded to name another.
-                key_id = caller.access_key_id if self.verifies else key_id
-                self._check_rate(key_id)
-            with _timed(seconds, "operation"):
-                result = self._operations.dispatch(operation, params, caller)
+            result = self._result(signed, headers, form, request.body, now, about)
             body = encode(result)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer and the log the reason
-            return refusal(to_wire(error), now, request_id=request_id, key_id=key_id, seconds=seconds, cause=error)
+            return _refusal(to_wire(error), now, about, form, cause=error)
         return Answer(
-            200, _headers(body, CONTENT_TYPE, request_id, now), body, request_id, OK, key_id, _faces(result), seconds
+            status=200,
+            headers=_headers(body, CONTENT_TYPE, about.request_id, now),
+            body=body,
+            request_id=about.request_id,
+            outcome=OK,
+            operation=about.operation,
+            key_id=about.key_id,
+            faces=_faces(result),
+            seconds=about.seconds,
         )
+
+    def _result(
+        self,
+        signed: SignedRequest,
+        headers: Mapping[str, str],
+        form: Form,
+        body: bytes,
+        now: datetime,
+        about: _About,
+    ) -> dict[str, object]:
+        with _timed(about.seconds, "verify"):
+            if form is not Form.JSON:
+                raise stranger(form, about.operation)
+            operation, params = operation_of(headers), parse_body(body)
+            caller = self._caller(signed, now)
+            # From here on the key is proven; what the header claims may be worded to name another.
+            about.key_id = caller.access_key_id if self.verifies else about.key_id
+            self._check_rate(about.key_id)
+        with _timed(about.seconds, "operation"):
+            return self._operations.dispatch(operation, params, caller)
 
     def _caller(self, signed: SignedRequest, now: datetime) -> Caller:
         if self._principal_for is None:
@@ -141,25 +173,44 @@ class Gateway:
 
     def _check_rate(self, key_id: str | None) -> None:
         if self._rate is not None and not self._rate.take(key_id or "anonymous"):
-            raise WireError(400, "ProvisionedThroughputExceededException", "Provisioned rate exceeded")
+            reason = f"rate: the key may make {self._rate.rate:g} requests a second"
+            raise WireError(400, "ProvisionedThroughputExceededException", "Provisioned rate exceeded", reason=reason)
 
 
-def refusal(
-    error: WireError,
-    now: datetime,
-    *,
-    request_id: str | None = None,
-    key_id: str | None = None,
-    seconds: Mapping[str, float] | None = None,
-    cause: Exception | None = None,
-) -> Answer:
+@dataclass(slots=True)
+class _About:
+    """What is known of a request while it is worked on, as `Answer` has it."""
+
+    request_id: str
+    operation: str | None = None
+    key_id: str | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def refusal(error: Exception, request: Request, now: datetime) -> Answer:
+    """The answer that says `error` to `request`, which never came to a gateway, in the form that its sender reads."""
+    headers = SignedRequest(request.method, request.path, request.query, request.headers, "").canonical_headers()
+    form = form_of(request.method, request.query, headers)
+    about = _About(new_request_id(), asked_action(form, headers, request.body), claimed_key_id(headers))
+    return _refusal(to_wire(error), now, about, form, cause=error)
+
+
+def _refusal(error: WireError, now: datetime, about: _About, form: Form, *, cause: Exception) -> Answer:
     """The answer that says `error`; a fault of ours is logged with the traceback of `cause`, which stays here."""
-    request_id = request_id or new_request_id()
-    if error.status >= 500:
-        log.error("the request failed", extra={"request_id": request_id}, exc_info=cause or error)
-    body = error_body(error)
-    headers = _headers(body, CONTENT_TYPE, request_id, now)
-    return Answer(error.status, headers, body, request_id, error.code, key_id, None, seconds or {})
+    if error.status == 500:
+        log.error("the request failed", extra={"request_id": about.request_id}, exc_info=cause)
+    body, media_type = error_in(form, error, about.request_id)
+    return Answer(
+        status=error.status,
+        headers=_headers(body, media_type, about.request_id, now),
+        body=body,
+        request_id=about.request_id,
+        outcome=error.code,
+        operation=about.operation,
+        reason=printable(reason_of(cause), MAX_REASON),
+        key_id=about.key_id,
+        seconds=about.seconds,
+    )
 
 
 def plain(status: int, body: bytes, media_type: str | None, now: datetime) -> Answer:

@@ -10,14 +10,17 @@ function there.
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from visavis.gateway import Gateway, Request
+from visavis.gateway import OK, Gateway, Request
 
 __all__ = ["attach", "make_client"]
+
+log = logging.getLogger("visavis")
 
 AnyClient = TypeVar("AnyClient")
 
@@ -70,6 +73,9 @@ def _answers(gateway: Gateway) -> Callable[..., object]:
         from botocore.awsrequest import AWSResponse
 
         given = gateway.answer(_request(request), datetime.now(UTC))
+        if given.outcome != OK:
+            told = {"operation": given.operation, "reason": given.reason, "request_id": given.request_id}
+            log.info("%s refused: %s (request %s)", *told.values(), extra={"outcome": given.outcome, **told})
         return AWSResponse(request.url, given.status, dict(given.headers), _Body(given.body))
 
     return answer

@@ -1,7 +1,7 @@
 import pytest
 
 from visavis import errors
-from visavis.api.errors import TABLE, to_wire
+from visavis.api.errors import TABLE, reason_of, to_wire
 from visavis.aws.wire import WireError
 from visavis.errors import VisavisError
 
@@ -66,3 +66,23 @@ def test_what_is_already_in_amazons_words_is_left_as_it_is() -> None:
 def test_two_calls_never_share_an_exception() -> None:
     error = errors.BadImage("x")
     assert to_wire(error) is not to_wire(error)
+
+
+def test_a_reason_is_in_our_words_and_comes_from_behind_amazons() -> None:
+    cause = errors.ImageTooSmall("target: 64 x 512 pixels, at least 80 are needed")
+    told = to_wire(cause)
+    told.__cause__ = cause
+    assert reason_of(told) == reason_of(cause) == "target: 64 x 512 pixels, at least 80 are needed"
+
+
+def test_a_refusal_made_in_amazons_words_has_its_text_or_one_of_its_own_as_the_reason() -> None:
+    assert reason_of(WireError(400, "Code", "text")) == "text"
+    assert reason_of(WireError(400, "Code")) == "Code"
+    assert reason_of(WireError(400, "Code", "text with a value", reason="text without")) == "text without"
+
+
+def test_the_reason_of_a_fault_of_ours_is_its_kind_because_its_text_may_hold_anything() -> None:
+    cause = FileNotFoundError(2, "No such file", "/pictures/jane-doe.jpg")
+    told = to_wire(cause)
+    told.__cause__ = cause
+    assert reason_of(told) == reason_of(cause) == "FileNotFoundError"

@@ -1,9 +1,11 @@
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
 
+from visavis.api.errors import reason_of
 from visavis.api.objects import OBJECT_LIMIT, NoStore, ObjectStore
 from visavis.api.operations import Dispatcher
 from visavis.api.request import S3ObjectRef
@@ -12,7 +14,7 @@ from visavis.aws.policy import LOCAL_CALLER, Caller, Policy
 from visavis.aws.wire import OPERATIONS, WireError
 from visavis.comparison import Comparison, Match
 from visavis.engine import CompareOptions
-from visavis.errors import BadImage, ModelCorrupt, NoFace, ObjectUnavailable, Overloaded
+from visavis.errors import BadImage, ImageTooLarge, ModelCorrupt, NoFace, ObjectUnavailable, Overloaded
 from visavis.face import Face, Landmark, LandmarkType, Pose, Quality, QualityFilter
 from visavis.geometry import Box, Size
 
@@ -104,7 +106,10 @@ def test_every_operation_that_the_wire_lets_in_is_carried_out() -> None:
 def test_another_operation_is_unknown() -> None:
     with pytest.raises(WireError) as caught:
         Dispatcher(FakeEngine(), NoStore()).dispatch("DetectFaces", {}, LOCAL_CALLER)
-    assert (caught.value.code, caught.value.message) == ("UnknownOperationException", None)
+    assert (caught.value.code, caught.value.message) == (
+        "UnknownOperationException",
+        "DetectFaces is not answered here; visavis answers CompareFaces",
+    )
 
 
 def test_objects_are_read_source_first_up_to_their_limit() -> None:
@@ -206,3 +211,83 @@ def test_a_withheld_object_looks_like_a_missing_one() -> None:
     withheld = refusal_of(params(source=S3), who=caller(MAY_COMPARE))
     missing = refusal_of(params(source=S3), store=Empty())
     assert withheld.args == missing.args
+
+
+@pytest.mark.parametrize(
+    ("allowed", "reason"),
+    [
+        ([], f"source: the policy of {ARN} does not allow s3:GetObject on this key of bucket photos"),
+        (
+            [MAY_READ, MAY_READ | {"Effect": "Deny"}],
+            f"source: the policy of {ARN} denies s3:GetObject on this key of bucket photos",
+        ),
+        ([MAY_READ], f"source: the policy of {ARN} does not allow s3:GetObjectVersion on this key of bucket photos"),
+    ],
+)
+def test_a_policy_that_withholds_an_object_is_the_reason(allowed: list[dict[str, Any]], reason: str) -> None:
+    refusal = refusal_of(params(source=VERSIONED, target=S3), who=caller(MAY_COMPARE, *allowed))
+    assert reason_of(refusal) == reason
+
+
+@pytest.mark.parametrize("error", [ObjectUnavailable("missing"), ImageTooLarge("over 15 MB")])
+def test_the_reason_says_which_object_cannot_be_had_and_only_debug_says_its_key(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    class OneObject:
+        def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
+            if ref.version is None:
+                raise error
+            return b"bytes"
+
+    caplog.set_level(logging.DEBUG, "visavis")
+    refusal = refusal_of(params(source=VERSIONED, target=S3), store=OneObject())
+    assert reason_of(refusal) == f"target: {error}"
+    assert type(refusal.__cause__) is type(error)
+    (record,) = caplog.records
+    assert (record.levelno, record.__dict__["key"]) == (logging.DEBUG, "team/a.jpg")
+
+
+def test_a_reason_never_repeats_a_text_of_the_caller() -> None:
+    secret = "jane-doe"
+    objects: list[dict[str, Any]] = [
+        {"Bucket": f"{secret}/", "Name": f"{secret}.jpg"},
+        {"Bucket": "photos", "Name": secret * 200},
+        {"Bucket": "photos", "Name": "a.jpg", "Version": secret * 200},
+        {"Bucket": "photos", "Name": f"{secret}\ud800"},
+        {"Bucket": "photos", "Name": [secret]},
+        {"Name": secret},
+    ]
+    wrong: list[dict[str, object]] = [params(source={"S3Object": found}) for found in objects]
+    wrong += [
+        params(target={"Bytes": text})
+        for text in (secret, f"{secret}=", f"{secret}!!", f"{secret}AB==", f"{secret}AA===")
+    ]
+    wrong += [params(QualityFilter=secret), params(SimilarityThreshold=secret)]
+    for given in wrong:
+        refusal = refusal_of(given)
+        assert refusal.code in {"ValidationException", "SerializationException", "InvalidParameterException"}
+        assert secret not in reason_of(refusal)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (
+            params({"S3Object": {"Bucket": "photos", "Name": "n" * 1025}}, {"Bytes": b""}),
+            (
+                "sourceImage.s3Object.name has 1025 characters and must have length less than or equal to 1024; "
+                "targetImage.bytes has 0 bytes and must have length greater than or equal to 1"
+            ),
+        ),
+        ({"SourceImage": BYTES, "SimilarityThreshold": 101}, "targetImage must not be null"),
+        (params(SimilarityThreshold=101), "similarityThreshold is 101 and must have value less than or equal to 100"),
+        (
+            params(QualityFilter="BAD"),
+            "qualityFilter has 3 characters and must satisfy enum value set: [NONE, AUTO, LOW, MEDIUM, HIGH]",
+        ),
+        (params(source={"Bytes": "abcde"}), "a text of 5 characters can not be converted to a Blob: "),
+        (params(source={}), "the source image needs either Bytes, or an S3Object with Bucket and Name"),
+    ],
+)
+def test_a_reason_names_the_member_the_constraint_and_the_numbers(given: dict[str, object], reason: str) -> None:
+    assert reason_of(refusal_of(given)).startswith(reason)

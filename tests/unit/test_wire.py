@@ -30,26 +30,50 @@ def test_a_charset_beside_the_content_type_is_accepted() -> None:
     assert wire.operation_of(headers(content_type="application/x-amz-json-1.1; charset=utf-8")) == "CompareFaces"
 
 
+JSON_ONLY = f"which must be {wire.CONTENT_TYPE}"
+
+
 @pytest.mark.parametrize(
-    "given",
+    ("given", "what"),
     [
-        {},
-        {"Content-Type": wire.CONTENT_TYPE},
-        headers("RekognitionService.Nope"),
-        headers("RekognitionService.DetectFaces"),
-        headers("rekognitionservice.comparefaces"),
-        headers("RekognitionService.CompareFaces.More"),
-        headers("Other.RekognitionService.CompareFaces"),
-        headers("CompareFaces"),
-        headers(content_type="application/json"),
-        headers(content_type=""),
+        ({}, "the request has no X-Amz-Target header"),
+        ({"Content-Type": wire.CONTENT_TYPE}, "the request has no X-Amz-Target header"),
+        (headers("RekognitionService.Nope"), "Nope is not answered here"),
+        (headers("RekognitionService.DetectFaces"), "DetectFaces is not answered here"),
+        (headers("RekognitionService."), "the request has no X-Amz-Target header"),
+        (headers("rekognitionservice.comparefaces"), "rekognitionservice.comparefaces is not answered here"),
+        (headers("RekognitionService.CompareFaces.More"), "CompareFaces.More is not answered here"),
+        (
+            headers("Other.RekognitionService.CompareFaces"),
+            "Other.RekognitionService.CompareFaces is not answered here",
+        ),
+        (headers("CompareFaces"), "CompareFaces is not answered here"),
+        (headers("DynamoDB_20120810.ListTables"), "DynamoDB_20120810.ListTables is not answered here"),
+        (
+            headers(content_type="application/json; charset=utf-8"),
+            f"CompareFaces was asked for as Content-Type application/json, {JSON_ONLY}",
+        ),
+        (headers(content_type=""), f"CompareFaces was asked for without a Content-Type, {JSON_ONLY}"),
     ],
 )
-def test_an_operation_that_is_not_ours_is_unknown(given: dict[str, str]) -> None:
+def test_an_operation_that_is_not_ours_is_named_beside_what_is(given: dict[str, str], what: str) -> None:
     with pytest.raises(WireError) as caught:
         wire.operation_of(given)
     assert caught.value.status == 400
-    assert wire.error_body(caught.value) == b'{"__type":"UnknownOperationException"}'
+    assert json.loads(wire.error_body(caught.value)) == {
+        "__type": "UnknownOperationException",
+        "message": f"{what}; visavis answers CompareFaces",
+    }
+
+
+def test_what_a_caller_wrote_is_repeated_on_one_line_and_cut() -> None:
+    asked = wire.asked_operation({"x-amz-target": "RekognitionService.A\r\n\x1b\x85B" + "x" * 10_000})
+    assert asked == "A????B" + "x" * 57 + "…"
+    assert wire.asked_operation({}) is None
+    with pytest.raises(WireError) as caught:
+        wire.operation_of(headers(content_type="text/\x1b" + "y" * 10_000))
+    assert "text/?yyy" in str(caught.value)
+    assert len(str(caught.value)) < 300
 
 
 def test_a_body_may_have_any_spacing_order_and_escape() -> None:
@@ -82,6 +106,19 @@ def test_a_body_may_be_utf_8() -> None:
 )
 def test_a_body_that_is_no_json_object_is_refused_without_a_text(body: bytes) -> None:
     assert wire.error_body(refusal_of(body)) == b'{"__type":"SerializationException"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "the body is not JSON: Expecting value: line 1 column 1 (char 0)"),
+        (b'{"a":"\xe9"}', "the body is not JSON: 'utf-8' codec can't decode byte 0xe9 in position 6"),
+        (b'{"a":NaN}', "the body is not JSON: NaN is not JSON"),
+        (b"5", "the body is JSON, but not an object"),
+    ],
+)
+def test_the_log_hears_what_is_wrong_with_a_body(body: bytes, reason: str) -> None:
+    assert (refusal_of(body).reason or "").startswith(reason)
 
 
 def test_a_list_as_the_body_is_refused_with_a_text() -> None:
@@ -132,12 +169,13 @@ def test_a_lone_surrogate_in_a_message_still_makes_valid_bytes() -> None:
 
 
 def test_an_error_survives_a_trip_between_processes() -> None:
-    error = pickle.loads(pickle.dumps(wire.serialization_error("why")))
-    assert (error.status, error.code, error.message, error.kind) == (
+    error = pickle.loads(pickle.dumps(wire.serialization_error("why", reason="because")))
+    assert (error.status, error.code, error.message, error.kind, error.reason) == (
         400,
         "SerializationException",
         "why",
         "serialization",
+        "because",
     )
 
 

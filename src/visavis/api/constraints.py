@@ -5,62 +5,89 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from visavis.api.decoding import Fields
 from visavis.api.shapes import Shape
 from visavis.aws.wire import WireError
 
-__all__ = ["check", "violations"]
+__all__ = ["Violation", "check", "violations"]
 
 SHOWN = 2048
 """Characters of an offending value that a message repeats: every legal value fits, a text of megabytes does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken constraint.
+
+    path:     of the member, as `sourceImage.s3Object.name`
+    shown:    its value as Amazon repeats it to the caller; a name or part of one, so never for a log
+    measured: what a log may say of the value: a number, a length, or nothing
+    clause:   the constraint, in the model's words
+    """
+
+    path: str
+    shown: str
+    measured: str
+    clause: str
+
+    def __str__(self) -> str:
+        return f"Value {self.shown} at '{self.path}' failed to satisfy constraint: Member {self.clause}"
+
+    @property
+    def reason(self) -> str:
+        return " ".join(part for part in (self.path, self.measured, self.clause) if part)
 
 
 def check(shape: Shape, fields: Fields) -> None:
     """Pass `fields` only if they keep every constraint of `shape`.
 
     Raises:
-        WireError: ValidationException, which tells all violations at once.
+        WireError: ValidationException, which tells all violations at once; its `reason` repeats no text of it.
     """
     found = list(violations(shape, fields))
     if found:
         plural = "s" if len(found) > 1 else ""
-        text = f"{len(found)} validation error{plural} detected: {'; '.join(found)}"
-        raise WireError(400, "ValidationException", text, "framework")
+        text = f"{len(found)} validation error{plural} detected: {'; '.join(map(str, found))}"
+        reason = "; ".join(violation.reason for violation in found)
+        raise WireError(400, "ValidationException", text, "framework", reason)
 
 
-def violations(shape: Shape, fields: Fields, path: str = "") -> Iterator[str]:
+def violations(shape: Shape, fields: Fields, path: str = "") -> Iterator[Violation]:
     """What is wrong with `fields`, in the model's order. `path` leads to the structure and ends in a dot."""
     for name, member in shape.members.items():
         here = path + name[0].lower() + name[1:]
         if name not in fields:
             if name in shape.required:
-                yield _violation("null", here, "Member must not be null")
+                yield Violation(here, "null", "", "must not be null")
             continue
         value = fields[name]
         if isinstance(value, dict):
             yield from violations(member, value, here + ".")
         else:
-            shown = f"'{_show(value)}'"
-            yield from (_violation(shown, here, clause) for clause in _clauses(member, value))
-
-
-def _violation(value: str, path: str, clause: str) -> str:
-    return f"Value {value} at '{path}' failed to satisfy constraint: {clause}"
+            shown, measured = f"'{_show(value)}'", _measure(value)
+            yield from (Violation(here, shown, measured, clause) for clause in _clauses(member, value))
 
 
 def _clauses(shape: Shape, value: bytes | str | float) -> Iterator[str]:
     if isinstance(value, str):
         if shape.enum and value not in shape.enum:
-            yield f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
+            yield f"must satisfy enum value set: [{', '.join(shape.enum)}]"
         if shape.pattern is not None and not re.fullmatch(shape.pattern, value):
-            yield f"Member must satisfy regular expression pattern: {shape.pattern}"
+            yield f"must satisfy regular expression pattern: {shape.pattern}"
     measure, amount = ("value", value) if isinstance(value, float) else ("length", len(value))
     # NaN is neither, so one of the two comparisons is turned round for it to fail.
     if shape.maximum is not None and not amount <= shape.maximum:
-        yield f"Member must have {measure} less than or equal to {shape.maximum}"
+        yield f"must have {measure} less than or equal to {shape.maximum}"
     if shape.minimum is not None and amount < shape.minimum:
-        yield f"Member must have {measure} greater than or equal to {shape.minimum}"
+        yield f"must have {measure} greater than or equal to {shape.minimum}"
+
+
+def _measure(value: bytes | str | float) -> str:
+    if isinstance(value, float):
+        return f"is {value:g} and"
+    return f"has {len(value)} {'bytes' if isinstance(value, bytes) else 'characters'} and"
 
 
 def _show(value: bytes | str | float) -> str:

@@ -79,7 +79,9 @@ def _bad_base64(text: str) -> WireError:
 
 
 def _not_a_blob(text: str, why: str) -> WireError:
-    return serialization_error(f"'{text[:SHOWN]}' can not be converted to a Blob: {why}")
+    # The text is what should have been a picture, so the log gets its length only.
+    reason = f"a text of {len(text)} characters can not be converted to a Blob: {why}"
+    return serialization_error(f"'{text[:SHOWN]}' can not be converted to a Blob: {why}", reason=reason)
 
 
 def _string(value: object) -> str:
@@ -87,7 +89,7 @@ def _string(value: object) -> str:
         raise _not_convertible(value, "String")
     if not value.isascii() and re.search("[\ud800-\udfff]", value):
         # Half of a surrogate pair is no character, and no store could be asked for it.
-        raise serialization_error()
+        raise serialization_error(reason="a text holds half of a surrogate pair")
     return value
 
 

@@ -1,4 +1,7 @@
-"""What Amazon calls each of our errors: the one table. What it does not list is a fault of the server's own."""
+"""What Amazon calls each of our errors: the one table. What it does not list is a fault of the server's own.
+
+Amazon's texts tell little, so `reason_of` tells an error in our words too, with its numbers, for the log alone.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from visavis.errors import (
     VisavisError,
 )
 
-__all__ = ["TABLE", "to_wire"]
+__all__ = ["TABLE", "reason_of", "to_wire"]
 
 Row: TypeAlias = tuple[int, str, str]
 """Status, code, text. Rows are data, not WireErrors: an exception once raised carries the traceback of one call."""
@@ -54,3 +57,21 @@ def to_wire(error: Exception) -> WireError:
     rows = (TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
     status, code, message = next(rows, INTERNAL)
     return WireError(status, code, message)
+
+
+def reason_of(error: Exception) -> str:
+    """Why, in our words, for whoever reads the log: never an object's name, nor any part of a picture.
+
+    Of an error that is not ours only the kind is told, because its text may hold anything.
+    """
+    if isinstance(error, WireError):
+        if error.reason is not None:
+            return error.reason
+        if error.__cause__ is None:
+            return error.message or error.code
+        return _text_of(error.__cause__)
+    return _text_of(error)
+
+
+def _text_of(error: BaseException) -> str:
+    return str(error) if isinstance(error, VisavisError) else type(error).__name__

@@ -1,12 +1,12 @@
 """S3Object to bytes: from folders that stand for buckets, or from S3 and its like through boto3.
 
-Why an object cannot be had is logged for whoever runs the server and never told to the caller: a missing object and a
-forbidden one must look the same.
+Why an object cannot be had stands in the error's text, which is for the log of whoever runs the server and never for
+the caller: a missing object and a forbidden one must look the same. The key is in neither, because names of pictures
+are often names of people.
 """
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -17,8 +17,6 @@ from visavis.api.request import S3ObjectRef
 from visavis.errors import ImageTooLarge, ObjectUnavailable, SettingsError
 
 __all__ = ["OBJECT_LIMIT", "FolderStore", "NoStore", "ObjectStore", "S3Store"]
-
-log = logging.getLogger(__name__)
 
 OBJECT_LIMIT = 15 * 1024 * 1024
 """Bytes of the largest object that is analysed; the developer guide says 15 MB."""
@@ -75,7 +73,7 @@ class FolderStore:
                 data = file.read(limit + 1)
         except (OSError, ValueError, RuntimeError) as error:
             # ValueError: a NUL, or what the file system cannot spell. RuntimeError: a loop of links, before 3.13.
-            raise _unavailable(ref, type(error).__name__) from error
+            raise _unavailable(ref, getattr(error, "strerror", None) or type(error).__name__) from error
         if len(data) > limit:
             raise _too_large(limit)
         return data
@@ -176,6 +174,4 @@ def _too_large(limit: int) -> ImageTooLarge:
 
 
 def _unavailable(ref: S3ObjectRef, reason: str) -> ObjectUnavailable:
-    # The key is left out of the log: names of pictures are often names of people.
-    log.warning("object unavailable", extra={"bucket": ref.bucket, "reason": reason})
-    return ObjectUnavailable(f"the object in bucket {ref.bucket} is missing, forbidden or out of reach")
+    return ObjectUnavailable(f"the object in bucket {ref.bucket} is missing, forbidden or out of reach: {reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 
 from visavis.api import request, response
@@ -10,13 +11,15 @@ from visavis.api.objects import OBJECT_LIMIT, ObjectStore
 from visavis.api.request import ImageInput, S3ObjectRef
 from visavis.api.response import Attributes
 from visavis.aws.policy import Caller, Verdict
-from visavis.aws.wire import WireError, unknown_operation
+from visavis.aws.wire import SHOWN, WireError, printable, unknown_operation
 from visavis.comparison import Comparison
 from visavis.engine import CompareOptions
-from visavis.errors import ObjectUnavailable
+from visavis.errors import ImageTooLarge, ObjectUnavailable, Role
 from visavis.face import Detail
 
 __all__ = ["Dispatcher"]
+
+log = logging.getLogger(__name__)
 
 COMPARE_FACES = "rekognition:CompareFaces"
 
@@ -55,7 +58,7 @@ class Dispatcher:
             WireError: for every failure. A status of 500 is a fault of ours; its `__cause__` says which.
         """
         if operation not in self._operations:
-            raise unknown_operation()
+            raise unknown_operation(printable(operation, SHOWN))
         try:
             return self._operations[operation](params, caller)
         except Exception as error:
@@ -68,18 +71,22 @@ class Dispatcher:
         fields = request.read(params)
         _authorize(caller, COMPARE_FACES)
         asked = request.accept(fields)
-        source = self._bytes_of(asked.source, caller)
-        target = self._bytes_of(asked.target, caller)
+        source = self._bytes_of("source", asked.source, caller)
+        target = self._bytes_of("target", asked.target, caller)
         options = CompareOptions(asked.similarity_threshold, asked.quality_filter, detail=DETAIL[self._attributes])
         return response.render(self._compare(source, target, options), self._attributes)
 
-    def _bytes_of(self, image: ImageInput, caller: Caller) -> bytes:
+    def _bytes_of(self, role: Role, image: ImageInput, caller: Caller) -> bytes:
         if isinstance(image, bytes):
             return image
-        if not _may_read(caller, image):
-            # As for an object that does not exist, so that a caller cannot probe a bucket.
-            raise ObjectUnavailable(f"the policy of {caller.arn} does not let it read from bucket {image.bucket}")
-        return self._objects.read(image, limit=OBJECT_LIMIT)
+        try:
+            _check_policy(caller, image)
+            return self._objects.read(image, limit=OBJECT_LIMIT)
+        except (ObjectUnavailable, ImageTooLarge) as error:
+            # The key is told at debug level only: names of pictures are often names of people.
+            log.debug("object refused", extra={"bucket": image.bucket, "key": image.name, "reason": str(error)})
+            kind = ImageTooLarge if isinstance(error, ImageTooLarge) else ObjectUnavailable
+            raise kind(f"{role}: {error}") from error
 
 
 def _authorize(caller: Caller, action: str) -> None:
@@ -90,7 +97,15 @@ def _authorize(caller: Caller, action: str) -> None:
         raise WireError(400, "AccessDeniedException", text)
 
 
-def _may_read(caller: Caller, ref: S3ObjectRef) -> bool:
-    actions = ["s3:GetObject"] if ref.version is None else ["s3:GetObject", "s3:GetObjectVersion"]
+def _check_policy(caller: Caller, ref: S3ObjectRef) -> None:
+    """Pass an object that the caller's policy lets it read.
+
+    Raises:
+        ObjectUnavailable: as for an object that does not exist, so that a caller cannot probe a bucket.
+    """
     arn = f"arn:aws:s3:::{ref.bucket}/{ref.name}"
-    return all(caller.verdict(action, arn) is Verdict.ALLOWED for action in actions)
+    for action in ["s3:GetObject"] if ref.version is None else ["s3:GetObject", "s3:GetObjectVersion"]:
+        verdict = caller.verdict(action, arn)
+        if verdict is not Verdict.ALLOWED:
+            refused = "denies" if verdict is Verdict.DENIED else "does not allow"
+            raise ObjectUnavailable(f"the policy of {caller.arn} {refused} {action} on this key of bucket {ref.bucket}")

@@ -31,6 +31,14 @@ _MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
     "and signing method. Consult the service documentation for details."
 )
+_UNCOVERED = (
+    "the signed headers leave out host or an x-amz- header, or name one that did not come, "
+    "or x-amz-content-sha256 is not the body's"
+)
+_OTHER_SIGNATURE = (
+    "the signature is not that of the key's secret: the secret is another one, "
+    "or the path, the body or a signed header (Host, for instance) changed on the way"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +116,11 @@ def verify(
     _check_scope(claim, region, signed_at)
     _check_skew(signed_at, now)
     if not _covers_what_it_must(claim, headers, request.body_sha256):
-        raise _refused("InvalidSignatureException", _MISMATCH)
+        raise _refused("InvalidSignatureException", _MISMATCH, _UNCOVERED)
     expected = _signature(request, headers, claim, signed_at, credential.secret_access_key)
     # As bytes: compare_digest refuses text beyond ASCII, and what came in a header is Latin-1.
     if not hmac.compare_digest(expected.encode("latin-1"), claim.signature.encode("latin-1")):
-        raise _refused("InvalidSignatureException", _MISMATCH)
+        raise _refused("InvalidSignatureException", _MISMATCH, _OTHER_SIGNATURE)
     return credential
 
 
@@ -122,8 +130,9 @@ def claimed_key_id(headers: Mapping[str, str]) -> str | None:
     return match[1] if match else None
 
 
-def _refused(code: str, message: str) -> WireError:
-    return WireError(400, code, message, "framework")
+def _refused(code: str, message: str, reason: str | None = None) -> WireError:
+    """A refusal; `reason` is for the log, and given wherever `message` repeats a header, which may hold a secret."""
+    return WireError(400, code, message, "framework", reason)
 
 
 def _read_authorization(headers: Mapping[str, str], query: str) -> _Claim:
@@ -140,13 +149,15 @@ def _read_authorization(headers: Mapping[str, str], query: str) -> _Claim:
     if "x-amz-date" not in headers and "date" not in headers:
         faults.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
     if faults:
-        raise _refused("IncompleteSignatureException", "".join(faults) + f"Authorization={header}")
+        text = "".join(faults)
+        raise _refused("IncompleteSignatureException", f"{text}Authorization={header}", text.rstrip())
     scope = parameters["Credential"].split("/")
     if len(scope) != 5:
         raise _refused(
             "IncompleteSignatureException",
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
             f"got '{parameters['Credential']}'",
+            f"Credential has {len(scope)} parts between slashes, and must have 5",
         )
     key_id, date, region, service, terminator = scope
     return _Claim(key_id, date, region, service, terminator, parameters["SignedHeaders"], parameters["Signature"])
@@ -169,6 +180,7 @@ def _signing_time(headers: Mapping[str, str]) -> datetime:
         raise _refused(
             "IncompleteSignatureException",
             f"Date must be in ISO-8601 'basic format'. Got '{text}'. See http://en.wikipedia.org/wiki/ISO_8601",
+            f"the {'X-Amz-Date' if own else 'Date'} header is not of the form 20260131T235959Z",
         )
     return moment
 
@@ -200,7 +212,8 @@ def _genuine(credential: AnyCredential | None, headers: Mapping[str, str], now: 
     given = headers.get("x-amz-security-token", "").encode("latin-1")
     wanted = ((credential.session_token if credential else None) or "").encode()
     if credential is None or not hmac.compare_digest(given, wanted):
-        raise _refused("UnrecognizedClientException", "The security token included in the request is invalid.")
+        reason = "no such key" if credential is None else "the session token is missing, or not the one of this key"
+        raise _refused("UnrecognizedClientException", "The security token included in the request is invalid.", reason)
     if credential.expires is not None and now >= credential.expires:
         raise _refused("ExpiredTokenException", "The security token included in the request is expired")
     return credential
@@ -221,7 +234,8 @@ def _check_scope(claim: _Claim, region: str | None, signed_at: datetime) -> None
             f"'{claim.date}' != '{moment[:8]}', from '{moment}'."
         )
     if faults:
-        raise _refused("InvalidSignatureException", "".join(faults))
+        where = "" if region in (None, claim.region) else f"Signed for {claim.region}; this server takes {region}."
+        raise _refused("InvalidSignatureException", "".join(faults), f"{''.join(faults)}{where}".rstrip())
 
 
 def _check_skew(signed_at: datetime, now: datetime) -> None:

@@ -34,6 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     keys.add_argument(
         "--insecure-no-auth", action="store_true", help="without credentials, listen beyond this machine all the same"
     )
+    keys.add_argument(
+        "--cors-origin", action="append", default=[], metavar="ORIGIN",
+        help="let web pages of this origin call, as https://app.example.com; may be repeated",
+    )  # fmt: skip
+    keys.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME",
+        help="without credentials, answer requests for this host name too; may be repeated",
+    )  # fmt: skip
     objects = parser.add_argument_group("S3 objects")
     objects.add_argument(
         "--bucket",
@@ -88,7 +96,11 @@ def run(args: argparse.Namespace) -> int:
         workers=args.workers or 2 * settings.threads,
         waiting=args.queue,
         waiting_seconds=args.queue_seconds,
+        cors_origins=tuple(args.cors_origin),
+        host=args.host,
+        allowed_hosts=tuple(args.allow_host),
     )
+    config.check_origins(verifies=args.credentials is not None)
     keys = args.credentials and CredentialsFile(args.credentials, allow_readable=args.allow_readable_credentials)
     objects = _objects(args)
     log_to(sys.stderr)

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from starlette.types import Receive
 
+from visavis.aws.wire import WireError
 from visavis.errors import Overloaded
 
 __all__ = [
@@ -33,18 +34,37 @@ MAX_DISCARDED = 64 * 1024 * 1024
 class BodyError(Exception):
     """The request has no body that can be worked on.
 
-    status:  the HTTP status that says so
     outcome: the word for it in logs and metrics
+    told:    the refusal as the caller gets it
     """
 
-    def __init__(self, status: int, outcome: str) -> None:
-        super().__init__(status, outcome)
-        self.status = status
+    def __init__(self, outcome: str, told: WireError) -> None:
+        super().__init__(outcome, told)
         self.outcome = outcome
+        self.told = told
 
     @classmethod
-    def too_large(cls) -> BodyError:
-        return cls(413, "BodyTooLarge")
+    def too_large(cls, size: int, limit: int, *, whole: bool = True) -> BodyError:
+        """A body of `size` bytes, or of more where it was not read to its end, where `limit` are taken."""
+        is_, taken = _megabytes(size), _megabytes(limit)
+        if is_ == taken:  # both rounded
+            is_, taken = f"{size} bytes", f"{limit} bytes"
+        text = f"the request is {'' if whole else 'over '}{is_}, {taken} are taken; pass large pictures by S3Object"
+        return cls("BodyTooLarge", WireError(413, "RequestEntityTooLargeException", text, "framework"))
+
+    @classmethod
+    def too_slow(cls, size: int, seconds: float) -> BodyError:
+        text = f"the body did not arrive within {seconds:g} seconds: {size} bytes came"
+        return cls("BodyTooSlow", WireError(408, "RequestTimeoutException", text, "framework"))
+
+    @classmethod
+    def client_gone(cls, size: int) -> BodyError:
+        text = f"the client went away before the end of the body: {size} bytes came"
+        return cls("ClientGone", WireError(400, "ClientGone", text, "framework"))
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
 
 
 async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
@@ -68,7 +88,7 @@ async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
             while more and size <= limit + MAX_DISCARDED:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise BodyError(400, "ClientGone")
+                    raise BodyError.client_gone(size)
                 chunk, more = message.get("body", b""), message.get("more_body", False)
                 size += len(chunk)
                 if size <= limit:
@@ -76,9 +96,9 @@ async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
                 else:
                     chunks.clear()
     except TimeoutError as error:
-        raise BodyError(408, "BodyTooSlow") from error
+        raise BodyError.too_slow(size, seconds) from error
     if size > limit:
-        raise BodyError.too_large()
+        raise BodyError.too_large(size, limit, whole=not more)
     return b"".join(chunks)
 
 
@@ -86,6 +106,7 @@ class MemoryBudget:
     """Bytes that bodies being read or worked on may hold together. For one event loop."""
 
     def __init__(self, total: int) -> None:
+        self._total = total
         self._left = total
 
     @contextmanager
@@ -96,7 +117,11 @@ class MemoryBudget:
             Overloaded: fewer are left.
         """
         if size > self._left:
-            raise Overloaded("the bodies in flight hold all the memory they may")
+            held = _megabytes(self._total - self._left)
+            raise Overloaded(
+                f"memory: bodies in flight hold {held}, this one takes {_megabytes(size)}, "
+                f"at most {_megabytes(self._total)} together"
+            )
         self._left -= size
         try:
             yield
@@ -120,7 +145,7 @@ class WorkQueue:
         """
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="visavis-request")
         self._turns = asyncio.Semaphore(workers)
-        self._capacity = workers + waiting
+        self._waiting = waiting
         self._workers = workers
         self._seconds = seconds
         self._inside = 0
@@ -138,7 +163,7 @@ class WorkQueue:
 
     @property
     def full(self) -> bool:
-        return self._inside >= self._capacity
+        return self._inside >= self._workers + self._waiting
 
     async def run(self, work: Callable[[float], Result]) -> Result:
         """What `work` returns; it is given the seconds that it waited.
@@ -147,7 +172,9 @@ class WorkQueue:
             Overloaded: the line is full, or the turn did not come in time.
         """
         if self.full:
-            raise Overloaded("the work queue is full")
+            raise Overloaded(
+                f"queue: {self.depth} waiting, at most {self._waiting}; all {self._workers} workers are taken"
+            )
         self._inside += 1
         try:
             started = time.perf_counter()
@@ -170,7 +197,7 @@ class WorkQueue:
             async with asyncio.timeout(self._seconds):
                 await self._turns.acquire()
         except TimeoutError as error:
-            raise Overloaded("the turn of the request did not come in time") from error
+            raise Overloaded(f"queue: no worker was free within {self._seconds:g} seconds") from error
 
     def close(self) -> None:
         """Take no more work; what runs is left to end."""
@@ -199,7 +226,7 @@ class TokenBuckets:
             keys: at least 1.
             clock: seconds, never going back.
         """
-        self._rate = rate
+        self.rate = rate
         self._burst = max(1.0, rate) if burst is None else burst
         self._keys = keys
         self._clock = clock
@@ -211,7 +238,7 @@ class TokenBuckets:
         with self._lock:
             now = self._clock()
             tokens, counted_at = self._buckets.pop(key, (self._burst, now))
-            tokens = min(self._burst, tokens + (now - counted_at) * self._rate)
+            tokens = min(self._burst, tokens + (now - counted_at) * self.rate)
             allowed = tokens >= 1
             self._buckets[key] = (tokens - 1 if allowed else tokens, now)
             if len(self._buckets) > self._keys:

@@ -15,13 +15,13 @@ import uvicorn
 from starlette.applications import Starlette
 
 from visavis.errors import SettingsError
-from visavis.server.app import Door
+from visavis.server.config import DEFAULT_HOST
+from visavis.server.door import Door
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "bind", "make_server", "serve"]
 
 log = logging.getLogger(__name__)
 
-DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
 
 KEEP_ALIVE = 75

@@ -1,0 +1,106 @@
+"""What a caller hears who speaks another protocol than ours: an S3, STS or other client, a browser. No I/O.
+
+Such callers come by mistake, mostly through `AWS_ENDPOINT_URL`, which moves every service of an SDK. Each is answered
+in the form that its own parser reads, so that its user sees what stands here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import Enum
+from urllib.parse import parse_qs, unquote
+from xml.sax.saxutils import escape
+
+from visavis.aws.wire import CONTENT_TYPE, OPERATIONS, SHOWN, WireError, asked_operation, error_body, printable
+
+__all__ = ["ABOUT", "Form", "asked_action", "error_in", "form_of", "stranger"]
+
+ABOUT = (
+    f"This is visavis: it answers {' and '.join(sorted(OPERATIONS))} of Amazon Rekognition, "
+    "asked for by POST in AWS JSON 1.1."
+)
+ADVICE = (
+    "Point only the Rekognition client here: with endpoint_url, or AWS_ENDPOINT_URL_REKOGNITION in place of "
+    "AWS_ENDPOINT_URL."
+)
+
+FORM_BODY = "application/x-www-form-urlencoded"
+
+MAX_QUERY = 65536
+"""Bytes at the start of a form body in which `Action` is looked for; SDKs write it first."""
+
+
+class Form(Enum):
+    """How a caller reads an error."""
+
+    JSON = "AWS JSON, and the like of it that Lambda's and other REST services have"
+    S3 = "XML with Error as its root"
+    QUERY = "XML with ErrorResponse as its root: STS, IAM, SNS"
+    TEXT = "nothing that is known: a browser, curl"
+
+
+def form_of(method: str, query: str, headers: Mapping[str, str]) -> Form:
+    """The form for a request with these `headers` (names in lower case) and this `query`, still percent-encoded."""
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if "x-amz-target" in headers or media_type == CONTENT_TYPE:
+        return Form.JSON
+    if method == "POST" and media_type == FORM_BODY:
+        return Form.QUERY
+    service = _signed_service(query, headers)
+    if service is not None:
+        return Form.S3 if service.startswith("s3") else Form.JSON
+    if method == "POST":
+        return Form.JSON
+    # What is not signed is S3's: no other service of that form takes requests without a signature.
+    is_sdk = any(name.startswith(("x-amz-", "amz-sdk-")) for name in headers)
+    return Form.S3 if is_sdk or re.search(r"(^|&)(list-type|x-id)=", query) else Form.TEXT
+
+
+def _signed_service(query: str, headers: Mapping[str, str]) -> str | None:
+    """The service that a signature, in the header or in the query, is scoped to."""
+    signed = headers.get("authorization", "") + "&" + unquote(query)
+    scope = re.search(r"Credential=[^/,&]*/[0-9]{8}/[^/,&]*/([a-z0-9-]{1,64})/aws4_request", signed)
+    return scope[1] if scope else None
+
+
+def asked_action(form: Form, headers: Mapping[str, str], body: bytes) -> str | None:
+    """The operation that is asked for, as far as the form tells it; cut to `SHOWN` printable characters."""
+    if form is not Form.QUERY:
+        return asked_operation(headers)
+    try:
+        fields = parse_qs(body[:MAX_QUERY].decode("latin-1"), max_num_fields=1000)
+    except ValueError:
+        return None
+    return printable(fields.get("Action", [""])[0], SHOWN) or None
+
+
+def stranger(form: Form, asked: str | None = None) -> WireError:
+    """The refusal of a request that is not AWS JSON to our operation; `asked` names what it wants, if that is known."""
+    what = f"{asked} is not answered here. " if asked else ""
+    if form is Form.S3:
+        # Not 404, which would say of an object or a bucket that it does not exist.
+        text = f"{ABOUT} It stores nothing, and is not S3. {ADVICE}"
+        return WireError(501, "NotImplemented", text, reason="a request for S3")
+    if form is Form.QUERY:
+        reason = "a request of the query protocol, as STS's and IAM's"
+        return WireError(400, "InvalidAction", f"{what}{ABOUT} {ADVICE}", reason=reason)
+    if form is Form.TEXT:
+        return WireError(404, "NotFound", f"{ABOUT} See /healthz, /readyz and /metrics.", reason="not the operation")
+    return WireError(404, "UnknownOperationException", f"{what}{ABOUT} {ADVICE}", "framework", "not the operation")
+
+
+def error_in(form: Form, error: WireError, request_id: str) -> tuple[bytes, str]:
+    """The body that says `error` in `form`, and its media type."""
+    if form is Form.JSON:
+        return error_body(error), CONTENT_TYPE
+    message = error.message or error.code
+    if form is Form.TEXT:
+        return f"{message}\n".encode(), "text/plain; charset=utf-8"
+    code, text, known_as = escape(error.code), escape(message), escape(request_id)
+    if form is Form.S3:
+        inner = f"<Error><Code>{code}</Code><Message>{text}</Message><RequestId>{known_as}</RequestId></Error>"
+    else:
+        fault = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{text}</Message></Error>"
+        inner = f"<ErrorResponse>{fault}<RequestId>{known_as}</RequestId></ErrorResponse>"
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{inner}'.encode(), "application/xml"

@@ -1,0 +1,134 @@
+"""The ASGI end of a gateway: reads a body, stands in line, answers, and records what happened."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from starlette.datastructures import Headers
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from visavis.aws.wire import WireError
+from visavis.errors import Overloaded
+from visavis.gateway import Answer, Gateway, Request, refusal
+from visavis.server.admission import BodyError, MemoryBudget, WorkQueue, read_body
+from visavis.server.config import ServerConfig
+from visavis.server.metrics import Metrics
+
+__all__ = ["Door", "response_of"]
+
+access = logging.getLogger("visavis.access")
+
+
+class Door:
+    """Serves the operation, as an ASGI app, and writes what every other refusal looks like."""
+
+    def __init__(self, gateway: Gateway, config: ServerConfig, *, ready: Callable[[], bool]) -> None:
+        self.verifies = gateway.verifies
+        self.queue = WorkQueue(workers=config.workers, waiting=config.waiting, seconds=config.waiting_seconds)
+        self.metrics = Metrics(lambda: self.queue.depth)
+        self._gateway = gateway
+        self._config = config
+        self._ready = ready
+        self._memory = MemoryBudget(config.memory)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, as ASGI has it."""
+        started = time.perf_counter()
+        request = HttpRequest(scope, receive)
+        # Whoever asks "may I send this?" may have sent nothing when it is refused, and then no next request follows.
+        close = _asks_first(request)
+        try:
+            answer, close = await self._answer(request), False
+        except Overloaded as error:
+            answer = refusal(error, _request(scope), _now())
+        except BodyError as error:
+            answer, close = replace(refusal(error.told, _request(scope), _now()), outcome=error.outcome), True
+        except Exception as error:  # noqa: BLE001 - the log gets the reason, the caller an answer in its own form
+            answer, close = refusal(error, _request(scope), _now()), True
+        await response_of(answer, close=close)(scope, receive, send)
+        self._record(answer, request, started)
+
+    def ready(self) -> bool:
+        """Whether a request would be taken now."""
+        return self._ready() and not self.queue.full
+
+    async def refuse(self, request: HttpRequest, error: WireError) -> Response:
+        """What goes back to a request that is not let through to the operation; it is recorded."""
+        started = time.perf_counter()
+        asks_first = _asks_first(request)
+        if not asks_first:
+            # A connection closed with bytes unread is reset, and the client then never sees why.
+            with suppress(BodyError):
+                await read_body(request.receive, limit=0, seconds=self._config.body_seconds)
+        answer = refusal(error, _request(request.scope), _now())
+        self._record(answer, request, started)
+        return response_of(answer, close=asks_first)
+
+    async def _answer(self, request: HttpRequest) -> Answer:
+        config = self._config
+        declared = int(request.headers.get("content-length", config.max_body))
+        if declared > config.max_body and _asks_first(request):
+            raise BodyError.too_large(declared, config.max_body)
+        with self._memory.hold(min(declared, config.max_body)):
+            started = time.perf_counter()
+            body = await read_body(request.receive, limit=config.max_body, seconds=config.body_seconds)
+            self.metrics.observe("body", time.perf_counter() - started)
+            return await self._work(_request(request.scope, body))
+
+    async def _work(self, request: Request) -> Answer:
+        def work(waited: float) -> Answer:
+            self.metrics.observe("queue", waited)
+            return self._gateway.answer(request, _now())
+
+        return await self.queue.run(work)
+
+    def _record(self, answer: Answer, request: HttpRequest, started: float) -> None:
+        seconds = time.perf_counter() - started
+        self.metrics.observe("total", seconds)
+        self.record(answer, request.headers, request.client.host if request.client else None, seconds)
+
+    def record(self, answer: Answer, headers: Headers, client: str | None, seconds: float = 0.0) -> None:
+        """Count `answer`, and log it; `headers` are the request's. Its path, which may hold a name, is not logged."""
+        self.metrics.record(answer)
+        fields = {
+            "request_id": answer.request_id,
+            "key_id": answer.key_id,
+            "client": client,
+            "operation": answer.operation,
+            "status": answer.status,
+            "outcome": answer.outcome,
+            "reason": answer.reason,
+            "request_bytes": int(headers.get("content-length", 0)) or None,
+            "response_bytes": len(answer.body),
+            "faces": answer.faces,
+            "milliseconds": round(seconds * 1000, 1),
+        }
+        access.info("answered", extra=fields)
+
+
+def response_of(answer: Answer, *, close: bool = False) -> Response:
+    """`answer` as Starlette sends it."""
+    headers = dict(answer.headers)
+    return Response(answer.body, answer.status, {**headers, "connection": "close"} if close else headers)
+
+
+def _asks_first(request: HttpRequest) -> bool:
+    return request.headers.get("expect", "").lower() == "100-continue"
+
+
+def _request(scope: Scope, body: bytes = b"") -> Request:
+    """ASGI's view of a request as ours: the path as it was sent, not as it was decoded."""
+    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+    path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+    return Request(scope["method"], path, query, headers, body)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
