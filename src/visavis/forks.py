@@ -11,11 +11,11 @@ import os
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
-__all__ = ["Renewable", "forks_wait", "keep_for_ever", "renew_in_children"]
+__all__ = ["Renewable", "before_forks", "forks_wait", "keep_for_ever", "renew_in_children"]
 
 
 class Renewable(Protocol):
@@ -26,6 +26,7 @@ class Renewable(Protocol):
 
 
 _renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
+_preparations: list[Callable[[], None]] = []
 _busy: Counter[int] = Counter()  # blocks of `forks_wait`, by thread
 _changed = threading.Condition()
 
@@ -33,6 +34,12 @@ _changed = threading.Condition()
 def renew_in_children(thing: Renewable) -> None:
     """Have `thing.renew()` called in every child that this process forks while `thing` exists."""
     _renewables.add(thing)
+
+
+def before_forks(prepare: Callable[[], None]) -> None:
+    """Have `prepare()` called in this process, and in its children, just before each fork."""
+    if prepare not in _preparations:
+        _preparations.append(prepare)
 
 
 @contextmanager
@@ -71,6 +78,8 @@ def _before() -> None:
     # A thread that forks inside its own block (in a signal handler) must not wait for itself.
     while _busy.keys() - {threading.get_ident()}:
         _changed.wait()
+    for prepare in _preparations:
+        prepare()
 
 
 def _in_parent() -> None:
@@ -80,8 +89,10 @@ def _in_parent() -> None:
 def _in_child() -> None:
     global _changed  # noqa: PLW0603
     _changed = threading.Condition()
-    for thing in list(_renewables):
-        thing.renew()
+    # On an exit stack, because one that fails must not keep the others from being renewed.
+    with ExitStack() as renewals:
+        for thing in list(_renewables):
+            renewals.callback(thing.renew)
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no forks
