@@ -133,6 +133,39 @@ def test_damage_within_is_taken_as_viewers_take_it_while_the_rows_are_there() ->
         assert np.abs(pixels[:120].astype(int) - decode(whole).pixels[:120]).max() == 0
 
 
+def test_bytes_lost_within_are_taken_as_viewers_take_them_within_the_last_row_of_blocks() -> None:
+    whole = jpeg("baseline", 400, 300)
+    pixels = decode(whole[:-8] + EOI).pixels
+    # Blocks are 16 rows high; the row above the last of them, the 288th, is blended with it.
+    assert (pixels[:287] == decode(whole).pixels[:287]).all()
+    assert (pixels != decode(whole).pixels).any()
+
+
+def test_running_out_of_data_is_enough_to_be_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The other way to tell may fail, where the made-up rows look alike by chance.
+    from visavis.image import jpeg as module
+
+    monkeypatch.setattr(module, "_FILLER", b"")
+    with pytest.raises(BadImage, match="cut short"):
+        decode(jpeg("baseline")[:-12])
+
+
+def test_a_colourless_jpeg_whose_data_end_in_zeros_is_whole_behind_more_of_them() -> None:
+    whole = encode(Pil.linear_gradient("L").resize((100, 100)).convert("RGB"), "JPEG", quality=60)
+    assert whole[:-2].endswith(b"\0")
+    for tail in (b"", b"\0\0", bytes(4096)):
+        assert (decode(whole[:-2] + tail).pixels == decode(whole).pixels).all()
+
+
+def test_the_first_exif_block_counts() -> None:
+    blocks = [
+        segment(0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\1" + struct.pack(">HHLHH", 0x0112, 3, 1, value, 0))
+        for value in (6, 1)
+    ]
+    assert decode(behind_soi(jpeg("baseline"), *blocks)).size.width == 150
+    assert decode(behind_soi(jpeg("baseline"), *reversed(blocks))).size.width == 200
+
+
 @pytest.mark.parametrize(
     "extra",
     [
@@ -200,3 +233,12 @@ def test_what_stands_behind_the_end_marker_does_not_matter() -> None:
     whole = jpeg("baseline")
     for behind in (b"\n", bytes(4096), jpeg("grey"), b"MPF"):
         assert (decode(whole + behind).pixels == decode(whole).pixels).all()
+
+
+def test_a_difference_in_the_last_row_alone_is_a_difference() -> None:
+    from visavis.image.jpeg import _first_difference
+
+    one, other = np.zeros((8, 4, 3), np.uint8), np.zeros((8, 4, 3), np.uint8)
+    assert _first_difference(one, other) == 8
+    other[7, 3, 2] = 1
+    assert _first_difference(one, other) == 7

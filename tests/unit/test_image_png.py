@@ -130,6 +130,22 @@ def test_fewer_rows_than_the_header_says_are_cut_short(interlaced: bool, value: 
         decode(grey(60, interlaced=interlaced, value=value))
 
 
+@pytest.mark.parametrize("height", [100, 101])
+def test_an_interlaced_png_without_its_last_pass_is_cut_short(height: int) -> None:
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2)]
+    rows = [
+        (b"\0" + b"\xc8" * len(range(x, 100, dx))) * len(range(y, height, dy))
+        for x, y, dx, dy in [*passes, (0, 1, 1, 2)]
+    ]
+    header = struct.pack(">LLBBBBB", 100, height, 8, 0, 0, 0, 1)
+    whole, lacking = (
+        build((b"IHDR", header), (b"IDAT", zlib.compress(b"".join(part))), (b"IEND", b"")) for part in (rows, rows[:-1])
+    )
+    assert (decode(whole).pixels == 200).all()
+    with pytest.raises(BadImage, match="cut short"):
+        decode(lacking)
+
+
 def test_a_black_last_row_is_there_when_it_is_there() -> None:
     assert (decode(grey(100, value=0)).pixels == 0).all()
     assert (decode(encode(gradient().point(lambda _: 0))).pixels == 0).all()
