@@ -1,0 +1,13 @@
+"""Bytes -> Image: told apart by content, bounded before decoding, turned upright, RGB.
+
+`decoding` looks at the first bytes and chooses. `jpeg` and `png` find out size and structure themselves, so that
+metadata never reaches a decoder, and leave the pixels to libjpeg-turbo and Pillow, which nothing outside this package
+calls. `kinds` names what is neither JPEG nor PNG.
+"""
+
+from visavis.image.decoding import decode, from_pixels
+from visavis.image.jpeg import ENOUGH
+from visavis.image.limits import DEFAULT_LIMITS, Limits
+from visavis.image.picture import Image
+
+__all__ = ["DEFAULT_LIMITS", "ENOUGH", "Image", "Limits", "decode", "from_pixels"]

@@ -1,0 +1,41 @@
+"""How small and how large a picture may be, told before any pixel is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from visavis.errors import ImageTooLarge, ImageTooSmall
+from visavis.geometry import Size
+
+__all__ = ["DEFAULT_LIMITS", "Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is decoded at all.
+
+    smallest_side: pixels; CompareFaces' documented minimum for both sides
+    longest_side, pixels: our own guard against decompression bombs
+    """
+
+    smallest_side: int = 80
+    longest_side: int = 20_000
+    pixels: int = 100_000_000
+
+    def check(self, size: Size) -> None:
+        """Raises:
+        ImageTooLarge: a side or the number of pixels is over the limit.
+        ImageTooSmall: a side is under `smallest_side`.
+        """
+        if size.longer > self.longest_side or size.pixels > self.pixels:
+            raise ImageTooLarge(
+                f"the image is {size.width} x {size.height} pixels; at most {self.longest_side} a side "
+                f"and {self.pixels / 1e6:g} million in all are decoded"
+            )
+        if min(size.width, size.height) < self.smallest_side:
+            raise ImageTooSmall(
+                f"the image is {size.width} x {size.height} pixels; both sides must be at least {self.smallest_side}"
+            )
+
+
+DEFAULT_LIMITS = Limits()

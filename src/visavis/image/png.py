@@ -1,0 +1,186 @@
+"""PNG: its chunks are walked here, and only those that hold the picture reach Pillow.
+
+Everything else (text, colour profiles, EXIF, animation) is stepped over unread, so that nothing in it is ever a reason
+to refuse a picture, and nothing is decompressed but pixels. The rules on order and checksums are libpng's, because that
+is what viewers use.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from visavis.errors import BadImage
+from visavis.geometry import Size
+from visavis.image.limits import Limits
+from visavis.image.picture import Image, Pixels
+
+__all__ = ["decode"]
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_ANCILLARY = 0x20  # this bit of a chunk name's first letter (PNG, section 5.4)
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PALETTE = 3
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+"""First column, first row, and the steps to the next, of each pass of an interlaced picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    size: Size
+    depth: int
+    colour: int
+    interlaced: bool
+
+    @property
+    def stream_bytes(self) -> int:
+        """Length of the decompressed rows, each behind a byte that names its filter."""
+        width, height = self.size.width, self.size.height
+        passes = _ADAM7 if self.interlaced else [(0, 0, 1, 1)]
+        bits = self.depth * _CHANNELS[self.colour]
+        total = 0
+        for x, y, dx, dy in passes:
+            columns, rows = len(range(x, width, dx)), len(range(y, height, dy))
+            total += rows * (1 + (columns * bits + 7) // 8) if columns else 0
+        return total
+
+
+def decode(data: bytes, limits: Limits) -> Image:
+    """Raises:
+    BadImage: a chunk that a decoder needs is damaged, unknown, missing or in the wrong place, or rows are missing.
+    ImageTooLarge, ImageTooSmall: outside `limits`.
+    """
+    from PIL.PngImagePlugin import PngImageFile
+
+    header, palette, idat = _critical(data, limits)
+    plain = b"".join(
+        [
+            _SIGNATURE,
+            data[8 : 8 + 12 + 13],
+            _chunk(b"PLTE", palette) if palette else b"",
+            _chunk(b"IDAT", idat),
+            _chunk(b"IEND", b""),
+        ]
+    )
+    with PngImageFile(io.BytesIO(plain)) as picture:
+        picture.load()
+        # Pillow is content when the compressed stream ends early, and leaves the rows that are missing at zero. To
+        # count what the stream holds costs a fifth of the decoding, so it is done only where they may be missing.
+        last = header.size.height - 1
+        if header.interlaced:
+            last -= header.size.height % 2  # the last pass has the odd rows
+        if not np.asarray(picture.crop((0, last, header.size.width, last + 1))).any():
+            _count_rows(header, idat)
+        return Image(_to_rgb(picture))
+
+
+def _critical(data: bytes, limits: Limits) -> tuple[_Header, bytes, bytes]:
+    """The header, the palette (empty where none is used) and the compressed rows."""
+    chunks = _chunks(data)
+    header = _header(*next(chunks, (b"", memoryview(b""))))
+    limits.check(header.size)
+    palette, idat, done = b"", list[memoryview](), False
+    for name, body in chunks:
+        if name == b"IDAT":
+            # What comes behind another chunk is not part of the picture to viewers either.
+            if not done:
+                idat.append(body)
+            continue
+        done = bool(idat)
+        if name == b"IEND":
+            break
+        if name == b"PLTE" and not done and not palette:
+            palette = bytes(body)
+        elif not name[0] & _ANCILLARY:
+            where = " in the wrong place" if name in (b"IHDR", b"PLTE") else ", which no decoder knows"
+            raise BadImage(f"the image is damaged: it has a critical PNG chunk {_quoted(name)}{where}")
+    else:
+        raise BadImage("the image is cut short: it is a PNG without an end (no IEND chunk)")
+    if not idat:
+        raise BadImage("the image is damaged: it is a PNG without pixels (no IDAT chunk)")
+    return header, _palette(header, palette), b"".join(idat)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Names and bodies up to and with IEND; those of ancillary chunks are empty, and their checksums not looked at."""
+    view, at = memoryview(data), len(_SIGNATURE)
+    name = b""
+    while name != b"IEND" and at + 12 <= len(data):
+        (length,) = struct.unpack_from(">L", data, at)
+        name = data[at + 4 : at + 8]
+        if not name.isalpha():
+            raise BadImage("the image is damaged: where a PNG chunk should begin, something else stands")
+        end = at + 12 + length
+        if end > len(data):
+            raise BadImage(f"the image is cut short: it ends within its {_quoted(name)} chunk")
+        if name[0] & _ANCILLARY:
+            yield name, view[:0]
+        else:
+            body = view[at + 8 : end - 4]
+            (checksum,) = struct.unpack_from(">L", data, end - 4)
+            if zlib.crc32(body, zlib.crc32(name)) != checksum:
+                raise BadImage(f"the image is damaged: the checksum of its {_quoted(name)} chunk is wrong")
+            yield name, body
+        at = end
+
+
+def _header(name: bytes, body: memoryview) -> _Header:
+    if name != b"IHDR":
+        raise BadImage(f"the image is damaged: a PNG begins with an IHDR chunk, not {_quoted(name)}")
+    if len(body) != 13:
+        raise BadImage(f"the image is damaged: its IHDR chunk has {len(body)} bytes instead of 13")
+    width, height, depth, colour, compression, filters, interlace = struct.unpack(">LLBBBBB", body)
+    if depth not in _DEPTHS.get(colour, ()) or compression or filters or interlace > 1:
+        raise BadImage("the image is damaged: its IHDR chunk names a kind of PNG that does not exist")
+    return _Header(Size(width, height), depth, colour, bool(interlace))
+
+
+def _palette(header: _Header, palette: bytes) -> bytes:
+    if header.colour != _PALETTE:
+        return b""  # only a proposal
+    if not palette or len(palette) % 3 or len(palette) > 768:
+        raise BadImage("the image is damaged: its PLTE chunk, the palette, is missing or of a wrong length")
+    return palette
+
+
+def _count_rows(header: _Header, idat: bytes) -> None:
+    inflater = zlib.decompressobj()
+    wanted = header.stream_bytes
+    try:
+        # In small pieces, because what is left over of each is copied.
+        for at in range(0, len(idat), 1 << 14):
+            piece = idat[at : at + (1 << 14)]
+            while piece and wanted > 0 and not inflater.eof:
+                wanted -= len(inflater.decompress(piece, 1 << 20))
+                piece = inflater.unconsumed_tail
+        if wanted > 0:
+            wanted -= len(inflater.flush())
+    except zlib.error as error:
+        raise BadImage(f"the image is damaged: its IDAT chunks cannot be decompressed: {error}") from error
+    if wanted > 0:
+        raise BadImage("the image is cut short: its last rows are missing from its IDAT chunks")
+
+
+def _to_rgb(picture: object) -> Pixels:
+    from PIL import Image as Pil
+
+    assert isinstance(picture, Pil.Image)
+    if picture.mode.startswith("I"):
+        # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling.
+        grey = (np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">L", len(body)) + name + body + struct.pack(">L", zlib.crc32(body, zlib.crc32(name)))
+
+
+def _quoted(name: bytes) -> str:
+    return name.decode("ascii") if name else "the end"
