@@ -24,7 +24,7 @@ def main() -> None:
     folders = {"photos": ROOT / "examples/photos", "lfw-dev": Path(os.environ["VISAVIS_DATA"]) / "lfw-dev/images"}
     with open_engine() as engine:
         for name, rows in recorded.items():
-            found = [(*pair, similarity(engine, folders[name], *pair)) for *pair, _ in rows]
+            found = [(a, b, similarity(engine, folders[name], a, b)) for a, b, _ in rows]
             moved = [abs(new[2] - old[2]) for new, old in zip(found, rows, strict=True)]
             print(f"{name}: {len(rows)} pairs moved by at most {max(moved):.4f}, median {statistics.median(moved):.4f}")
             recorded[name] = found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,12 +125,8 @@ def test_all_pairs_are_counted_as_a_comparison_answers_them(tile: int, monkeypat
 def test_listed_pairs_are_counted_as_a_comparison_answers_them() -> None:
     protocol, acquired = crowd()
     pairs = listed(protocol)
-    protocol = Protocol(**{**fields(protocol), "pairs": pairs})
+    protocol = replace(protocol, pairs=pairs)
     check(protocol, acquired, np.stack([pairs.source, pairs.target], axis=1).astype(np.int64))
-
-
-def fields(protocol: Protocol) -> dict[str, object]:
-    return {name: getattr(protocol, name) for name in Protocol.__dataclass_fields__}
 
 
 def check(protocol: Protocol, acquired: Acquired, pairs: NDArray[np.int64]) -> None:
@@ -152,13 +149,12 @@ def check(protocol: Protocol, acquired: Acquired, pairs: NDArray[np.int64]) -> N
 def test_a_pair_that_reaches_a_similarity_only_as_a_float32_is_a_match() -> None:
     protocol, acquired = crowd()
     assert answered(straight(), acquired, 0, 4) == 80
-    assert (answered(straight(), acquired, 0, 12), answered(straight(), acquired, 0, 8)) == (pytest.approx(90), 90)
-    assert answered(straight(), acquired, 0, 12) < 90
+    assert answered(straight(), acquired, 0, 12) < answered(straight(), acquired, 0, 8) == 90
     assert straight().similarity(float(AT_80), (84, 100)) < 80
     two = Pairs(
         np.array([0, 0], np.int32), np.array([1, 4], np.int32), np.array([True, False]), np.array([0, 1], np.int32)
     )
-    point = evaluate(Protocol(**{**fields(protocol), "pairs": two}), acquired, straight(), replicates=0).points[0]
+    point = evaluate(replace(protocol, pairs=two), acquired, straight(), replicates=0).points[0]
     assert (point.fmr.rate, point.fnmr.rate) == (Rate(1, 1), Rate(0, 1))
 
 
@@ -166,7 +162,8 @@ def test_rates_at_other_thresholds_and_the_most_alike_are_of_the_same_score() ->
     protocol, acquired = crowd()
     found = evaluate(protocol, acquired, straight(), replicates=0)
     score = straight().score
-    impostors, genuine = [], []
+    impostors: list[float] = []
+    genuine: list[float] = []
     for i in range(IMAGES - 1):
         for j in range(i + 1, IMAGES - 1):
             if (i, j) != (2, 9):
@@ -186,7 +183,7 @@ def test_rates_at_other_thresholds_and_the_most_alike_are_of_the_same_score() ->
 def test_k_fold_accuracy_is_of_the_same_score() -> None:
     protocol, acquired = crowd()
     pairs = listed(protocol)
-    found = evaluate(protocol, acquired, straight(), folds=Protocol(**{**fields(protocol), "pairs": pairs}))
+    found = evaluate(protocol, acquired, straight(), folds=replace(protocol, pairs=pairs))
     kept = acquired.usable[pairs.source] & acquired.usable[pairs.target]
     scores = [
         straight().score(

@@ -55,7 +55,7 @@ def discard_curve(
         genuine, impostors = left(usable & (quality >= mark))
         if not genuine:
             break
-        fmr = (matches >= mark).sum() / impostors if impostors and high.limit <= threshold else np.nan
+        fmr = (matches >= mark).sum() / impostors if impostors and high.limit < threshold else np.nan
         rows.append(((scores < mark).mean(), mark, (non_matches >= mark).sum() / genuine, fmr))
     columns = np.array(rows, np.float64).reshape(-1, 4).T
     return Discard(threshold, *columns)

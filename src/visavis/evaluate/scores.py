@@ -241,7 +241,8 @@ def score_pairs(
     counter = _Counter(groups, thresholds, kept)
     joint = _joint(len(embeddings), groups)
     for start in range(0, len(source), _CHUNK):
-        a, b, s = (array[start : start + _CHUNK] for array in (source, target, same))
+        part = slice(start, start + _CHUNK)
+        a, b, s = source[part], target[part], same[part]
         scores = pair_scores(embeddings, quality, a, b)
         kind = joint[a].astype(np.int64) * len(embeddings) + joint[b]
         for one in np.unique(kind):
