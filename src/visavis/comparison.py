@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from visavis.face import Face
 
-__all__ = ["DEFAULT_SIMILARITY_THRESHOLD", "Comparison", "Match", "compare", "compare_fused", "fuse"]
+__all__ = ["DEFAULT_SIMILARITY_THRESHOLD", "Comparison", "Match", "compare", "compare_fused", "fuse", "fuse_embeddings"]
 
 DEFAULT_SIMILARITY_THRESHOLD = 80.0
 """CompareFaces' own default (API reference, SimilarityThreshold)."""
@@ -116,9 +116,14 @@ def _strangers(sources: Sequence[Face], single: Similarity) -> Iterator[tuple[in
 
 def fuse(faces: Sequence[Face]) -> NDArray[np.float32]:
     """The mean of the faces' embeddings, weighed by quality: (d,) float32 of unit length."""
+    embeddings = np.stack([face.embedding for face in faces])
+    return fuse_embeddings(embeddings, np.array([face.quality.score for face in faces]))
+
+
+def fuse_embeddings(embeddings: NDArray[np.float32], qualities: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The mean of (n, d) embeddings, weighed by their (n,) quality scores, 0..100: (d,) float32 of unit length."""
     # A face of no quality at all still says a little.
-    weights = np.array([face.quality.score + 5 for face in faces])
-    mean = weights @ np.stack([face.embedding for face in faces]).astype(np.float64)
+    mean = (qualities + 5) @ embeddings.astype(np.float64)
     return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Similarities as they were on 2026-11-24, before the engine was made fast: none may move by more than 0.1."""
+"""Similarities on the scale of 2026-11-25, by tools/record_similarities.py: none may move by more than 0.1."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from visavis.calibration import load_calibration, parse_calibration
+from visavis.calibration import load_calibration, lowest_score, parse_calibration
 from visavis.errors import CalibrationMismatch
 from visavis.models.manifest import load_manifest
 
@@ -40,11 +40,11 @@ def test_similarity_never_falls_and_ends_at_0_and_100() -> None:
 
 
 def test_the_scale_has_its_promised_points_where_they_were_measured() -> None:
-    # Cosines at which same-sex impostors of lfw-dev have these false match rates, women and men weighed evenly.
+    # Scores at which same-sex impostors of lfw-dev have these false match rates, women and men weighed evenly.
     similarity = load_calibration().similarity
-    assert similarity(0.3468) == pytest.approx(80, abs=0.1)
-    assert similarity(0.4088) == pytest.approx(90, abs=0.1)
-    assert similarity(0.4651) == pytest.approx(97, abs=0.1)
+    assert similarity(0.3439) == pytest.approx(80, abs=0.1)
+    assert similarity(0.4059) == pytest.approx(90, abs=0.1)
+    assert similarity(0.4627) == pytest.approx(97, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,24 @@ def test_only_two_poor_faces_together_lower_a_similarity() -> None:
     assert similarity(0.36, (100, 20)) == plain
     assert similarity(0.36, (84, 84)) == plain
     assert similarity(0.36, (40, 40)) < similarity(0.36, (60, 60)) < plain
+
+
+@pytest.mark.parametrize("similarity", [0, 0.1, 25, 79.999999, 80, 90, 97, 99, 99.6, 100])
+def test_the_lowest_score_of_a_similarity_is_where_a_comparison_begins_to_match(similarity: float) -> None:
+    calibration = load_calibration()
+    lowest = calibration.lowest_score(similarity)
+
+    def matches(score: float) -> bool:
+        return bool(np.float32(calibration.similarity(score)) >= np.float32(similarity))
+
+    assert matches(lowest)
+    assert similarity == 0 or not matches(np.nextafter(lowest, -1))
+
+
+def test_a_similarity_of_a_flat_part_is_reached_where_the_part_begins() -> None:
+    curve = np.array([-1.0, 0.2, 0.6, 1.0]), np.array([0.0, 50.0, 50.0, 100.0])
+    assert lowest_score(*curve, 50) == pytest.approx(0.2, abs=1e-6)
+    assert lowest_score(*curve, 50.01) > 0.6
 
 
 def test_a_poor_face_is_still_wholly_similar_to_itself() -> None:

@@ -12,6 +12,7 @@ from visavis.calibration import parse_calibration
 from visavis.errors import InvalidRequest
 from visavis.evaluate.calibrate import Impostors, calibration_json, fit_scale
 from visavis.evaluate.folds import FOLD, check_folds, folds_of, grouped_folds, impostors_of
+from visavis.evaluate.pair_scores import block_scores
 from visavis.evaluate.protocol import Groups
 from visavis.evaluate.scale import PROMISES, SCALE, to_similarity
 from visavis.evaluate.scores import BINS, score_all
@@ -66,9 +67,9 @@ def test_the_scale_keeps_its_promise_beyond_the_data() -> None:
     fit = fit_scale(normal_impostors(1_000_000, {"": 0.0}), identities=1000, replicates=20)
     for similarity, deviations in DEVIATIONS.items():
         tolerance = {80: 0.002, 90: 0.005, 97: 0.015, 99: 0.03}[similarity]
-        assert fit.cosine_of(similarity) == pytest.approx(0.1 * deviations, abs=tolerance)
+        assert fit.lowest_score(similarity) == pytest.approx(0.1 * deviations, abs=tolerance)
     assert [level.extrapolated for level in fit.levels] == [False, False, True, True]
-    assert all(level.interval.low <= level.cosine <= level.interval.high for level in fit.levels)
+    assert all(level.interval.low <= level.score <= level.interval.high for level in fit.levels)
     widths = [level.interval.high - level.interval.low for level in fit.levels]
     assert widths == sorted(widths)
 
@@ -76,8 +77,8 @@ def test_the_scale_keeps_its_promise_beyond_the_data() -> None:
 def test_two_groups_are_equally_far_from_the_promise() -> None:
     impostors = normal_impostors(1_000_000, {"F": 0.02, "M": 0.0})
     fit = fit_scale(impostors, identities=1000, replicates=0)
-    at = fit.cosine_of(80)
-    rates = [(impostors.cosine[impostors.group == g] >= at).sum() / 1_000_000 for g in (0, 1)]
+    at = fit.lowest_score(80)
+    rates = [(impostors.score[impostors.group == g] >= at).sum() / 1_000_000 for g in (0, 1)]
     assert rates[0] * rates[1] == pytest.approx(1e-6, rel=0.05)
     assert rates[0] / 1e-3 == pytest.approx(1.36, abs=0.1)
 
@@ -91,9 +92,11 @@ def test_the_curve_rises_smoothly_from_0_to_100_and_only_oneself_is_100() -> Non
     assert (calibration.similarity(-1), calibration.similarity(1)) == (0, 100)
     assert calibration.similarity(0.95) < 100
     inner = slice(1, -1)
-    slopes = np.diff(calibration.similarities[inner]) / np.diff(calibration.cosines[inner])
+    slopes = np.diff(calibration.similarities[inner]) / np.diff(calibration.scores[inner])
     assert np.abs(np.diff(slopes)).max() < 0.2 * slopes.max()
-    assert calibration.similarity(fit.levels[0].cosine) == pytest.approx(80, abs=1e-6)
+    # A comparison rounds to float32, whose step at 80 is 7.6e-6.
+    assert calibration.similarity(fit.levels[0].score) == pytest.approx(80, abs=4e-6)
+    assert [level.score for level in fit.levels] == [calibration.lowest_score(s) for s in PROMISES]
 
 
 def test_the_scale_has_its_published_points() -> None:
@@ -127,8 +130,9 @@ def test_the_fold_check_counts_what_it_did_not_fit_on() -> None:
     identity = np.arange(1500, dtype=np.int32)
     group = Groups(("F", "M"), (identity % 2).astype(np.int32))
     fold = (identity // 2 % 5).astype(np.int32)
-    scores = score_all(vectors, identity, groups={FOLD: grouped_folds(group, fold)})
-    cosines = vectors @ vectors.T
+    quality = random.uniform(30, 100, 1500)
+    scores = score_all(vectors, quality, identity, groups={FOLD: grouped_folds(group, fold)})
+    counted = block_scores(vectors, quality, vectors, quality)
     upper = np.triu(np.ones((1500, 1500), bool), 1)
     men = (group.codes == 1)[:, None] & (group.codes == 1)[None, :]
     for without in (None, 3):
@@ -138,10 +142,10 @@ def test_the_fold_check_counts_what_it_did_not_fit_on() -> None:
     check = check_folds(scores, identity, group, fold, identities=1500)
     (men_at_80,) = (one for one in check.checked if (one.similarity, one.group) == (80, "M"))
     inside = errors = 0
-    for k, threshold in enumerate(check.cosines[80]):
+    for k, threshold in enumerate(check.scores[80]):
         tested = upper & men & ((fold == k)[:, None] & (fold == k)[None, :])
         inside += int(tested.sum())
-        errors += int((cosines[tested] >= threshold).sum())
+        errors += int((counted[tested] >= threshold).sum())
     assert (men_at_80.apart.errors, men_at_80.apart.of) == (errors, inside)
     assert men_at_80.kept
     assert men_at_80.unseen.of == (men & upper).sum() * 2 - inside

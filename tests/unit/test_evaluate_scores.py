@@ -1,4 +1,4 @@
-"""Blocks equal the naive way, whatever the order, the groups and the number of pairs kept."""
+"""Blocks equal the naive way, whatever the order, the groups, the quality and the number of pairs kept."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from visavis.calibration import load_calibration
 from visavis.evaluate import scores as module
 from visavis.evaluate.bootstrap import all_impostors, draw, false_match_rates, false_non_match_rates, pair_weight
 from visavis.evaluate.discard import all_pairs_left, discard_curve, listed_pairs_left
 from visavis.evaluate.protocol import Groups
-from visavis.evaluate.scores import BINS, Extremes, score_all, score_pairs
+from visavis.evaluate.scores import BINS, EDGES, Extremes, score_all, score_pairs
 
 Vectors = NDArray[np.float32]
+
+QUALITY = np.random.default_rng(9).uniform(20, 100, 1000)
+"""Of every test's images, from the first on."""
 
 
 def people(n: int = 90, each: int = 3, seed: int = 1) -> tuple[Vectors, NDArray[np.int32], Groups]:
@@ -26,46 +30,57 @@ def people(n: int = 90, each: int = 3, seed: int = 1) -> tuple[Vectors, NDArray[
 
 
 def naive(vectors: Vectors, identity: NDArray[np.int32]) -> list[tuple[int, int, float, bool]]:
+    """Both images, their score and whether they show one person, of every pair."""
+    score = load_calibration().score
     return [
-        (i, j, float(vectors[i] @ vectors[j]), bool(identity[i] == identity[j]))
+        (i, j, score(float(np.dot(vectors[i], vectors[j])), (QUALITY[i], QUALITY[j])), bool(identity[i] == identity[j]))
         for i in range(len(vectors))
         for j in range(i + 1, len(vectors))
     ]
 
 
-def counted(cosines: list[float]) -> NDArray[np.int64]:
-    return np.bincount(((np.array(cosines, np.float32) + 1) * 10_000).astype(int), minlength=BINS)
-
-
-def moved(one: NDArray[np.int64], other: NDArray[np.int64]) -> int:
-    """Counts in another bin: a product of matrices rounds otherwise than one of vectors, at the edge of a bin."""
-    return int(np.abs(np.cumsum(one) - np.cumsum(other)).sum())
+def counted(scores: list[float]) -> NDArray[np.int64]:
+    return np.bincount(np.searchsorted(EDGES, scores, side="right") - 1, minlength=BINS)
 
 
 @pytest.mark.parametrize("tile", [7, 32, 1024])
 def test_blocks_count_every_pair_once(tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TILE", tile)
     vectors, identity, group = people()
-    found = score_all(vectors, identity, groups={"sex": group})
+    found = score_all(vectors, QUALITY, identity, groups={"sex": group})
     pairs = naive(vectors, identity)
-    assert moved(found.genuine, counted([c for *_, c, same in pairs if same])) <= 2
-    assert moved(found.impostor, counted([c for *_, c, same in pairs if not same])) <= 6
-    assert found.genuine.sum() + found.impostor.sum() == len(pairs)
+    assert (found.genuine == counted([s for *_, s, same in pairs if same])).all()
+    assert (found.impostor == counted([s for *_, s, same in pairs if not same])).all()
     tally = found.groups["sex"]
     for v in range(3):
         for w in range(v, 3):
-            kinds = [(c, s) for i, j, c, s in pairs if sorted((group.codes[i], group.codes[j])) == [v, w]]
-            assert moved(tally.impostor[v, w], counted([c for c, s in kinds if not s])) <= 4
-            assert tally.genuine[v, w].sum() == sum(s for _, s in kinds)
+            kinds = [(s, same) for i, j, s, same in pairs if sorted((group.codes[i], group.codes[j])) == [v, w]]
+            assert (tally.impostor[v, w] == counted([s for s, same in kinds if not same])).all()
+            assert (tally.genuine[v, w] == counted([s for s, same in kinds if same])).all()
+
+
+def test_a_histogram_is_parted_at_the_thresholds_asked_for() -> None:
+    vectors, identity, _ = people()
+    scores = [s for *_, s, same in naive(vectors, identity) if not same]
+    # One within a step, one a hair above a step's edge, one that a pair reaches exactly, and the lowest of all.
+    thresholds = [0.12345, np.nextafter(0.3, 1), sorted(scores)[-40], -1.0]
+    found = score_all(vectors, QUALITY, identity, thresholds=thresholds)
+    assert set(found.edges) == {*EDGES, *thresholds}
+    for threshold in thresholds:
+        above = found.impostor[np.searchsorted(found.edges, threshold) :].sum()
+        assert above == sum(score >= threshold for score in scores)
 
 
 def test_listed_pairs_count_as_the_same_pairs_of_all() -> None:
     vectors, identity, group = people()
     i, j = (index.astype(np.int32) for index in np.triu_indices(len(vectors), 1))
-    everyone = score_all(vectors, identity, groups={"sex": group})
-    listed = score_pairs(vectors, i, j, identity[i] == identity[j], groups={"sex": group})
-    assert moved(everyone.impostor, listed.impostor) <= 2
-    assert (everyone.groups["sex"].impostor.sum(axis=2) == listed.groups["sex"].impostor.sum(axis=2)).all()
+    everyone = score_all(vectors, QUALITY, identity, groups={"sex": group}, thresholds=[0.35001])
+    listed = score_pairs(
+        vectors, QUALITY, i, j, identity[i] == identity[j], groups={"sex": group}, thresholds=[0.35001]
+    )
+    assert (everyone.impostor == listed.impostor).all()
+    assert (everyone.genuine == listed.genuine).all()
+    assert (everyone.groups["sex"].impostor == listed.groups["sex"].impostor).all()
 
 
 def test_pairs_left_out_and_images_without_a_face_do_not_count() -> None:
@@ -73,7 +88,7 @@ def test_pairs_left_out_and_images_without_a_face_do_not_count() -> None:
     usable = np.ones(len(vectors), bool)
     usable[5] = False
     out = np.array([[0, 1], [2, 40], [5, 6]], np.int32)
-    found = score_all(vectors, identity, groups={"sex": group}, left_out=out, usable=usable)
+    found = score_all(vectors, QUALITY, identity, groups={"sex": group}, left_out=out, usable=usable)
     left = len(vectors) - 1
     assert found.genuine.sum() + found.impostor.sum() == left * (left - 1) // 2 - 2
     assert not ((found.low_genuine.first == 5) | (found.low_genuine.second == 5)).any()
@@ -82,36 +97,37 @@ def test_pairs_left_out_and_images_without_a_face_do_not_count() -> None:
 def test_the_tails_hold_the_most_extreme_pairs_and_say_how_far_they_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TILE", 16)
     vectors, identity, _ = people()
-    high = score_all(vectors, identity, kept=50).high_impostors
-    impostors = sorted((c for *_, c, same in naive(vectors, identity) if not same), reverse=True)
-    beyond = [c for c in impostors if c > high.limit]
+    high = score_all(vectors, QUALITY, identity, kept=50).high_impostors
+    impostors = sorted((s for *_, s, same in naive(vectors, identity) if not same), reverse=True)
+    beyond = [s for s in impostors if s > high.limit]
     assert 40 <= len(beyond) <= 100
-    assert np.sort(high.cosine)[::-1][: len(beyond)] == pytest.approx(beyond, abs=1e-6)
+    assert np.sort(high.score)[::-1][: len(beyond)].tolist() == beyond
     assert (identity[high.first] != identity[high.second]).all()
 
 
 def test_a_tail_that_holds_all_has_no_limit() -> None:
     vectors, identity, _ = people()
-    found = score_all(vectors, identity)
+    found = score_all(vectors, QUALITY, identity)
     assert (found.high_impostors.limit, found.low_genuine.limit) == (-np.inf, np.inf)
-    assert len(found.low_genuine.cosine) == found.genuine.sum()
+    assert len(found.low_genuine.score) == found.genuine.sum()
 
 
 def test_weights_of_people_equal_counting_every_copy() -> None:
     vectors, identity, _ = people(30)
     pairs = naive(vectors, identity)
-    found = score_all(vectors, identity)
+    found = score_all(vectors, QUALITY, identity)
     weights = draw(10, 20, seed=4)
-    thresholds = np.array([0.2, 0.5, 0.0])
+    reached = sorted(s for *_, s, same in pairs if not same)[-30]  # by one pair exactly
+    thresholds = np.array([0.2, 0.5, 0.0, reached])
     fmr = false_match_rates(weights, found.high_impostors, identity, all_impostors(weights, np.full(10, 3)), thresholds)
     fnmr = false_non_match_rates(weights, found.low_genuine, identity, np.full(10, 3), thresholds)
     for w, fmr_row, fnmr_row in zip(weights, fmr, fnmr, strict=True):
-        impostors = [(w[identity[i]] * w[identity[j]], c) for i, j, c, same in pairs if not same]
-        genuine = [(w[identity[i]], c) for i, j, c, same in pairs if same]
+        impostors = [(w[identity[i]] * w[identity[j]], s) for i, j, s, same in pairs if not same]
+        genuine = [(w[identity[i]], s) for i, j, s, same in pairs if same]
         for t, threshold in enumerate(thresholds):
-            expected = sum(x for x, c in impostors if c >= threshold) / sum(x for x, _ in impostors)
+            expected = sum(x for x, s in impostors if s >= threshold) / sum(x for x, _ in impostors)
             assert fmr_row[t] == pytest.approx(expected, rel=1e-5)
-            expected = sum(x for x, c in genuine if c < threshold) / sum(x for x, _ in genuine)
+            expected = sum(x for x, s in genuine if s < threshold) / sum(x for x, _ in genuine)
             assert fnmr_row[t] == pytest.approx(expected, rel=1e-5)
 
 
@@ -125,8 +141,8 @@ def test_draws_are_the_same_for_the_same_seed_and_of_as_many_people() -> None:
 
 
 def extremes(rows: list[tuple[int, int, float]]) -> Extremes:
-    first, second, cosine = zip(*rows, strict=True)
-    return Extremes(np.array(first, np.int32), np.array(second, np.int32), np.array(cosine, np.float32), -np.inf)
+    first, second, score = zip(*rows, strict=True)
+    return Extremes(np.array(first, np.int32), np.array(second, np.int32), np.array(score), -np.inf)
 
 
 def test_errors_fall_as_the_poor_pictures_go() -> None:

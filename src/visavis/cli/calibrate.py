@@ -27,8 +27,9 @@ from visavis.evaluate.folds import (
     grouped_folds,
     impostors_of,
 )
-from visavis.evaluate.fused import fit_fused_shift, genuine_cosines
+from visavis.evaluate.fused import fit_fused_shift, genuine_scores
 from visavis.evaluate.metrics import RULE_OF_30, Carried, Rate, carried
+from visavis.evaluate.pair_scores import SCORE
 from visavis.evaluate.protocol import Codes, Groups, Protocol, read_folder
 from visavis.evaluate.scale import PROMISES
 from visavis.evaluate.scores import Scores, score_all
@@ -145,7 +146,7 @@ def labelled(
 
 def scored(data: Labelled, found: Acquired) -> Scores:
     return score_all(
-        found.embeddings, data.protocol.identity, groups={FOLD: grouped_folds(data.group, data.fold)},
+        found.embeddings, found.quality, data.protocol.identity, groups={FOLD: grouped_folds(data.group, data.fold)},
         left_out=data.protocol.left_out, usable=found.usable, quiet=not sys.stderr.isatty(),
     )  # fmt: skip
 
@@ -165,14 +166,14 @@ def fitted(data: Labelled, found: Acquired, embedder: ModelFile, *, accuracy: st
     if embedder.own:
         provenance |= {"embedder": embedder.name, "input": input_of(embedder.build)}
     here = found.usable
-    embeddings, identity = found.embeddings[here], data.protocol.identity[here]
+    embeddings, quality, identity = found.embeddings[here], found.quality[here], data.protocol.identity[here]
     text = calibration_json(
         fit,
         model_sha256=embedder.sha256,
         accuracy=accuracy,
         provenance=provenance,
-        fused_shift=fit_fused_shift(embeddings, identity, data.group.codes[here]),
-        genuine=genuine_cosines(embeddings, identity),
+        fused_shift=fit_fused_shift(embeddings, quality, identity, data.group.codes[here]),
+        genuine=genuine_scores(embeddings, quality, identity),
     )
     return fit, text
 
@@ -197,17 +198,18 @@ def _possible(protocol: Protocol, group: Groups) -> Impostors:
 
 
 def fit_as_text(fit: Fit) -> str:
-    lines = ["similarity  promised FMR  cosine  95 %              false matches there"]
+    lines = ["similarity  promised FMR  score   95 %              false matches there"]
     for level in fit.levels:
         bounds = f"{level.interval.low:.3f} to {level.interval.high:.3f}"
         counted = ", ".join(f"{r.errors:,} of {r.of:,} {name}".rstrip() for name, r in level.counted.items())
         lines.append(
-            f"{level.similarity:10}  {level.fmr:12.0e}  {level.cosine:.4f}  {bounds:16}  {counted}"
+            f"{level.similarity:10}  {level.fmr:12.0e}  {level.score:.4f}  {bounds:16}  {counted}"
             + ("  (carried by the tail)" if level.extrapolated else "")
         )
     tails = "; ".join(f"{name} above {t.threshold:.3f}, scale {t.scale:.4f}".strip() for name, t in fit.tails.items())
     shape = next(iter(fit.tails.values())).shape
     lines.append(f"tail: shape {shape:.3f} ({fit.shape.low:.3f} to {fit.shape.high:.3f}); {tails}")
+    lines.append(f"score: {SCORE}")
     return "\n".join(lines)
 
 
@@ -223,8 +225,8 @@ def check_as_text(check: FoldCheck) -> str:
     lines.append(
         f"* thin: the promise makes fewer than {RULE_OF_30} false matches expected there, so chance alone moves it"
     )
-    bars = "; ".join(f"{s} at {min(c):.3f} to {max(c):.3f}" for s, c in check.cosines.items())
-    lines.append(f"cosines over the folds: {bars}")
+    bars = "; ".join(f"{s} at {min(c):.3f} to {max(c):.3f}" for s, c in check.scores.items())
+    lines.append(f"scores over the folds ({SCORE}): {bars}")
     lines.append(
         f"FNMR at 80: {100 * check.fnmr.value:.2f} % ({check.fnmr.errors:,} of {check.fnmr.of:,} genuine pairs)"
     )

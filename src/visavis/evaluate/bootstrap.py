@@ -58,7 +58,7 @@ def false_non_match_rates(
     errors = np.zeros((len(genuine_of), len(thresholds)))
     who = identity[low.first]
     for t, threshold in enumerate(thresholds):
-        errors[:, t] = np.bincount(who[low.cosine < threshold], minlength=len(genuine_of))
+        errors[:, t] = np.bincount(who[low.score < threshold], minlength=len(genuine_of))
     with np.errstate(invalid="ignore"):
         return np.asarray((weights @ errors) / (weights @ genuine_of)[:, None])
 
@@ -77,8 +77,8 @@ def false_match_rates(
     """
     steps = np.sort(thresholds)[::-1]
     falling = np.argsort(thresholds, kind="stable")[::-1]
-    order = np.argsort(-high.cosine, kind="stable")
-    bounds = [0, *np.searchsorted(-high.cosine[order], -steps.astype(np.float32), side="right").tolist()]
+    order = np.argsort(-high.score, kind="stable")
+    bounds = [0, *np.searchsorted(-high.score[order], -steps, side="right").tolist()]
     rates = np.empty((len(weights), len(steps)))
     so_far = np.zeros(len(weights))
     with np.errstate(invalid="ignore", divide="ignore"):

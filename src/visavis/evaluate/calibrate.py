@@ -1,10 +1,11 @@
-"""Fitting the scale: from the cosine of two embeddings to a similarity with a stated false match rate.
+"""Fitting the scale: from the score of two faces to a similarity with a stated false match rate.
 
-Down to a rate of 1e-3 the rates are counted; from there on a generalised Pareto distribution, fitted to the
-exceedances, carries them beyond the data. The impostors are those of one group (of one sex, where that is known). Each
-group has a curve of its own, and the scale is their geometric mean: pooled, it would be that of whoever is most
-photographed. Two groups whose rates differ by a factor of f are each sqrt(f) from the promise, one above and one below,
-which no other single curve betters. The groups' tails share a shape and differ in threshold and scale.
+Scores are those of `pair_scores`, which a comparison looks up. Down to a rate of 1e-3 the rates are counted; from
+there on a generalised Pareto distribution, fitted to the exceedances, carries them beyond the data. The impostors are
+those of one group (of one sex, where that is known). Each group has a curve of its own, and the scale is their
+geometric mean: pooled, it would be that of whoever is most photographed. Two groups whose rates differ by a factor of f
+are each sqrt(f) from the promise, one above and one below, which no other single curve betters. The groups' tails share
+a shape and differ in threshold and scale.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import __version__
+from visavis.calibration import lowest_score
 from visavis.errors import InvalidRequest
 from visavis.evaluate.bootstrap import draw, interval
 from visavis.evaluate.metrics import RULE_OF_30, Interval, Rate
+from visavis.evaluate.pair_scores import SCORE
 from visavis.evaluate.protocol import Codes
 from visavis.evaluate.scale import PROMISES, decades_of, mean_decades, scale_curve
 from visavis.evaluate.scores import KEPT, Counts
@@ -43,14 +46,14 @@ class Impostors:
 
     names:      of the groups
     histograms: (g, BINS) int64
-    cosine:     (k,) float64, of the highest of them, from the highest down
+    score:      (k,) float64, of the highest of them, from the highest down
     group:      (k,) int32, index into `names`
     first, second: (k,) int32, identities
     """
 
     names: tuple[str, ...]
     histograms: Counts
-    cosine: Floats
+    score: Floats
     group: Codes
     first: Codes
     second: Codes
@@ -70,14 +73,15 @@ class Impostors:
 class Level:
     """Where a promise lies.
 
-    interval: in which its cosine lies in 95 % of draws of other people; NaN where none were drawn
-    counted:  by group, the impostors at or above the cosine
+    score:    the lowest that reaches the similarity
+    interval: in which it lies in 95 % of draws of other people; NaN where none were drawn
+    counted:  by group, the impostors at or above it
     extrapolated: fewer than 30 false matches are expected among all impostors, so that the tail must carry it
     """
 
     similarity: int
     fmr: float
-    cosine: float
+    score: float
     interval: Interval
     counted: Mapping[str, Rate]
     extrapolated: bool
@@ -87,7 +91,7 @@ class Level:
 class Fit:
     """The scale, and what it rests on.
 
-    curve:  (n, 2) float64, cosine and similarity, rising from (-1, 0) to (1, 100)
+    curve:  (n, 2) float64, score and similarity, rising from (-1, 0) to (1, 100)
     tails:  by group
     shape:  in which the tails' shape lies in 95 % of draws of other people
     """
@@ -97,9 +101,9 @@ class Fit:
     levels: tuple[Level, ...]
     shape: Interval
 
-    def cosine_of(self, similarity: float) -> float:
-        """The lowest cosine of at least this similarity."""
-        return float(np.interp(similarity, self.curve[:, 1], self.curve[:, 0]))
+    def lowest_score(self, similarity: float) -> float:
+        """The lowest score that a comparison answers with at least `similarity`."""
+        return lowest_score(self.curve[:, 0], self.curve[:, 1], similarity)
 
 
 def fit_scale(impostors: Impostors, *, identities: int, replicates: int = 200, seed: int = 1) -> Fit:
@@ -115,17 +119,17 @@ def fit_scale(impostors: Impostors, *, identities: int, replicates: int = 200, s
     refuse_too_few(impostors)
     tails = fit_tails(impostors)
     decades = mean_decades([decades_of(h, tail) for h, tail in zip(impostors.histograms, tails, strict=True)])
-    curve = scale_curve(*decades)
-    shapes, cosines = _replicates(impostors, identities, replicates, seed)
+    fit = Fit(scale_curve(*decades), dict(zip(impostors.names, tails, strict=True)), (), _middle(np.empty(0)))
+    shapes, scores = _replicates(impostors, identities, replicates, seed)
     levels = []
-    for (similarity, fmr), drawn in zip(PROMISES.items(), cosines.T, strict=True):
-        cosine = float(np.interp(similarity, curve[:, 1], curve[:, 0]))
-        above = np.bincount(impostors.group[impostors.cosine >= cosine], minlength=len(impostors.names))
+    for (similarity, fmr), drawn in zip(PROMISES.items(), scores.T, strict=True):
+        score = fit.lowest_score(similarity)
+        above = np.bincount(impostors.group[impostors.score >= score], minlength=len(impostors.names))
         counts = zip(above.tolist(), impostors.pairs.tolist(), strict=True)
         counted = {name: Rate(*count) for name, count in zip(impostors.names, counts, strict=True)}
         extrapolated = fmr * impostors.worth < RULE_OF_30
-        levels.append(Level(similarity, fmr, cosine, _middle(drawn), counted, extrapolated))
-    return Fit(curve, dict(zip(impostors.names, tails, strict=True)), tuple(levels), _middle(shapes))
+        levels.append(Level(similarity, fmr, score, _middle(drawn), counted, extrapolated))
+    return replace(fit, levels=tuple(levels), shape=_middle(shapes))
 
 
 def _middle(replicates: Floats) -> Interval:
@@ -149,23 +153,23 @@ def refuse_too_few(impostors: Impostors) -> None:
 
 
 def fit_tails(impostors: Impostors, weights: Floats | None = None) -> list[Tail]:
-    """The tail of each group above the cosine that `TAIL_RATE` of it exceeds; all of one shape.
+    """The tail of each group above the score that `TAIL_RATE` of it exceeds; all of one shape.
 
     Args:
         weights: (k,) of each of the highest impostors, 1 on average; default: 1
     """
-    weights = np.ones(len(impostors.cosine)) if weights is None else weights
+    weights = np.ones(len(impostors.score)) if weights is None else weights
     starts, exceedances, weighing = [], [], []
     for g, pairs in enumerate(impostors.pairs):
         of = impostors.group == g
-        cosine, weight = impostors.cosine[of], weights[of]
+        score, weight = impostors.score[of], weights[of]
         above = np.cumsum(weight)
         at = int(np.searchsorted(above, TAIL_RATE * pairs))
-        if at >= len(cosine):
+        if at >= len(score):
             raise InvalidRequest(f"the {KEPT:,} highest scores hold too few of {impostors.names[g]!r} to fit a tail")
-        y = cosine[:at] - cosine[at]
+        y = score[:at] - score[at]
         mean = float(weight[:at] @ y / above[at - 1])
-        starts.append((float(cosine[at]), float(above[at - 1] / pairs), mean))
+        starts.append((float(score[at]), float(above[at - 1] / pairs), mean))
         exceedances.append(y / mean)
         weighing.append(weight[:at])
     one = fit_tail(np.concatenate(exceedances), threshold=0.0, rate=1.0, weights=np.concatenate(weighing))
@@ -173,26 +177,26 @@ def fit_tails(impostors: Impostors, weights: Floats | None = None) -> list[Tail]
 
 
 def _replicates(impostors: Impostors, identities: int, replicates: int, seed: int) -> tuple[Floats, Floats]:
-    """The tails' shape (r,) and the cosine of each promise (r, 4) for other draws of people."""
-    shapes, cosines = np.empty(replicates), np.empty((replicates, len(PROMISES)))
+    """The tails' shape (r,) and the score of each promise (r, 4) for other draws of people."""
+    shapes, scores = np.empty(replicates), np.empty((replicates, len(PROMISES)))
     # A replicate's tails begin not far from the set's own; what lies far below need not be weighed 200 times.
-    near = np.zeros(len(impostors.cosine), bool)
+    near = np.zeros(len(impostors.score), bool)
     for g, pairs in enumerate(impostors.pairs):
         near[np.flatnonzero(impostors.group == g)[: int(10 * TAIL_RATE * pairs)]] = True
     few = replace(
-        impostors, cosine=impostors.cosine[near], group=impostors.group[near],
+        impostors, score=impostors.score[near], group=impostors.group[near],
         first=impostors.first[near], second=impostors.second[near],
     )  # fmt: skip
     for k, drawn in enumerate(draw(identities, replicates, seed)):
         # The weight of all pairs of a group is 1 on average; its own spread is small beside that of the tail.
         tails = fit_tails(few, (drawn[few.first] * drawn[few.second]).astype(np.float64))
         shapes[k] = tails[0].shape
-        cosines[k] = [mean_quantile(tails, rate) for rate in PROMISES.values()]
-    return shapes, cosines
+        scores[k] = [mean_quantile(tails, rate) for rate in PROMISES.values()]
+    return shapes, scores
 
 
 def mean_quantile(tails: Sequence[Tail], rate: float) -> float:
-    """The cosine at which the geometric mean of the tails' rates is `rate`."""
+    """The score at which the geometric mean of the tails' rates is `rate`."""
     low, high = -1.0, 1.0
     for _ in range(40):
         middle = (low + high) / 2
@@ -215,7 +219,7 @@ def calibration_json(
     Args:
         accuracy: at which the embeddings were made
         fused_shift: from `fused.fit_fused_shift`
-        genuine: (n,) sorted cosines of pairs of one person; they say how many fall below each similarity
+        genuine: (n,) sorted scores of pairs of one person; they say how many fall below each similarity
     """
     stored = {
         "model_sha256": model_sha256,
@@ -224,6 +228,7 @@ def calibration_json(
         "fnmr": _fnmr(fit, genuine),
         "provenance": {
             **provenance,
+            "score": SCORE,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "visavis": __version__,
             "tails": {
@@ -240,8 +245,8 @@ def calibration_json(
                 {
                     "similarity": level.similarity,
                     "fmr": level.fmr,
-                    "cosine": round(level.cosine, 4),
-                    "cosine_95": _rounded(level.interval),
+                    "score": round(level.score, 4),
+                    "score_95": _rounded(level.interval),
                     "extrapolated": level.extrapolated,
                 }
                 for level in fit.levels
@@ -257,9 +262,8 @@ def _fnmr(fit: Fit, genuine: Floats | None) -> list[list[float]]:
     """[similarity, false non-match rate] over the scale."""
     if genuine is None or not len(genuine):
         return []
-    cosines, similarities = zip(*fit.curve, strict=True)
     at = (30, 40, 50, 60, 70, 80, 85, 90, 95, 97, 99)
-    below = np.searchsorted(genuine, np.interp(at, similarities, cosines)) / len(genuine)
+    below = np.searchsorted(genuine, [fit.lowest_score(similarity) for similarity in at]) / len(genuine)
     return [[similarity, float(f"{rate:.4g}")] for similarity, rate in zip(at, below, strict=True)]
 
 

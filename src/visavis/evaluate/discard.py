@@ -43,19 +43,19 @@ class Discard:
 def discard_curve(
     quality: NDArray[np.float64], usable: NDArray[np.bool_], low: Extremes, high: Extremes, left: Left, threshold: float
 ) -> Discard:
-    """Both errors at a fixed cosine, as the pictures of lowest score go. Pictures of one score go together."""
+    """Both errors at a fixed score, as the pictures of lowest score go. Pictures of one score go together."""
     scores = np.sort(quality[usable])
     marks = np.unique(scores[(np.linspace(0, _MOST, _STEPS + 1) * (len(scores) - 1)).astype(int)])
     if scores[0] == scores[-1]:
         marks = marks[:0]
-    non_matches = np.minimum(quality[low.first], quality[low.second])[low.cosine < threshold]
-    matches = np.minimum(quality[high.first], quality[high.second])[high.cosine >= threshold]
+    non_matches = np.minimum(quality[low.first], quality[low.second])[low.score < threshold]
+    matches = np.minimum(quality[high.first], quality[high.second])[high.score >= threshold]
     rows = []
     for mark in marks:
         genuine, impostors = left(usable & (quality >= mark))
         if not genuine:
             break
-        fmr = (matches >= mark).sum() / impostors if impostors and high.limit <= threshold else np.nan
+        fmr = (matches >= mark).sum() / impostors if impostors and high.limit < threshold else np.nan
         rows.append(((scores < mark).mean(), mark, (non_matches >= mark).sum() / genuine, fmr))
     columns = np.array(rows, np.float64).reshape(-1, 4).T
     return Discard(threshold, *columns)

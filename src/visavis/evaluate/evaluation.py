@@ -1,8 +1,11 @@
-"""Embeddings and labels in, every figure of the report out."""
+"""Embeddings and labels in, every figure of the report out.
+
+What is counted is the score that a comparison computes; see `pair_scores`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +16,7 @@ from visavis.errors import InvalidRequest
 from visavis.evaluate.acquire import Acquired
 from visavis.evaluate.discard import Discard, all_pairs_left, discard_curve, listed_pairs_left
 from visavis.evaluate.metrics import Curve, Interval, Rate, TarAt, k_fold_accuracy
+from visavis.evaluate.pair_scores import pair_scores
 from visavis.evaluate.protocol import Codes, Pairs, Protocol
 from visavis.evaluate.resample import Resampled
 from visavis.evaluate.scale import PROMISES
@@ -39,10 +43,14 @@ def figure(rate: Rate, people: Interval | None) -> Figure:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Both errors at a similarity. promised: the FMR that the similarity stands for."""
+    """Both errors at a similarity, exactly as a comparison decides them.
+
+    score:    the lowest that a comparison answers with at least this similarity
+    promised: the FMR that the similarity stands for
+    """
 
     similarity: int
-    cosine: float
+    score: float
     promised: float
     fmr: Figure
     fnmr: Figure
@@ -88,7 +96,7 @@ class Evaluation:
     points: tuple[Point, ...]
     tars: tuple[Tar, ...]
     eer: float
-    eer_cosine: float
+    eer_score: float
     k_fold: NDArray[np.float64] | None
     groups: tuple[Group, ...]
     discard: Discard
@@ -118,12 +126,12 @@ def evaluate(
     """
     usable = acquired.usable
     pairs = None if protocol.pairs is None else _usable_pairs(protocol.pairs, usable)
-    scores = _scores(protocol, acquired, pairs, quiet=quiet)
-    curve = Curve.of(scores.genuine, scores.impostor)
+    bars = {s: calibration.lowest_score(s) for s in PROMISES}
+    scores = _scores(protocol, acquired, pairs, list(bars.values()), quiet=quiet)
+    curve = Curve.of(scores.genuine, scores.impostor, scores.edges)
     if not curve.genuine or not curve.impostors:
         kind = "genuine" if not curve.genuine else "impostor"
         raise InvalidRequest(f"there is no {kind} comparison: nothing can be said of that kind of error")
-    cosines = {s: cosine_of(calibration, s) for s in PROMISES}
     resampled = Resampled(protocol, usable, pairs, scores, replicates, seed)
     failures = [(i, w) for i, w in zip(protocol.images, acquired.failures, strict=True) if w]
     left = (
@@ -132,7 +140,7 @@ def evaluate(
         else listed_pairs_left(pairs.source, pairs.target, pairs.same)
     )
     fold_accuracies = _k_fold(folds or protocol, protocol, acquired)
-    eer, eer_cosine = curve.eer()
+    eer, eer_score = curve.eer()
     return Evaluation(
         name=protocol.name,
         images=len(protocol.images),
@@ -142,22 +150,17 @@ def evaluate(
         failures=tuple(failures),
         lost=_genuine_made(protocol) - curve.genuine,
         left_out=len(protocol.left_out),
-        points=_points(curve, cosines, resampled, usable),
+        points=_points(curve, bars, resampled, usable),
         tars=_tars(curve, resampled, usable),
         eer=eer,
-        eer_cosine=eer_cosine,
+        eer_score=eer_score,
         k_fold=fold_accuracies,
-        groups=_groups(protocol, scores, cosines, resampled, usable),
-        discard=discard_curve(acquired.quality, usable, scores.low_genuine, scores.high_impostors, left, cosines[80]),
+        groups=_groups(protocol, scores, bars, resampled, usable),
+        discard=discard_curve(acquired.quality, usable, scores.low_genuine, scores.high_impostors, left, bars[80]),
         curve=curve,
         scores=scores,
         suspicious=_most_alike(protocol, scores.high_impostors),
     )
-
-
-def cosine_of(calibration: Calibration, similarity: float) -> float:
-    """The lowest cosine of at least this similarity."""
-    return float(np.interp(similarity, calibration.similarities, calibration.cosines))
 
 
 def _usable_pairs(pairs: Pairs, usable: NDArray[np.bool_]) -> Pairs:
@@ -166,12 +169,17 @@ def _usable_pairs(pairs: Pairs, usable: NDArray[np.bool_]) -> Pairs:
     return Pairs(pairs.source[both], pairs.target[both], pairs.same[both], fold)
 
 
-def _scores(protocol: Protocol, acquired: Acquired, pairs: Pairs | None, *, quiet: bool) -> Scores:
+def _scores(
+    protocol: Protocol, acquired: Acquired, pairs: Pairs | None, thresholds: Sequence[float], *, quiet: bool
+) -> Scores:
     if pairs is not None:
-        return score_pairs(acquired.embeddings, pairs.source, pairs.target, pairs.same, groups=protocol.groups)
+        return score_pairs(
+            acquired.embeddings, acquired.quality, pairs.source, pairs.target, pairs.same,
+            thresholds=thresholds, groups=protocol.groups,
+        )  # fmt: skip
     return score_all(
-        acquired.embeddings, protocol.identity, groups=protocol.groups, left_out=protocol.left_out,
-        usable=acquired.usable, quiet=quiet,
+        acquired.embeddings, acquired.quality, protocol.identity, thresholds=thresholds, groups=protocol.groups,
+        left_out=protocol.left_out, usable=acquired.usable, quiet=quiet,
     )  # fmt: skip
 
 
@@ -184,17 +192,15 @@ def _genuine_made(protocol: Protocol) -> int:
     return genuine - int((apart[:, 0] == apart[:, 1]).sum())
 
 
-def _points(
-    curve: Curve, cosines: Mapping[int, float], resampled: Resampled, of: NDArray[np.bool_]
-) -> tuple[Point, ...]:
-    thresholds = list(cosines.values())
+def _points(curve: Curve, bars: Mapping[int, float], resampled: Resampled, of: NDArray[np.bool_]) -> tuple[Point, ...]:
+    thresholds = list(bars.values())
     people = zip(resampled.fmr(of, thresholds), resampled.fnmr(of, thresholds), strict=True)
     points = []
-    for (similarity, cosine), (fmr_people, fnmr_people) in zip(cosines.items(), people, strict=True):
-        fmr, fnmr = curve.fmr(cosine), curve.fnmr(cosine)
+    for (similarity, score), (fmr_people, fnmr_people) in zip(bars.items(), people, strict=True):
+        fmr, fnmr = curve.fmr(score), curve.fnmr(score)
         points.append(
             Point(
-                similarity, cosine, PROMISES[similarity],
+                similarity, score, PROMISES[similarity],
                 figure(fmr, fmr_people), figure(fnmr, fnmr_people),
             )
         )  # fmt: skip
@@ -210,14 +216,15 @@ def _tars(curve: Curve, resampled: Resampled, of: NDArray[np.bool_]) -> tuple[Ta
 
 
 def _groups(
-    protocol: Protocol, scores: Scores, cosines: Mapping[int, float], resampled: Resampled, usable: NDArray[np.bool_]
+    protocol: Protocol, scores: Scores, bars: Mapping[int, float], resampled: Resampled, usable: NDArray[np.bool_]
 ) -> tuple[Group, ...]:
     found = []
     for column, groups in protocol.groups.items():
         for v, value in enumerate(groups.values):
             tally = scores.groups[column]
             of = usable & (groups.codes == v)
-            points = _points(Curve.of(tally.genuine[v, v], tally.impostor[v, v]), cosines, resampled, of)
+            curve = Curve.of(tally.genuine[v, v], tally.impostor[v, v], scores.edges)
+            points = _points(curve, bars, resampled, of)
             found.append(Group(column, value, int(of.sum()), points))
     return tuple(found)
 
@@ -232,10 +239,10 @@ def _k_fold(listed: Protocol, protocol: Protocol, acquired: Acquired) -> NDArray
     pairs = Pairs(to[listed.pairs.source], to[listed.pairs.target], listed.pairs.same, listed.pairs.fold)
     pairs = _usable_pairs(pairs, acquired.usable)
     assert pairs.fold is not None
-    cosines = np.einsum("md,md->m", acquired.embeddings[pairs.source], acquired.embeddings[pairs.target])
-    return k_fold_accuracy(cosines, pairs.same, pairs.fold)
+    scores = pair_scores(acquired.embeddings, acquired.quality, pairs.source, pairs.target)
+    return k_fold_accuracy(scores, pairs.same, pairs.fold)
 
 
 def _most_alike(protocol: Protocol, high: Extremes, most: int = 20) -> tuple[tuple[str, str, float], ...]:
-    best = np.argsort(-high.cosine, kind="stable")[:most]
-    return tuple((protocol.images[high.first[i]], protocol.images[high.second[i]], float(high.cosine[i])) for i in best)
+    best = np.argsort(-high.score, kind="stable")[:most]
+    return tuple((protocol.images[high.first[i]], protocol.images[high.second[i]], float(high.score[i])) for i in best)

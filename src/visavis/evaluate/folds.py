@@ -50,11 +50,11 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class FoldCheck:
-    """cosines: of each promise, by fold; fnmr: of all genuine pairs at 80."""
+    """scores: the lowest that reaches each promise, by fold; fnmr: of all genuine pairs at 80."""
 
     folds: int
     checked: tuple[Checked, ...]
-    cosines: dict[int, tuple[float, ...]]
+    scores: dict[int, tuple[float, ...]]
     fnmr: Rate
 
     @property
@@ -120,11 +120,11 @@ def impostors_of(
     a, b = group.codes[high.first], group.codes[high.second]
     kept = (a == b) & np.isin(a, known) & np.isin(fold[high.first], inside) & np.isin(fold[high.second], inside)
     mine = np.flatnonzero(kept)
-    kept = mine[np.argsort(-high.cosine[mine], kind="stable")]
+    kept = mine[np.argsort(-high.score[mine], kind="stable")]
     return Impostors(
         names=tuple(group.values[v] for v in known),
         histograms=np.stack([_of_folds(tally, v * folds, inside) for v in known]),
-        cosine=high.cosine[kept].astype(np.float64),
+        score=high.score[kept],
         group=np.searchsorted(known, a[kept]).astype(np.int32),
         first=identity[high.first[kept]],
         second=identity[high.second[kept]],
@@ -149,28 +149,28 @@ def check_folds(scores: Scores, identity: Codes, group: Groups, fold: Codes, *, 
     whole = impostors_of(scores, identity, group, fold)
     high, low = scores.high_impostors, scores.low_genuine
     rates: dict[tuple[int, str], list[tuple[Rate, Rate]]] = {}
-    cosines: dict[int, list[float]] = {similarity: [] for similarity in CHECKED}
+    lowest: dict[int, list[float]] = {similarity: [] for similarity in CHECKED}
     missed = []
     for k in range(folds):
         fit = fit_scale(impostors_of(scores, identity, group, fold, without=k), identities=identities, replicates=0)
         in_first, in_second = fold[high.first] == k, fold[high.second] == k
         for similarity in CHECKED:
-            threshold = fit.cosine_of(similarity)
-            cosines[similarity].append(threshold)
+            threshold = fit.lowest_score(similarity)
+            lowest[similarity].append(threshold)
             for name in whole.names:
                 v = group.values.index(name)
-                of = (group.codes[high.first] == v) & (group.codes[high.second] == v) & (high.cosine >= threshold)
+                of = (group.codes[high.first] == v) & (group.codes[high.second] == v) & (high.score >= threshold)
                 apart_of, unseen_of = _comparisons(scores.groups[FOLD], v * folds, folds, k)
                 apart = Rate(int((of & in_first & in_second).sum()), apart_of)
                 unseen = Rate(int((of & (in_first | in_second)).sum()), unseen_of)
                 rates.setdefault((similarity, name), []).append((apart, unseen))
-        missed.append(Rate(int(((fold[low.first] == k) & (low.cosine < fit.cosine_of(80))).sum()), 0))
+        missed.append(Rate(int(((fold[low.first] == k) & (low.score < fit.lowest_score(80))).sum()), 0))
     checked = tuple(
         Checked(similarity, name, total([a for a, _ in found]), total([u for _, u in found]))
         for (similarity, name), found in rates.items()
     )
     genuine = Rate(total(missed).errors, int(scores.genuine.sum()))
-    return FoldCheck(folds, checked, {s: tuple(c) for s, c in cosines.items()}, replace(genuine))
+    return FoldCheck(folds, checked, {s: tuple(found) for s, found in lowest.items()}, replace(genuine))
 
 
 def _comparisons(tally: Tally, offset: int, folds: int, k: int) -> tuple[int, int]:

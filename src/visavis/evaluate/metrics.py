@@ -1,6 +1,6 @@
 """Error rates from counts. Pure: histograms and arrays in, numbers out.
 
-A comparison matches when its cosine is at least the threshold. FMR: the part of impostor comparisons that match;
+A comparison matches when its score is at least the threshold. FMR: the part of impostor comparisons that match;
 FNMR: the part of genuine ones that do not; TAR = 1 - FNMR (ISO/IEC 19795-1).
 """
 
@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.evaluate.scores import BINS, EDGES, Counts
+from visavis.evaluate.scores import EDGES, Counts
 
 __all__ = ["CONFIDENCE", "Carried", "Curve", "Interval", "Rate", "TarAt", "carried", "k_fold_accuracy", "wilson"]
 
@@ -91,34 +91,42 @@ class TarAt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """Both errors at every threshold of `EDGES`.
+    """Both errors at every threshold of `edges`.
 
-    false_matches:     (BINS,) int64, impostors at or above the threshold
-    false_non_matches: (BINS,) int64, genuine pairs below it
+    edges:             (b,) float64, rising
+    false_matches:     (b,) int64, impostors at or above the threshold
+    false_non_matches: (b,) int64, genuine pairs below it
     """
 
+    edges: NDArray[np.float64]
     false_matches: Counts
     false_non_matches: Counts
     impostors: int
     genuine: int
 
     @classmethod
-    def of(cls, genuine: Counts, impostor: Counts) -> Self:
-        """From histograms, (BINS,) each."""
+    def of(cls, genuine: Counts, impostor: Counts, edges: NDArray[np.float64] = EDGES) -> Self:
+        """From histograms, (b,) each, and the lower edges of their bins."""
         above = np.cumsum(impostor[::-1])[::-1]
         below = np.concatenate([[0], np.cumsum(genuine)[:-1]])
-        return cls(above, below, int(impostor.sum()), int(genuine.sum()))
+        return cls(edges, above, below, int(impostor.sum()), int(genuine.sum()))
 
     def fmr(self, threshold: float) -> Rate:
-        return Rate(int(self.false_matches[edge(threshold)]), self.impostors)
+        """Exact where the threshold is an edge; otherwise that of the next edge."""
+        return Rate(int(self.false_matches[self._edge(threshold)]), self.impostors)
 
     def fnmr(self, threshold: float) -> Rate:
-        return Rate(int(self.false_non_matches[edge(threshold)]), self.genuine)
+        """Exact where the threshold is an edge; otherwise that of the next edge."""
+        return Rate(int(self.false_non_matches[self._edge(threshold)]), self.genuine)
+
+    def _edge(self, threshold: float) -> int:
+        """The first edge at or above `threshold`: rounding up never adds a false match."""
+        return min(int(np.searchsorted(self.edges, threshold)), len(self.edges) - 1)
 
     def threshold_at(self, fmr: float) -> float:
         """The lowest threshold whose FMR is at most `fmr`; 1 where even that has more."""
         low_enough = np.flatnonzero(self.false_matches <= fmr * self.impostors)
-        return float(EDGES[low_enough[0]]) if len(low_enough) else 1.0
+        return float(self.edges[low_enough[0]]) if len(low_enough) else 1.0
 
     def tar_at(self, fmr: float) -> TarAt:
         can = carried(fmr, self.impostors)
@@ -130,26 +138,21 @@ class Curve:
     def eer(self) -> tuple[float, float]:
         """Where FMR and FNMR are equal: (rate, threshold), straight between the two thresholds around it."""
         fmr, fnmr = self.false_matches / self.impostors, self.false_non_matches / self.genuine
-        after = int(np.argmax(fnmr >= fmr)) if (fnmr >= fmr).any() else BINS - 1
+        after = int(np.argmax(fnmr >= fmr)) if (fnmr >= fmr).any() else len(fmr) - 1
         before = max(after - 1, 0)
         gap, next_gap = fmr[before] - fnmr[before], fmr[after] - fnmr[after]
         part = gap / (gap - next_gap) if gap != next_gap else 0.0
         rate = fnmr[before] + part * (fnmr[after] - fnmr[before])
-        return float(rate), float(EDGES[before] + part * (EDGES[after] - EDGES[before]))
-
-
-def edge(threshold: float) -> int:
-    """The bin whose lower edge is the first at or above `threshold`: rounding up never adds a false match."""
-    return int(np.clip(np.searchsorted(EDGES, threshold - 1e-9), 0, BINS - 1))
+        return float(rate), float(self.edges[before] + part * (self.edges[after] - self.edges[before]))
 
 
 def k_fold_accuracy(
-    cosines: NDArray[np.floating], same: NDArray[np.bool_], fold: NDArray[np.integer]
+    scores: NDArray[np.floating], same: NDArray[np.bool_], fold: NDArray[np.integer]
 ) -> NDArray[np.float64]:
     """One accuracy a fold, at the threshold that was best on the other folds.
 
     Args:
-        cosines, same, fold: (m,) one a pair
+        scores, same, fold: (m,) one a pair
 
     Returns:
         (folds,) 0..1
@@ -157,15 +160,15 @@ def k_fold_accuracy(
     accuracies = []
     for k in np.unique(fold):
         here = fold == k
-        threshold = best_threshold(cosines[~here], same[~here])
-        accuracies.append(((cosines[here] >= threshold) == same[here]).mean())
+        threshold = best_threshold(scores[~here], same[~here])
+        accuracies.append(((scores[here] >= threshold) == same[here]).mean())
     return np.array(accuracies)
 
 
-def best_threshold(cosines: NDArray[np.floating], same: NDArray[np.bool_]) -> float:
+def best_threshold(scores: NDArray[np.floating], same: NDArray[np.bool_]) -> float:
     """The threshold of the most right answers; the middle of the widest of several."""
-    order = np.argsort(cosines, kind="stable")
-    c, s = cosines[order].astype(np.float64), same[order]
+    order = np.argsort(scores, kind="stable")
+    c, s = scores[order].astype(np.float64), same[order]
     right = np.concatenate([[s.sum()], s.sum() - np.cumsum(s) + np.cumsum(~s)])  # threshold above the first i
     bounds = np.concatenate([[-1.0], c, [1.0]])
     width = np.diff(bounds)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from visavis.errors import InvalidRequest
 from visavis.evaluate.evaluation import Evaluation, Figure, Point
 from visavis.evaluate.metrics import Curve
+from visavis.evaluate.pair_scores import SCORE
 from visavis.evaluate.scale import PROMISES
 from visavis.evaluate.scores import BINS, EDGES
 
@@ -58,22 +59,21 @@ def draw(evaluation: Evaluation, folder: Path) -> list[str]:
 
 def _scores(axes: Axes, e: Evaluation) -> bool:
     coarse = 100  # bins of 1e-4 to one of 0.01
-    edges = EDGES[: BINS - 1 : coarse]
+    edges = np.append(EDGES[: BINS - 1 : coarse], 1.0)
     for counts, colour, label in (
         (e.scores.impostor, _IMPOSTOR, f"impostor ({e.curve.impostors:,})"),
         (e.scores.genuine, _GENUINE, f"genuine ({e.curve.genuine:,})"),
     ):
-        sums = counts[: BINS - 1].reshape(-1, coarse).sum(axis=1)
-        sums[-1] += counts[-1]
-        axes.stairs(100 * sums / sums.sum(), np.append(edges, 1.0), fill=True, color=colour, alpha=0.45)
-        axes.stairs(100 * sums / sums.sum(), np.append(edges, 1.0), color=colour, linewidth=1.2, label=label)
+        sums, _ = np.histogram(e.scores.edges, edges, weights=counts)
+        axes.stairs(100 * sums / sums.sum(), edges, fill=True, color=colour, alpha=0.45)
+        axes.stairs(100 * sums / sums.sum(), edges, color=colour, linewidth=1.2, label=label)
     top = axes.get_ylim()[1]
     for point in e.points:
-        axes.axvline(point.cosine, color=_GREY, linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.text(point.cosine + 0.004, top, str(point.similarity), fontsize=8, color=_GREY, va="top", rotation=90)
+        axes.axvline(point.score, color=_GREY, linewidth=0.9, linestyle=(0, (4, 3)))
+        axes.text(point.score + 0.004, top, str(point.similarity), fontsize=8, color=_GREY, va="top", rotation=90)
     seen = np.flatnonzero(e.scores.genuine + e.scores.impostor)
-    axes.set_xlim(EDGES[seen[0]] - 0.02, min(1.0, EDGES[seen[-1]] + 0.02))
-    axes.set(xlabel="cosine (dashed: similarities 80, 90, 97, 99)", ylabel="per cent of comparisons in 0.01 of cosine")
+    axes.set_xlim(e.scores.edges[seen[0]] - 0.02, min(1.0, e.scores.edges[seen[-1]] + 0.02))
+    axes.set(xlabel=f"{SCORE}\n(dashed: similarities 80, 90, 97, 99)", ylabel="per cent of comparisons in 0.01")
     axes.set_title(f"Scores of {e.name}")
     axes.legend(loc="upper left")
     return True
@@ -85,7 +85,7 @@ def _det(axes: Axes, e: Evaluation) -> bool:
         values = [g.value for g in e.groups if g.column == column]
         tally = e.scores.groups[column]
         curves += [
-            (f"{column} {value or '(none)'}", Curve.of(tally.genuine[v, v], tally.impostor[v, v]))
+            (f"{column} {value or '(none)'}", Curve.of(tally.genuine[v, v], tally.impostor[v, v], e.scores.edges))
             for v, value in enumerate(values)
         ]
     curves = [(label, curve) for label, curve in curves if curve.impostors and curve.genuine]

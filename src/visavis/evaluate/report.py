@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 
 from visavis.evaluate.evaluation import Evaluation, Figure, Group, Point, Tar
 from visavis.evaluate.metrics import CONFIDENCE, Carried, Interval, spread, wilson
+from visavis.evaluate.pair_scores import SCORE
 
 __all__ = ["SUSPICIOUS", "as_json", "as_markdown"]
 
 SUSPICIOUS = 0.5
-"""Impostors above this cosine are named: on public data they are mostly mislabelled or one picture under two names."""
+"""Impostors above this score are named: on public data they are mostly mislabelled or one picture under two names."""
 _FEW = 10  # errors below which a ratio of two groups says little
 
 
@@ -20,6 +21,7 @@ def as_json(e: Evaluation, provenance: dict[str, object]) -> dict[str, object]:
     """Numbers are fractions, not per cent; `people_95` is the interval from drawing people anew."""
     return {
         "provenance": provenance,
+        "score": SCORE,
         "set": {
             "name": e.name, "images": e.images, "identities": e.identities,
             "identities_inferred_from_pairs": e.inferred, "comparisons": "listed" if e.listed else "all pairs",
@@ -32,7 +34,7 @@ def as_json(e: Evaluation, provenance: dict[str, object]) -> dict[str, object]:
         },
         "at_similarity": [_point(p) for p in e.points],
         "tar_at_fmr": [_tar(t) for t in e.tars],
-        "eer": {"rate": e.eer, "cosine": e.eer_cosine},
+        "eer": {"rate": e.eer, "score": e.eer_score},
         "k_fold_accuracy": None if e.k_fold is None else {
             "folds": e.k_fold.tolist(), "mean": float(e.k_fold.mean()), "standard_deviation": spread(e.k_fold),
         },
@@ -45,7 +47,7 @@ def as_json(e: Evaluation, provenance: dict[str, object]) -> dict[str, object]:
             for column, s, fmr, fnmr, _ in _differentials(e.groups)
         ],
         "error_versus_discard": {
-            "cosine": e.discard.threshold,
+            "score": e.discard.threshold,
             "points": [
                 {"discarded": d, "lowest_quality": q, "fnmr": fnmr, "fmr": None if math.isnan(fmr) else fmr}
                 for d, q, fnmr, fmr in zip(
@@ -54,7 +56,7 @@ def as_json(e: Evaluation, provenance: dict[str, object]) -> dict[str, object]:
                 )
             ],
         },
-        "most_alike_impostors": [{"one": a, "other": b, "cosine": round(c, 4)} for a, b, c in e.suspicious],
+        "most_alike_impostors": [{"one": a, "other": b, "score": round(s, 4)} for a, b, s in e.suspicious],
     }  # fmt: skip
 
 
@@ -72,7 +74,7 @@ def _figure(f: Figure) -> dict[str, object]:
 
 def _point(p: Point) -> dict[str, object]:
     return {
-        "similarity": p.similarity, "cosine": p.cosine, "promised_fmr": p.promised,
+        "similarity": p.similarity, "score": p.score, "promised_fmr": p.promised,
         "fmr": _figure(p.fmr), "fnmr": _figure(p.fnmr),
     }  # fmt: skip
 
@@ -80,7 +82,7 @@ def _point(p: Point) -> dict[str, object]:
 def _tar(t: Tar) -> dict[str, object]:
     known = t.fnmr is not None
     return {
-        "fmr": t.at.fmr, "carried": str(t.at.carried), "cosine": t.at.threshold,
+        "fmr": t.at.fmr, "carried": str(t.at.carried), "score": t.at.threshold,
         "tar": 1 - t.fnmr.rate.value if t.fnmr else None, "fnmr": _figure(t.fnmr) if known and t.fnmr else None,
     }  # fmt: skip
 
@@ -95,7 +97,7 @@ def as_markdown(e: Evaluation, provenance: dict[str, object], plots: Sequence[st
         _notes(),
         "## True accept rate at a false match rate",
         _tars_table(e.tars, e.curve.impostors),
-        f"EER {_percent(e.eer)} at a cosine of {e.eer_cosine:.3f}." + _k_fold(e),
+        f"EER {_percent(e.eer)} at a score of {e.eer_score:.3f}." + _k_fold(e),
         *_groups(e),
         "## Quality score",
         _quality(e),
@@ -120,6 +122,7 @@ def _about(e: Evaluation, provenance: dict[str, object]) -> str:
         + (f"; pairs left out by the errata: {e.left_out}" if e.left_out else ""),
         f"- failure to acquire: {failed} of {e.images:,} images, {_percent(failed / e.images)} ({bounds}){reasons}",
         f"- genuine comparisons lost by it: {e.lost:,}",
+        f"- score: {SCORE}",
         *(f"- {key}: {value}" for key, value in provenance.items()),
     ]
     return "\n".join(lines)
@@ -128,13 +131,13 @@ def _about(e: Evaluation, provenance: dict[str, object]) -> str:
 def _points_table(points: Sequence[Point]) -> str:
     rows = [
         [
-            *(str(p.similarity), f"{p.cosine:.3f}", f"{p.promised:.0e}"),
+            *(str(p.similarity), f"{p.score:.3f}", f"{p.promised:.0e}"),
             *(_scientific(p.fmr), _scientific_bounds(p.fmr.wilson), _scientific_bounds(p.fmr.people)),
             *(_percent(p.fnmr.rate.value), _bounds(p.fnmr.wilson), _bounds(p.fnmr.people)),
         ]
         for p in points
     ]
-    head = ["similarity", "cosine", "promised FMR", "FMR", "Wilson", "people", "FNMR", "Wilson", "people"]
+    head = ["similarity", "score", "promised FMR", "FMR", "Wilson", "people", "FNMR", "Wilson", "people"]
     return _table(head, rows)
 
 
@@ -163,7 +166,7 @@ def _tars_table(tars: Sequence[Tar], impostors: int) -> str:
                 f"thin: {t.at.fmr * impostors:.0f} false matches, 30 wanted" if thin else "",
             ]
         )  # fmt: skip
-    return _table(["FMR", "TAR", "cosine", "Wilson", "people", "carried by the data"], rows)
+    return _table(["FMR", "TAR", "score", "Wilson", "people", "carried by the data"], rows)
 
 
 def _flipped(interval: Interval | None) -> Interval | None:
@@ -232,12 +235,12 @@ def _quality(e: Evaluation) -> str:
 
 
 def _alike(e: Evaluation) -> str:
-    rows = [[f"{cosine:.3f}", one, other] for one, other, cosine in e.suspicious if cosine > SUSPICIOUS]
+    rows = [[f"{score:.3f}", one, other] for one, other, score in e.suspicious if score > SUSPICIOUS]
     if not rows:
-        return f"None above a cosine of {SUSPICIOUS}."
+        return f"None above a score of {SUSPICIOUS}."
     return (
-        f"Above a cosine of {SUSPICIOUS} (at most {len(e.suspicious)} are shown). Look at them: one person under two "
-        "names, or one picture twice, goes into a file of errata.\n\n" + _table(["cosine", "one", "other"], rows)
+        f"Above a score of {SUSPICIOUS} (at most {len(e.suspicious)} are shown). Look at them: one person under two "
+        "names, or one picture twice, goes into a file of errata.\n\n" + _table(["score", "one", "other"], rows)
     )
 
 

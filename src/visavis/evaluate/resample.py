@@ -82,4 +82,4 @@ class Resampled:
 
 def _within(extremes: Extremes, of: NDArray[np.bool_]) -> Extremes:
     mine = of[extremes.first] & of[extremes.second]
-    return Extremes(extremes.first[mine], extremes.second[mine], extremes.cosine[mine], extremes.limit)
+    return Extremes(extremes.first[mine], extremes.second[mine], extremes.score[mine], extremes.limit)

@@ -1,4 +1,4 @@
-"""From false match rates to the published scale, as a smooth rising curve over cosines."""
+"""From false match rates to the published scale, as a smooth rising curve over scores."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ PROMISES = {80: 1e-3, 90: 1e-4, 97: 1e-5, 99: 1e-6}
 """Similarity -> false match rate."""
 
 _FAR = 8.0  # decades to which the tail is followed; from there on the curve goes on straight
-_HIGHEST = 0.98  # cosine to which the tail is followed at most
-_STEP = 0.005  # of the curve, in cosine
+_HIGHEST = 0.98  # score to which the tail is followed at most
+_STEP = 0.005  # of the curve, in score
 
 
 def decades_of(histogram: Counts, tail: Tail) -> tuple[Floats, Floats]:
-    """One group's cosines and the -log10 of its false match rate there; both rising, the cosines from -1 to 1."""
+    """One group's scores and the -log10 of its false match rate there; both rising, the scores up to 1."""
     survival = np.cumsum(histogram[::-1])[::-1] / histogram.sum()
     body = np.arange(0.02, -np.log10(tail.rate) - 0.02, 0.05)
     far = np.arange(-np.log10(tail.rate), _FAR, 0.05)
     counted = np.array([EDGES[int(np.argmax(survival <= 10.0**-d))] for d in body])
     carried = np.array([tail.quantile(10.0**-d) for d in far])
-    cosines, first = np.unique(np.round(np.concatenate([counted, carried]), 6), return_index=True)
+    scores, first = np.unique(np.round(np.concatenate([counted, carried]), 6), return_index=True)
     decades = np.concatenate([body, far])[first]
-    within = cosines < _HIGHEST
-    cosines, decades = cosines[within], decades[within]
+    within = scores < _HIGHEST
+    scores, decades = scores[within], decades[within]
     # Straight on beyond what the tail is followed to: it may end short of 1, and what lies above its end is rare, not
     # impossible.
-    slope = (decades[-1] - decades[-21]) / (cosines[-1] - cosines[-21])
-    start = max(-1.0, cosines[0] - 0.2)
-    ends = np.array([start, 1.0]), np.array([0.0, decades[-1] + slope * (1 - cosines[-1])])
-    return np.insert(ends[0], 1, cosines), np.insert(ends[1], 1, decades)
+    slope = (decades[-1] - decades[-21]) / (scores[-1] - scores[-21])
+    start = max(-1.0, scores[0] - 0.2)
+    ends = np.array([start, 1.0]), np.array([0.0, decades[-1] + slope * (1 - scores[-1])])
+    return np.insert(ends[0], 1, scores), np.insert(ends[1], 1, decades)
 
 
 def mean_decades(groups: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-    """Grid of cosines and the mean of the groups' decades there: the geometric mean of their rates."""
-    start = max(cosines[0] for cosines, _ in groups)
+    """Grid of scores and the mean of the groups' decades there: the geometric mean of their rates."""
+    start = max(scores[0] for scores, _ in groups)
     grid = np.round(np.arange(np.ceil(start / _STEP), round(1 / _STEP)) * _STEP, 4)
-    return grid, np.mean([monotone_cubic(cosines, decades, grid) for cosines, decades in groups], axis=0)
+    return grid, np.mean([monotone_cubic(scores, decades, grid) for scores, decades in groups], axis=0)
 
 
 def scale_curve(grid: Floats, decades: Floats) -> Floats:
-    """(n, 2) cosine and similarity."""
+    """(n, 2) score and similarity."""
     similarity = np.round(to_similarity(decades), 6)
     # Near the top several points round to one; the first of them stays, so that what is more alike always scores more.
     similarity, first = np.unique(similarity, return_index=True)
@@ -66,7 +66,11 @@ def to_similarity(decades: Floats) -> Floats:
 
 
 def monotone_cubic(x: Floats, y: Floats, at: Floats) -> Floats:
-    """A smooth curve through rising (x, y) that rises wherever they do (Fritsch and Carlson, 1980)."""
+    """A smooth curve through rising (x, y) that rises wherever they do.
+
+    The tangent at an inner point is the weighted harmonic mean of the slopes beside it (Fritsch and Butland, 1984),
+    which SciPy calls PCHIP; at the ends it is the slope of the last segment, where SciPy extrapolates from two.
+    """
     steps, slopes = np.diff(x), np.diff(y) / np.diff(x)
     weigh, other = 2 * steps[1:] + steps[:-1], steps[1:] + 2 * steps[:-1]
     with np.errstate(divide="ignore"):

@@ -1,30 +1,33 @@
-"""Every comparison's cosine, counted rather than kept: fine histograms, and one by one only what lies in the tails.
+"""Every comparison's score, counted rather than kept: fine histograms, and one by one only what lies in the tails.
+
+A score is what `pair_scores` says. Counts at a threshold are exact if the histogram has an edge there.
 
 Memory depends on the number of images and groups, not on that of pairs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.evaluate.pair_scores import block_scores, pair_scores
 from visavis.evaluate.progress import Progress
 from visavis.evaluate.protocol import Codes, Groups
 
 __all__ = ["BINS", "EDGES", "Extremes", "Scores", "Tally", "score_all", "score_pairs"]
 
-_STEPS = 10_000  # a cosine of 1
+_STEPS = 10_000  # a score of 1
 BINS = 2 * _STEPS + 1
-"""Histogram bins of 1e-4, from a cosine of -1; the last holds 1 itself."""
+"""Histogram bins of 1e-4, from a score of -1; the last holds 1 itself."""
 EDGES: NDArray[np.float64] = np.round(np.arange(BINS) / _STEPS - 1, 4)
 """(BINS,) the lower edge of each bin."""
 
-TILE = 1024
-"""Images on a side of a block: its product has 4 MB and stays in the processor's cache."""
+TILE = 512
+"""Images on a side of a block: its scores have 2 MB and stay in the processor's cache."""
 KEPT = 1_000_000
 """Pairs of a tail that are kept one by one."""
 _CHUNK = 1 << 16  # listed pairs at a time
@@ -37,13 +40,13 @@ class Extremes:
     """The pairs furthest into a tail, in no order.
 
     first, second: (k,) int32, indices of images
-    cosine:        (k,) float32
-    limit:         every pair beyond this cosine is here; infinite where all pairs are
+    score:         (k,) float64
+    limit:         every pair beyond this score is here; infinite where all pairs are
     """
 
     first: Codes
     second: Codes
-    cosine: NDArray[np.float32]
+    score: NDArray[np.float64]
     limit: float
 
 
@@ -51,7 +54,7 @@ class Extremes:
 class Tally:
     """Counts by the values of a group column, the smaller code first.
 
-    genuine, impostor: (v, v, BINS) int64, upper triangle
+    genuine, impostor: (v, v, b) int64, upper triangle
     """
 
     genuine: Counts
@@ -62,12 +65,14 @@ class Tally:
 class Scores:
     """All comparisons of a set.
 
-    genuine, impostor: (BINS,) int64
+    edges:             (b,) float64, the lower edge of each bin: `EDGES`, and the thresholds that were asked for
+    genuine, impostor: (b,) int64
     groups:            by column
     low_genuine:       the genuine pairs least alike
     high_impostors:    the impostor pairs most alike
     """
 
+    edges: NDArray[np.float64]
     genuine: Counts
     impostor: Counts
     groups: Mapping[str, Tally]
@@ -76,60 +81,88 @@ class Scores:
 
 
 class _Tail:
-    """Keeps the pairs of the highest `sign` * cosine, and a bound below which nothing more is taken."""
+    """Keeps the pairs of the highest `sign` * score, and a bound below which nothing more is taken."""
 
     def __init__(self, sign: int, kept: int) -> None:
         self._sign, self._kept = sign, kept
-        self._parts: list[tuple[Codes, Codes, NDArray[np.float32]]] = []
+        self._parts: list[tuple[Codes, Codes, NDArray[np.float64]]] = []
         self._held = 0
         self._bar = -np.inf
 
-    def offer(self, wanted: NDArray[np.bool_], cosines: NDArray[np.float32], first: Codes, second: Codes) -> None:
+    def offer(self, wanted: NDArray[np.bool_], scores: NDArray[np.float64], first: Codes, second: Codes) -> None:
         """Take what qualifies. All (m,), or a block (r, c) with `first` (r,) and `second` (c,)."""
-        at = np.nonzero(wanted & (self._sign * cosines > self._bar))
+        at = np.nonzero(wanted & (self._sign * scores > self._bar))
         i, j = at if len(at) == 2 else (at[0], at[0])
-        self._parts.append((first[i], second[j], cosines[at]))
+        self._parts.append((first[i], second[j], scores[at]))
         self._held += len(i)
         if self._held > 2 * self._kept:
             self._shrink()
 
     def _shrink(self) -> None:
-        first, second, cosine = self._joined()
-        best = np.argpartition(-self._sign * cosine, self._kept)
-        self._bar = float(self._sign * cosine[best[self._kept]])
-        kept = np.flatnonzero(self._sign * cosine > self._bar)
-        self._parts = [(first[kept], second[kept], cosine[kept])]
+        first, second, score = self._joined()
+        best = np.argpartition(-self._sign * score, self._kept)
+        self._bar = float(self._sign * score[best[self._kept]])
+        kept = np.flatnonzero(self._sign * score > self._bar)
+        self._parts = [(first[kept], second[kept], score[kept])]
         self._held = len(kept)
 
-    def _joined(self) -> tuple[Codes, Codes, NDArray[np.float32]]:
-        empty = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
-        first, second, cosine = (np.concatenate(parts) for parts in zip(empty, *self._parts, strict=True))
-        return first, second, cosine
+    def _joined(self) -> tuple[Codes, Codes, NDArray[np.float64]]:
+        empty = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float64))
+        first, second, score = (np.concatenate(parts) for parts in zip(empty, *self._parts, strict=True))
+        return first, second, score
 
     def extremes(self) -> Extremes:
         return Extremes(*self._joined(), limit=self._sign * self._bar)
 
 
+class _Bins:
+    """Finds the bin of a score, among steps of 1e-4 that some thresholds part further.
+
+    edges: (b,) float64, the lower edge of each bin
+    """
+
+    def __init__(self, thresholds: Sequence[float]) -> None:
+        self.edges = np.union1d(EDGES, np.asarray(thresholds, np.float64).clip(-1, 1))
+        first = np.searchsorted(self.edges, EDGES)
+        parted = np.diff(first, append=len(self.edges)) > 1
+        self._first = first.astype(np.int32)
+        # A threshold may lie so near to a step's end that rounding puts a score of its other side into the next step.
+        self._close = parted | np.roll(parted, 1) | np.roll(parted, -1)
+
+    def __call__(self, scores: NDArray[np.float64]) -> NDArray[np.int32]:
+        """An index into `edges` for each score; a score that equals an edge lies above it."""
+        steps = ((scores + 1) * _STEPS).astype(np.int32)
+        np.clip(steps, 0, BINS - 1, out=steps)
+        if len(self.edges) == BINS:
+            return steps
+        bins = self._first[steps]
+        close = self._close[steps]
+        bins[close] = (np.searchsorted(self.edges, scores[close], side="right") - 1).clip(0)
+        return bins
+
+
 class _Counter:
-    def __init__(self, groups: Mapping[str, Groups], kept: int) -> None:
-        self._genuine, self._impostor = np.zeros(BINS, np.int64), np.zeros(BINS, np.int64)
+    def __init__(self, groups: Mapping[str, Groups], thresholds: Sequence[float], kept: int) -> None:
+        self._bins = _Bins(thresholds)
+        bins = len(self._bins.edges)
+        self._genuine, self._impostor = np.zeros(bins, np.int64), np.zeros(bins, np.int64)
         sizes = {column: len(group.values) for column, group in groups.items()}
         self._tallies = {
-            c: Tally(np.zeros((v, v, BINS), np.int64), np.zeros((v, v, BINS), np.int64)) for c, v in sizes.items()
+            c: Tally(np.zeros((v, v, bins), np.int64), np.zeros((v, v, bins), np.int64)) for c, v in sizes.items()
         }
         self._groups = groups
         self.low, self.high = _Tail(-1, kept), _Tail(1, kept)
 
     def add(
-        self, cosines: NDArray[np.float32], same: NDArray[np.bool_], counted: NDArray[np.bool_], a: int, b: int
+        self, scores: NDArray[np.float64], same: NDArray[np.bool_], counted: NDArray[np.bool_], a: int, b: int
     ) -> None:
         """Count pairs whose images have the groups of image `a` on one side and of image `b` on the other."""
-        bins = ((cosines + 1) * _STEPS).astype(np.int32)
-        np.clip(bins, 0, BINS - 1, out=bins)
-        bins += BINS * same
-        bins[~counted] = 2 * BINS
-        genuine_last = np.bincount(bins.ravel(), minlength=2 * BINS + 1)
-        impostor, genuine = genuine_last[:BINS], genuine_last[BINS : 2 * BINS]
+        size = len(self._bins.edges)
+        bins = self._bins(scores)
+        bins += size * same
+        bins[~counted] = 2 * size
+        genuine_last = np.bincount(bins.ravel(), minlength=2 * size + 1)
+        impostor, genuine = genuine_last[:size], genuine_last[size : 2 * size]
         self._genuine += genuine
         self._impostor += impostor
         for column, tally in self._tallies.items():
@@ -139,13 +172,16 @@ class _Counter:
             tally.impostor[v, w] += impostor
 
     def scores(self) -> Scores:
-        return Scores(self._genuine, self._impostor, self._tallies, self.low.extremes(), self.high.extremes())
+        low, high = self.low.extremes(), self.high.extremes()
+        return Scores(self._bins.edges, self._genuine, self._impostor, self._tallies, low, high)
 
 
 def score_all(
     embeddings: NDArray[np.float32],
+    quality: NDArray[np.float64],
     identity: Codes,
     *,
+    thresholds: Sequence[float] = (),
     groups: Mapping[str, Groups] | None = None,
     left_out: Codes | None = None,
     usable: NDArray[np.bool_] | None = None,
@@ -156,30 +192,34 @@ def score_all(
 
     Args:
         embeddings: (n, d) unit length
+        quality: (n,) quality scores, 0..100
         identity: (n,) who
+        thresholds: scores at which counts must be exact; they are edges of the histograms
         left_out: (k, 2) pairs that do not count
         usable: (n,) images that count; default: all
         kept: pairs of each tail to keep
     """
     groups = groups or {}
-    counter = _Counter(groups, kept)
+    counter = _Counter(groups, thresholds, kept)
     order, segments = _by_group(len(embeddings), groups, usable)
-    sorted_embeddings, sorted_identity = embeddings[order], identity[order]
+    sorted_embeddings, sorted_quality, sorted_identity = embeddings[order], quality[order], identity[order]
     apart = _positions(order, left_out, len(embeddings))
     blocks = list(_blocks(segments))
     progress = None if quiet else Progress("blocks of comparisons", len(blocks))
     for done, (rows, columns) in enumerate(blocks, start=1):
-        cosines = sorted_embeddings[rows] @ sorted_embeddings[columns].T
+        scores = block_scores(
+            sorted_embeddings[rows], sorted_quality[rows], sorted_embeddings[columns], sorted_quality[columns]
+        )
         same = sorted_identity[rows, None] == sorted_identity[None, columns]
-        counted = np.ones(cosines.shape, bool)
+        counted = np.ones(scores.shape, bool)
         if rows == columns:
             counted = np.triu(counted, 1)
         inside = apart[(apart[:, 0] >= rows.start) & (apart[:, 0] < rows.stop)]
         inside = inside[(inside[:, 1] >= columns.start) & (inside[:, 1] < columns.stop)]
         counted[inside[:, 0] - rows.start, inside[:, 1] - columns.start] = False
-        counter.add(cosines, same, counted, order[rows.start], order[columns.start])
-        counter.low.offer(counted & same, cosines, order[rows], order[columns])
-        counter.high.offer(counted & ~same, cosines, order[rows], order[columns])
+        counter.add(scores, same, counted, order[rows.start], order[columns.start])
+        counter.low.offer(counted & same, scores, order[rows], order[columns])
+        counter.high.offer(counted & ~same, scores, order[rows], order[columns])
         if progress:
             progress.at(done)
     return counter.scores()
@@ -187,27 +227,30 @@ def score_all(
 
 def score_pairs(
     embeddings: NDArray[np.float32],
+    quality: NDArray[np.float64],
     source: Codes,
     target: Codes,
     same: NDArray[np.bool_],
     *,
+    thresholds: Sequence[float] = (),
     groups: Mapping[str, Groups] | None = None,
     kept: int = KEPT,
 ) -> Scores:
-    """Compare listed pairs: three arrays of (m,)."""
+    """Compare listed pairs: the last three arrays are (m,), the others as for `score_all`."""
     groups = groups or {}
-    counter = _Counter(groups, kept)
+    counter = _Counter(groups, thresholds, kept)
     joint = _joint(len(embeddings), groups)
     for start in range(0, len(source), _CHUNK):
-        a, b, s = (array[start : start + _CHUNK] for array in (source, target, same))
-        cosines = np.einsum("md,md->m", embeddings[a], embeddings[b])
+        part = slice(start, start + _CHUNK)
+        a, b, s = source[part], target[part], same[part]
+        scores = pair_scores(embeddings, quality, a, b)
         kind = joint[a].astype(np.int64) * len(embeddings) + joint[b]
         for one in np.unique(kind):
             of = kind == one
             i, j = a[of], b[of]
-            counter.add(cosines[of], s[of], np.ones(len(i), bool), i[0], j[0])
-            counter.low.offer(s[of], cosines[of], i, j)
-            counter.high.offer(~s[of], cosines[of], i, j)
+            counter.add(scores[of], s[of], np.ones(len(i), bool), i[0], j[0])
+            counter.low.offer(s[of], scores[of], i, j)
+            counter.high.offer(~s[of], scores[of], i, j)
     return counter.scores()
 
 
