@@ -6,10 +6,12 @@
     client = visavis.client()     # a genuine boto3 Rekognition client, answered in this process
     client.compare_faces(SourceImage={"Bytes": a}, TargetImage={"Bytes": b})
 
-    with visavis.open_engine() as engine:      # or without boto3's words
-        comparison = engine.compare(Path("a.jpg").read_bytes(), Path("b.jpg").read_bytes())
-        for match in comparison.matches:
-            print(match.similarity, match.face.box)
+    comparison = visavis.compare(Path("a.jpg"), Path("b.jpg"))     # or without boto3's words
+    for match in comparison.matches:
+        print(match.similarity, match.face.box)
+
+    with visavis.open_engine() as engine:      # or with an engine of your own, to be closed when done
+        engine.compare(Path("a.jpg"), Path("b.jpg"))
 
 Importing visavis loads no network and nothing heavy; the first use of a name below does.
 """
@@ -20,13 +22,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from visavis import errors
     from visavis.analysis import Analysis
+    from visavis.api.objects import FolderStore, ObjectStore, S3Store
     from visavis.comparison import Comparison, Match
     from visavis.engine import CompareOptions, Engine
-    from visavis.errors import VisavisError
+    from visavis.errors import (
+        BadImage,
+        CalibrationMismatch,
+        EngineClosed,
+        FaceBelowQuality,
+        ImageTooLarge,
+        ImageTooSmall,
+        InvalidRequest,
+        ManifestError,
+        ModelCorrupt,
+        ModelError,
+        ModelStoreError,
+        ModelUnavailable,
+        ModelUnfit,
+        NoFace,
+        ObjectUnavailable,
+        Overloaded,
+        SettingsError,
+        SourcesDiffer,
+        VisavisError,
+    )
     from visavis.face import Detail, Emotion, Face, Landmark, Pose, Quality, QualityFilter, Smile
     from visavis.geometry import Box, RelativeBox, Size
-    from visavis.local import client, patch
+    from visavis.local import client, compare, patch
     from visavis.runtime import open_engine
     from visavis.settings import Settings
 
@@ -34,58 +58,105 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Analysis": "analysis",
+    "BadImage": "errors",
     "Box": "geometry",
+    "CalibrationMismatch": "errors",
     "CompareOptions": "engine",
     "Comparison": "comparison",
     "Detail": "face",
     "Emotion": "face",
     "Engine": "engine",
+    "EngineClosed": "errors",
     "Face": "face",
+    "FaceBelowQuality": "errors",
+    "FolderStore": "api.objects",
+    "ImageTooLarge": "errors",
+    "ImageTooSmall": "errors",
+    "InvalidRequest": "errors",
     "Landmark": "face",
+    "ManifestError": "errors",
     "Match": "comparison",
+    "ModelCorrupt": "errors",
+    "ModelError": "errors",
+    "ModelStoreError": "errors",
+    "ModelUnavailable": "errors",
+    "ModelUnfit": "errors",
+    "NoFace": "errors",
+    "ObjectStore": "api.objects",
+    "ObjectUnavailable": "errors",
+    "Overloaded": "errors",
     "Pose": "face",
     "Quality": "face",
     "QualityFilter": "face",
     "RelativeBox": "geometry",
+    "S3Store": "api.objects",
     "Settings": "settings",
+    "SettingsError": "errors",
     "Size": "geometry",
     "Smile": "face",
+    "SourcesDiffer": "errors",
     "VisavisError": "errors",
     "client": "local",
+    "compare": "local",
     "open_engine": "runtime",
     "patch": "local",
 }
 
 __all__ = [
     "Analysis",
+    "BadImage",
     "Box",
+    "CalibrationMismatch",
     "CompareOptions",
     "Comparison",
     "Detail",
     "Emotion",
     "Engine",
+    "EngineClosed",
     "Face",
+    "FaceBelowQuality",
+    "FolderStore",
+    "ImageTooLarge",
+    "ImageTooSmall",
+    "InvalidRequest",
     "Landmark",
+    "ManifestError",
     "Match",
+    "ModelCorrupt",
+    "ModelError",
+    "ModelStoreError",
+    "ModelUnavailable",
+    "ModelUnfit",
+    "NoFace",
+    "ObjectStore",
+    "ObjectUnavailable",
+    "Overloaded",
     "Pose",
     "Quality",
     "QualityFilter",
     "RelativeBox",
+    "S3Store",
     "Settings",
+    "SettingsError",
     "Size",
     "Smile",
+    "SourcesDiffer",
     "VisavisError",
     "client",
+    "compare",
+    "errors",
     "open_engine",
     "patch",
 ]
 
 
 def __getattr__(name: str) -> object:
+    if name == "errors":
+        return import_module("visavis.errors")
     if name not in _HOME:
         raise AttributeError(f"module 'visavis' has no attribute {name!r}")
     return getattr(import_module(f"visavis.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted([*globals(), *_HOME, "errors"])

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,15 +32,12 @@ from visavis.errors import (
 )
 from visavis.face import Detail, Face, QualityFilter
 from visavis.image import DEFAULT_LIMITS, Limits, decode, from_pixels
-from visavis.inputs import ImageInput, bytes_or_pixels
+from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, percent_of
 from visavis.memory import Memory
 from visavis.vision.quality import BARS
 from visavis.workers import Workers
 
 __all__ = ["CompareOptions", "Engine"]
-
-
-Choice = TypeVar("Choice", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,35 +68,18 @@ class CompareOptions:
         def become(name: str, value: object) -> None:
             object.__setattr__(self, name, value)
 
-        become("similarity_threshold", _percent("similarity_threshold", self.similarity_threshold))
-        become("quality_filter", _choice("quality_filter", self.quality_filter, QualityFilter))
-        become("detail", _choice("detail", self.detail, Detail))
+        become("similarity_threshold", percent_of("similarity_threshold", self.similarity_threshold))
+        become("quality_filter", choice_of("quality_filter", self.quality_filter, QualityFilter))
+        become("detail", choice_of("detail", self.detail, Detail))
         if self.review is not None:
             become("review", _band(self.review))
-
-
-def _percent(name: str, value: object) -> float:
-    try:
-        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 <= number <= 100:
-        raise InvalidRequest(f"{name} must be a number from 0 to 100, not {value!r}")
-    return number
-
-
-def _choice(name: str, value: object, choices: type[Choice]) -> Choice:
-    try:
-        return choices(value.upper() if isinstance(value, str) else value)
-    except ValueError:
-        raise InvalidRequest(f"{name} must be one of {', '.join(choices)}, not {value!r}") from None
 
 
 def _band(value: object) -> tuple[float, float]:
     ends = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
     if len(ends) != 2:
         raise InvalidRequest(f"review must be two similarities, low and high, not {value!r}")
-    low, high = (_percent("review", end) for end in ends)
+    low, high = (percent_of("review", end) for end in ends)
     if low > high:
         raise InvalidRequest(f"review must be two similarities, the lower first, not {value!r}")
     return low, high

@@ -87,7 +87,7 @@ def _in_parent() -> None:
 
 
 def _in_child() -> None:
-    global _changed  # noqa: PLW0603
+    global _changed
     _changed = threading.Condition()
     # On an exit stack, because one that fails must not keep the others from being renewed.
     with ExitStack() as renewals:

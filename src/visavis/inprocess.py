@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from visavis.errors import InvalidRequest
 from visavis.gateway import OK, Gateway, Request
 
 __all__ = ["attach", "make_client"]
@@ -24,42 +26,78 @@ log = logging.getLogger("visavis")
 
 AnyClient = TypeVar("AnyClient")
 
-_COMPARE_FACES = "rekognition.CompareFaces"
+_SERVICE = "rekognition"
+_REGION = "us-east-1"
 
 
 def make_client(gateway: Gateway, **options: Any) -> Any:
     """A boto3 Rekognition client answered by `gateway`; its other operations get UnknownOperationException.
 
+    AWS's configuration files and environment variables are not read, but for `AWS_DEFAULT_REGION`, because none of
+    what they say matters here and a wrong word in them would refuse the client.
+
     Args:
         gateway: without keys of its own, since nothing is signed.
-        options: as for `boto3.client`, without the service's name. Where no region is configured it says us-east-1,
-            and where no keys are given it makes up a pair, so that nothing is looked for on disk or on the network.
+        options: as for `boto3.client`, without the service's name. Without a region it is us-east-1, and without keys
+            a pair is made up.
     """
     from boto3.session import Session
 
-    session = Session()
+    session = _session()
     if options.get("aws_access_key_id") is None and options.get("aws_secret_access_key") is None:
         options |= {"aws_access_key_id": "visavis", "aws_secret_access_key": "visavis"}
-    if options.get("region_name") is None and session.region_name is None:
-        options["region_name"] = "us-east-1"
-    return _answer_events(session.client("rekognition", **options), gateway, "rekognition")
+    if options.get("region_name") is None:
+        options["region_name"] = _valid_region(session.get_config_variable("region"))
+    return attach(Session(botocore_session=session).client(_SERVICE, **options), gateway)
 
 
 def attach(client: AnyClient, gateway: Gateway) -> AnyClient:
-    """Have `gateway` answer `compare_faces` of `client`, an existing boto3 client, and return it.
+    """Have `gateway` answer every operation of `client`, an existing boto3 client of Rekognition, and return it.
 
-    Its other operations go where they went before. Attaching again replaces the gateway.
+    No operation leaves the process any more: those that `gateway` does not know get UnknownOperationException.
+    Attaching again replaces the gateway.
+
+    Raises:
+        InvalidRequest: `client` is no client, or one of another service.
     """
-    return _answer_events(client, gateway, _COMPARE_FACES)
-
-
-def _answer_events(client: AnyClient, gateway: Gateway, scope: str) -> AnyClient:
+    service = getattr(getattr(getattr(client, "meta", None), "service_model", None), "service_name", None)
+    if service != _SERVICE:
+        found = type(client).__name__ if service is None else f"one of {service}"
+        raise InvalidRequest(f"a boto3 client of {_SERVICE} is needed, boto3.client({_SERVICE!r}), not {found}")
     events = client.meta.events  # type: ignore[attr-defined]
-    for name, handler in ((f"choose-signer.{scope}", _unsigned), (f"before-send.{scope}", _answers(gateway))):
+    for name, handler in ((f"choose-signer.{_SERVICE}", _unsigned), (f"before-send.{_SERVICE}", _answers(gateway))):
         # Ids are per emitter, not per event, so the event is part of them.
         events.unregister(name, unique_id=f"visavis-{name}")
         events.register(name, handler, unique_id=f"visavis-{name}")
     return client
+
+
+def _session() -> Any:
+    """A botocore session whose variables have their defaults, whatever the environment and AWS's files say."""
+    from botocore.session import Session
+
+    variables: dict[str, tuple[Any, ...]] = {
+        name: (None, None, default, conversion)
+        for name, (_, _, default, conversion) in Session.SESSION_VARIABLES.items()
+    }
+    variables |= {
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+        "ignore_configured_endpoint_urls": (None, None, True, None),
+        "region": (None, "AWS_DEFAULT_REGION", None, None),
+    }
+    return Session(session_vars=variables)
+
+
+def _valid_region(name: str | None) -> str:
+    from botocore.exceptions import InvalidRegionError
+    from botocore.utils import validate_region_name
+
+    try:
+        validate_region_name(name)
+    except InvalidRegionError:
+        return _REGION
+    return name or _REGION
 
 
 def _unsigned(**_: object) -> object:

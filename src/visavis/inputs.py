@@ -1,17 +1,24 @@
-"""What a caller of the library may pass as an image, told apart by type and never by what a text looks like."""
+"""What a caller of the library may pass, and what is wrong with anything else.
+
+Images are told apart by type, and never by what a text looks like.
+"""
 
 from __future__ import annotations
 
+import math
 import os
+from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import InvalidRequest
 
-__all__ = ["LARGEST_FILE", "ImageInput", "bytes_or_pixels", "read_file"]
+__all__ = ["LARGEST_FILE", "ImageInput", "bytes_or_pixels", "choice_of", "percent_of", "read_file"]
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 ImageInput: TypeAlias = "bytes | bytearray | memoryview | os.PathLike[str] | BinaryIO | NDArray[np.uint8]"
 """The bytes of a JPEG or PNG, a path to one, a file opened in binary mode, or RGB pixels (h, w, 3) uint8."""
@@ -89,3 +96,30 @@ def _pixels(array: NDArray[np.generic]) -> NDArray[np.uint8]:
         raise InvalidRequest(f"an array must be RGB, (h, w, 3) uint8; this one is {array.shape} {array.dtype}")
     # A copy, because the caller may write to the array while it is analysed.
     return np.array(array, np.uint8, order="C")
+
+
+def percent_of(name: str, value: object) -> float:
+    """A number from 0 to 100, which may be given as a text.
+
+    Raises:
+        InvalidRequest: it is none; the text calls it `name`.
+    """
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number <= 100:
+        raise InvalidRequest(f"{name} must be a number from 0 to 100, not {value!r}")
+    return number
+
+
+def choice_of(name: str, value: object, choices: type[Choice]) -> Choice:
+    """One of `choices`, which may be given as a text in any case.
+
+    Raises:
+        InvalidRequest: it is none; the text calls it `name` and lists the choices.
+    """
+    try:
+        return choices(value.upper())  # type: ignore[attr-defined]
+    except (AttributeError, ValueError):
+        raise InvalidRequest(f"{name} must be one of {', '.join(choices)}, not {value!r}") from None

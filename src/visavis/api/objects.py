@@ -7,6 +7,7 @@ are often names of people.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -50,16 +51,20 @@ class FolderStore:
     Keys are paths with forward slashes. A folder has no versions, so a reference that names one finds nothing.
     """
 
-    def __init__(self, buckets: Mapping[str, Path], *, otherwise: ObjectStore | None = None) -> None:
+    def __init__(self, buckets: Mapping[str, str | os.PathLike[str]], *, otherwise: ObjectStore | None = None) -> None:
         """Take `buckets`, from bucket name to folder.
 
         Raises:
-            SettingsError: one of them is not a folder.
+            SettingsError: `buckets` is no mapping, or one of them is not a folder.
+
+        Example:
+            >>> store = FolderStore({"photos": "."})
         """
-        for name, folder in buckets.items():
-            if not folder.is_dir():
-                raise SettingsError(f"bucket {name}: {folder} is not a folder")
-        self._roots = {name: folder.resolve() for name, folder in buckets.items()}
+        if not isinstance(buckets, Mapping):
+            raise SettingsError(
+                f"buckets must map each bucket's name to a folder, {{'photos': '/srv/photos'}}, not {buckets!r}"
+            )
+        self._roots = {name: _folder(name, folder) for name, folder in buckets.items()}
         self._otherwise = otherwise or NoStore()
 
     def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
@@ -77,6 +82,15 @@ class FolderStore:
         if len(data) > limit:
             raise _too_large(limit)
         return data
+
+
+def _folder(name: str, folder: object) -> Path:
+    if not isinstance(folder, str | os.PathLike) or not str(folder):
+        raise SettingsError(f"bucket {name}: a folder is needed, as a path, not {folder!r}")
+    path = Path(folder)
+    if not path.is_dir():
+        raise SettingsError(f"bucket {name}: {path} is not a folder")
+    return path.resolve()
 
 
 def _file_of(root: Path, ref: S3ObjectRef) -> Path:
