@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from visavis.errors import SettingsError
+from visavis.forks import forks_wait
 from visavis.settings import SHIPPED_EMBEDDER, Settings
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ __all__ = [
     "open_store",
     "open_uncalibrated",
 ]
+
+
+_IMPORTED_BY_COMPARISONS = ("cv2", "simplejpeg", "PIL.JpegImagePlugin", "PIL.PngImagePlugin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +145,17 @@ def open_stages(settings: Settings | None = None, *, once: bool = False) -> Stag
         embedding.prepare_in_background()
         mesh.prepare_in_background()
 
-    from visavis.vision.detect import SHAPES, Detector
-    from visavis.vision.embed import Embedder
-    from visavis.vision.expression import NETWORK, ExpressionReader
-    from visavis.vision.iris import PupilFinder
-    from visavis.vision.mesh import Mesher
+    with forks_wait():
+        # Python's import locks do not survive a fork: a child that was forked while another thread imported a module
+        # waits for ever when it imports that module. So whatever a comparison imports is imported here.
+        for name in _IMPORTED_BY_COMPARISONS:
+            import_module(name)
+
+        from visavis.vision.detect import SHAPES, Detector
+        from visavis.vision.embed import Embedder
+        from visavis.vision.expression import NETWORK, ExpressionReader
+        from visavis.vision.iris import PupilFinder
+        from visavis.vision.mesh import Mesher
 
     iris, expression = runtime.session(networks["iris"]), runtime.session(NETWORK)
     detection = runtime.session(networks["detector"], shapes=SHAPES)

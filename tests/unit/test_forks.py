@@ -1,0 +1,102 @@
+"""What a fork waits for, and what is renewed in the child."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+
+from visavis import forks
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks"),
+    # From 3.12 on Python warns of every fork beside other threads, which is what these tests are about.
+    pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"),
+]
+
+
+class Counted:
+    """Counts how often it was renewed."""
+
+    def __init__(self) -> None:
+        self.renewed = 0
+        forks.renew_in_children(self)
+
+    def renew(self) -> None:
+        self.renewed += 1
+
+
+class Failing(Counted):
+    def renew(self) -> None:
+        super().renew()
+        raise RuntimeError("cannot be renewed")
+
+
+def status_of_child(number_of_child: int) -> int:
+    _, status = os.waitpid(number_of_child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def test_what_is_registered_is_renewed_once_in_the_child_and_not_in_the_parent() -> None:
+    thing = Counted()
+    child = os.fork()
+    if not child:
+        os._exit(thing.renewed)
+    assert status_of_child(child) == 1
+    assert thing.renewed == 0
+
+
+def test_what_is_gone_is_not_kept_for_its_renewal() -> None:
+    thing = Counted()
+    before = len(forks._renewables)
+    del thing
+    assert len(forks._renewables) == before - 1
+
+
+def test_one_that_cannot_be_renewed_does_not_keep_others_from_it(capfd: pytest.CaptureFixture[str]) -> None:
+    things = [Counted(), Failing(), Counted(), Failing(), Counted()]
+    child = os.fork()
+    if not child:
+        os._exit(sum(thing.renewed for thing in things))
+    assert status_of_child(child) == len(things)
+
+
+def test_a_fork_waits_for_work_that_must_not_be_cut_in_two() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with forks.forks_wait():
+            begun.set()
+            time.sleep(0.3)
+            ended.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    begun.wait()
+    child = os.fork()
+    if not child:
+        os._exit(7 if ended.is_set() else 1)
+    thread.join()
+    assert status_of_child(child) == 7
+
+
+def test_a_thread_that_forks_inside_its_own_block_does_not_wait_for_itself() -> None:
+    with forks.forks_wait():
+        child = os.fork()
+        if not child:
+            os._exit(7)
+    assert status_of_child(child) == 7
+    assert not forks._busy
+
+
+def test_a_child_of_a_child_is_renewed_too() -> None:
+    thing = Counted()
+    child = os.fork()
+    if not child:
+        grandchild = os.fork()
+        if not grandchild:
+            os._exit(thing.renewed)
+        os._exit(status_of_child(grandchild))
+    assert status_of_child(child) == 2
