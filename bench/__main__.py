@@ -13,13 +13,14 @@ WHAT = {
     "server": "latency and throughput at 1 to 32 clients, 2,000 mixed requests, and what the server adds",
     "growth": "cost and memory by faces, pixels and clients, with a plot",
     "peers": "one comparison beside deepface, verifyface and face_recognition, each in its own environment",
+    "prefork": "a client used before gunicorn, uvicorn, Celery and multiprocessing fork their workers",
     "degraded": "alignment and embedding on degraded copies of FOLDER/lfw-dev",
     "fused": "three source photographs instead of one on FOLDER/lfw-dev",
     "fields": "pose, quality, boxes and false faces on FOLDER/lfw-dev and FOLDER/scenes",
     "scenes": "faces found and matched on FOLDER/scenes: images/, faces.csv (image, person, nose_x, nose_y)",
 }
 
-NEED_NO_DATA = ("comparison", "cold", "server", "growth", "peers")
+NEED_NO_DATA = ("comparison", "cold", "server", "growth", "peers", "prefork")
 
 
 def main() -> None:
