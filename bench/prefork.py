@@ -48,12 +48,10 @@ def run(data: Path | None) -> None:
     from bench.prefork_app import WARM
 
     cases: dict[str, Callable[[], list[str]]] = {
-        "gunicorn --preload": lambda: served(python, ["gunicorn", "--preload", "--workers=2", "bench.prefork_app:wsgi"]),
-        "gunicorn --preload --threads 4": lambda: served(
-            python, ["gunicorn", "--preload", "--workers=2", "--threads=4", "bench.prefork_app:wsgi"]
-        ),
-        "gunicorn": lambda: served(python, ["gunicorn", "--workers=2", "bench.prefork_app:wsgi"]),
-        "uvicorn --workers 2": lambda: served(python, ["uvicorn", "--workers=2", "bench.prefork_app:asgi"]),
+        "gunicorn --preload": lambda: served(python, "gunicorn", "--preload"),
+        "gunicorn --preload --threads 4": lambda: served(python, "gunicorn", "--preload", "--threads=4"),
+        "gunicorn": lambda: served(python, "gunicorn"),
+        "uvicorn --workers 2": lambda: served(python, "uvicorn"),
         "celery --pool prefork": lambda: by_celery(python),
         "multiprocessing.Pool, fork": lambda: printed(python, POOL),
     }
@@ -66,7 +64,9 @@ def run(data: Path | None) -> None:
         seconds = time.perf_counter() - began
         rows.append([name, f"{right} of {ASKED}", workers, seconds])
         figures[name] = {"right": right, "of": ASKED, "workers": workers, "seconds": seconds}
-    table(["workers of a warmed client", "answers as in one process", "workers that answered", "s, start and stop"], rows)
+    table(
+        ["workers of a warmed client", "answers as in one process", "workers that answered", "s, start and stop"], rows
+    )
     save("prefork", figures)
 
 
@@ -85,12 +85,13 @@ def environment(**more: str) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])} | more
 
 
-def served(python: str, command: list[str]) -> list[str]:
+def served(python: str, server: str, *options: str) -> list[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    where = ["--bind", f"127.0.0.1:{port}"] if command[0] == "gunicorn" else ["--port", str(port)]
-    with started([python, "-m", *command, *where], environment()):
+    app, where = ("wsgi", f"--bind=127.0.0.1:{port}") if server == "gunicorn" else ("asgi", f"--port={port}")
+    command = [python, "-m", server, "--workers=2", *options, where, f"bench.prefork_app:{app}"]
+    with started(command, environment()):
         return [asked(f"http://127.0.0.1:{port}/") for _ in range(ASKED)]
 
 

@@ -1,4 +1,4 @@
-"""A service as people deploy them: the client is a global of the module, and is used once when the module is imported."""
+"""A service as people deploy them: the client is a global of its module, and is used when the module is imported."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def similarity() -> str:
 WARM = similarity()
 
 
-def wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+def wsgi(_: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [f"{similarity()} {os.getpid()}".encode()]
 
 
-async def asgi(scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[..., Awaitable[None]]) -> None:
+async def asgi(scope: dict[str, Any], _: Callable[[], Awaitable[Any]], send: Callable[..., Awaitable[None]]) -> None:
     if scope["type"] != "http":
         return
     await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -50,7 +50,7 @@ def make_celery(folder: Path) -> Any:
     }
     app.conf.worker_hijack_root_logger = False
 
-    @app.task(name="similarity")
+    @app.task(name="similarity")  # type: ignore[untyped-decorator]
     def task() -> str:
         return f"{similarity()} {os.getpid()}"
 

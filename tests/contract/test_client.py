@@ -7,10 +7,11 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError, ParamValidationError
+from botocore.exceptions import ClientError, HTTPClientError, ParamValidationError
 
 from visavis.aws.policy import Caller
 from visavis.aws.wire import WireError
+from visavis.errors import InvalidRequest
 from visavis.gateway import Gateway, Request
 from visavis.inprocess import attach, make_client
 
@@ -149,14 +150,70 @@ def test_what_is_given_stays_as_given(monkeypatch: pytest.MonkeyPatch) -> None:
     assert client._get_credentials().access_key == "A"
 
 
-def test_a_client_of_ones_own_is_answered_too_and_keeps_the_rest() -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_DEFAULT_REGION", ""),
+        ("AWS_DEFAULT_REGION", "not a region"),
+        ("AWS_PROFILE", "stale"),
+        ("AWS_CONFIG_FILE", "/"),
+        ("AWS_CONFIG_FILE", __file__),
+        ("AWS_SHARED_CREDENTIALS_FILE", __file__),
+        ("AWS_RETRY_MODE", "never"),
+        ("AWS_MAX_ATTEMPTS", "often"),
+        ("AWS_ENDPOINT_URL", "nowhere"),
+        ("AWS_ENDPOINT_URL_REKOGNITION", "::"),
+        ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ("AWS_DEFAULTS_MODE", "odd"),
+        ("AWS_DATA_PATH", "/nowhere"),
+        ("AWS_CA_BUNDLE", "/nowhere"),
+        ("AWS_CSM_ENABLED", "true"),
+        ("AWS_REQUEST_CHECKSUM_CALCULATION", "maybe"),
+        ("AWS_ACCOUNT_ID_ENDPOINT_MODE", "required"),
+        ("AWS_AUTH_SCHEME_PREFERENCE", "odd"),
+    ],
+)
+def test_nothing_that_is_configured_for_aws_keeps_a_client_from_answering(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    client = make_client(Gateway(Operations()))
+    assert client.compare_faces(**IMAGES)["FaceMatches"] == []
+    assert client.meta.region_name == "us-east-1"
+    assert client.meta.endpoint_url == "https://rekognition.us-east-1.amazonaws.com"
+
+
+def test_a_client_of_ones_own_is_answered_too() -> None:
     client = boto3.client("rekognition", region_name="us-east-1", endpoint_url=NOWHERE, config=no_retries())
     operations = Operations()
     assert attach(client, Gateway(operations)) is client
     assert client.compare_faces(**IMAGES)["FaceMatches"] == []
     assert len(operations.asked) == 1
-    with pytest.raises(NoCredentialsError):  # signed, as it was before
-        client.detect_faces(Image={"Bytes": b"a"})
+
+
+def test_no_operation_of_an_attached_client_leaves_the_process() -> None:
+    unchecked = no_retries().merge(Config(parameter_validation=False))
+    client = attach(boto3.client("rekognition", region_name="us-east-1", config=unchecked), Gateway(Operations()))
+    others = set(client.meta.method_to_api_mapping) - {"compare_faces"}
+    assert "detect_faces" in others
+    for name in others:
+        with pytest.raises(ClientError) as caught:  # a connection would be an AssertionError
+            getattr(client, name)()
+        assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
+        assert client.meta.method_to_api_mapping[name] in caught.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize("service", ["s3", "textract"])
+def test_a_client_of_another_service_is_refused(service: str) -> None:
+    other = boto3.client(service, region_name="us-east-1")
+    with pytest.raises(InvalidRequest, match=f"a boto3 client of rekognition is needed, .*, not one of {service}"):
+        attach(other, Gateway(Operations()))
+
+
+@pytest.mark.parametrize("thing", [None, "rekognition", boto3])
+def test_what_is_no_client_is_refused(thing: object) -> None:
+    with pytest.raises(InvalidRequest, match="a boto3 client of rekognition is needed"):
+        attach(thing, Gateway(Operations()))
 
 
 def test_attaching_again_replaces_the_gateway() -> None:

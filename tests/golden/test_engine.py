@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from tests.conftest import encode
+from tests.conftest import PHOTOS, encode
 from visavis.analysis import Analysis
 from visavis.engine import CompareOptions, Engine
-from visavis.errors import BadImage, InvalidRequest, NoFace
+from visavis.errors import BadImage, ImageTooSmall, InvalidRequest, NoFace, SourcesDiffer
 from visavis.face import Detail
 from visavis.runtime import open_engine
 from visavis.settings import Settings
@@ -75,6 +76,58 @@ def test_the_largest_face_of_the_source_is_the_one_compared(engine: Engine, phot
     assert result.source.box.left > small.width
 
 
+def test_a_bystander_cut_by_the_border_does_not_beat_the_person_in_the_picture(engine: Engine, photo: Photo) -> None:
+    person, bystander = opened(photo("sunak")), opened(photo("obama"))
+    face, other = (engine.analyze(photo(name)).faces[0].box for name in ("sunak", "obama"))
+    scale = 1.2 * face.width / other.width
+    bystander = bystander.resize((round(bystander.width * scale), round(bystander.height * scale)))
+    kept = round(scale * (other.left + 0.6 * other.width))
+    both = Pil.new("RGB", (person.width + kept, max(person.height, bystander.height)), "gray")
+    both.paste(person, (0, 0))
+    both.paste(bystander.crop((0, 0, kept, bystander.height)), (person.width, 0))
+    faces = engine.analyze(encode(both)).faces
+    assert [f.box.right > both.width for f in faces] == [False, True]
+    assert faces[0].box.area < faces[1].box.area
+    assert engine.compare(encode(both), photo("sunak")).matches[0].similarity > 99
+
+
+def test_sources_that_show_somebody_else_are_named(engine: Engine, photo: Photo) -> None:
+    sources = [photo("ardern_2018"), photo("obama"), photo("ardern_2022")]
+    with pytest.warns(SourcesDiffer, match=r"sources that do not look like the first: 2 \(similarity"):
+        result = engine.compare_many(sources, photo("ardern_2022"))
+    ((index, similarity),) = result.strangers
+    assert (index, similarity) == (1, engine.compare(sources[0], sources[1]).unmatched[0].similarity)
+
+
+@pytest.mark.parametrize("kind", ["path", "file", "array"])
+def test_a_path_a_file_and_pixels_give_the_answer_of_the_bytes(engine: Engine, photo: Photo, kind: str) -> None:
+    path = PHOTOS / "ardern_2018.jpg"
+    given: dict[str, Any] = {"path": path, "file": path.open("rb"), "array": np.asarray(Pil.open(path))}
+    target = photo("ardern_2022")
+    with given["file"]:
+        one, other = engine.compare(given[kind], target), engine.compare(path.read_bytes(), target)
+    assert [m.similarity for m in one.matches] == [m.similarity for m in other.matches]
+    assert one.source.box == other.source.box
+
+
+def test_pixels_are_held_to_the_limits_of_a_file(engine: Engine) -> None:
+    with pytest.raises(ImageTooSmall, match="79 x 200 pixels, at least 80 are needed"):
+        engine.analyze(np.zeros((200, 79, 3), np.uint8))
+
+
+def test_what_is_wrong_with_an_image_says_which_image(engine: Engine, photo: Photo) -> None:
+    obama, nobody = photo("obama"), encode(Pil.new("RGB", (200, 200)))
+    for sources, target, says in (
+        ([nobody], obama, "source: no face was found"),
+        ([obama], nobody, "target: no face was found"),
+        ([obama, nobody], obama, "source 2: no face was found"),
+    ):
+        with pytest.raises(NoFace, match=says):
+            engine.compare_many(sources, target)
+    with pytest.raises(InvalidRequest, match="source: an image is not given as a str"):
+        engine.compare("a.jpg", obama)  # type: ignore[arg-type]
+
+
 def test_every_face_of_the_target_is_in_exactly_one_list(engine: Engine, photo: Photo) -> None:
     target = mosaic(photo, ["obama", "ardern_2018", "sunak", "macron_2025"])
     result = engine.compare(photo("ardern_2022"), target)
@@ -93,9 +146,13 @@ def test_of_120_faces_the_100_largest_are_kept(engine: Engine, photo: Photo) -> 
         out.paste(face.resize((105, 127)), (i % 20 * 120, i // 20 * 135))
     for i in range(20):
         out.paste(face.resize((75, 91)), (i * 120, 5 * 135 + 100))
-    faces = engine.analyze(encode(out)).faces
-    assert len(faces) == 100
-    assert max(f.box.bottom for f in faces) < 5 * 135 + 100
+    analysis = engine.analyze(encode(out))
+    assert len(analysis.faces) == 100
+    assert analysis.more
+    assert max(f.box.bottom for f in analysis.faces) < 5 * 135 + 100
+    exactly = engine.analyze(encode(out.crop((0, 0, 2400, 5 * 135))))
+    assert len(exactly.faces) == 100
+    assert not exactly.more
 
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1080, 1920)])
@@ -147,7 +204,7 @@ def test_png_and_jpeg_of_one_raster_agree(engine: Engine, photo: Photo) -> None:
 def test_a_picture_without_a_face_is_named(engine: Engine, photo: Photo, empty: str) -> None:
     blank = encode(Pil.new("RGB", (300, 300), "white"))
     pictures = (blank, photo("obama")) if empty == "source" else (photo("obama"), blank)
-    with pytest.raises(NoFace, match=f"no face was found in the {empty} picture") as error:
+    with pytest.raises(NoFace, match=f"{empty}: no face was found") as error:
         engine.compare(*pictures)
     assert error.value.role == empty
 
@@ -192,7 +249,7 @@ def test_without_a_source_there_is_nothing_to_compare(engine: Engine, photo: Pho
 
 
 def test_a_bad_picture_is_named_by_its_part(engine: Engine, photo: Photo) -> None:
-    with pytest.raises(BadImage, match="target picture: the image is neither JPEG nor PNG"):
+    with pytest.raises(BadImage, match="target: the image is neither JPEG nor PNG"):
         engine.compare(photo("obama"), b"BM")
 
 

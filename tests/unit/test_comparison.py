@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -94,3 +96,23 @@ def test_similarities_in_the_band_are_marked_for_review(cosine: float, review: b
     )
     (match,) = (*result.matches, *result.unmatched)
     assert match.review is review
+
+
+def test_sources_that_do_not_match_the_first_are_strangers() -> None:
+    sources = [make_face(1.0), make_face(0.9), make_face(0.3), make_face(0.79)]
+    result = compare_fused(
+        sources, [make_face()], threshold=0, fused=lambda c, _: 100 * c, single=lambda c, _: round(100 * max(c, 0), 3)
+    )
+    assert result.strangers == ((2, 30.0), (3, 79.0))
+
+
+def test_sources_that_all_match_the_first_are_no_strangers() -> None:
+    similarity = lambda cosine, _: round(100 * max(cosine, 0), 3)  # noqa: E731
+    alike = [make_face(1.0), make_face(0.8), make_face(0.9)]
+    assert compare_fused(alike, [make_face()], threshold=0, fused=similarity, single=similarity).strangers == ()
+
+
+def test_unmatched_faces_are_ordered_by_what_the_picture_shows_of_them() -> None:
+    cut, whole = make_face(0.1, side=100), make_face(0.2, side=80)
+    cut = replace(cut, box=Box(-60, 0, 40, 100))
+    assert [u.face for u in compared(80, cut, whole).unmatched] == [whole, cut]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from visavis.geometry import Size
 from visavis.image import Image
 from visavis.vision.detect import Detections, Detector, decode, merge
 
@@ -99,3 +100,9 @@ def test_large_pictures_are_looked_at_twice_for_their_small_faces() -> None:
     session = FakeSession()
     Detector(session)(Image(np.zeros((1080, 1920, 3), np.uint8)))
     assert max(session.shapes)[1:3] == (768, 1280)
+
+
+def test_detections_are_ordered_by_what_the_picture_shows_of_them() -> None:
+    faces = found((-60, 0, 40, 100, 0.9), (10, 10, 80, 80, 0.8), (0, 0, 100, 20, 0.95))
+    assert faces.visible_areas(Size(100, 100)).tolist() == [4000, 4900, 2000]
+    assert faces.largest_first(Size(100, 100)).scores.tolist() == pytest.approx([0.8, 0.9, 0.95])

@@ -36,3 +36,19 @@ def test_a_transform_that_squashes_the_plane_cannot_be_undone() -> None:
 def test_points_that_coincide_give_no_similarity() -> None:
     with pytest.raises(ValueError, match="coincide"):
         similarity_from_points(np.ones((5, 2)), np.ones((5, 2)))
+
+
+@pytest.mark.parametrize(
+    ("box", "area"),
+    [
+        (Box(10, 20, 30, 50), 600),
+        (Box(-10, 20, 30, 50), 900),
+        (Box(90, -20, 130, 50), 500),
+        (Box(-10, -10, 200, 200), 8000),
+        (Box(100, 10, 120, 20), 0),
+        (Box(-20, 10, -5, 20), 0),
+        (Box(-20, -20, -5, -5), 0),
+    ],
+)
+def test_only_the_part_of_a_box_within_the_picture_counts(box: Box, area: float) -> None:
+    assert box.area_within(Size(100, 80)) == area

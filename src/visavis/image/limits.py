@@ -29,12 +29,12 @@ class Limits:
         """
         if size.longer > self.longest_side or size.pixels > self.pixels:
             raise ImageTooLarge(
-                f"the image is {size.width} x {size.height} pixels; at most {self.longest_side} a side "
+                f"{size.width} x {size.height} pixels, at most {self.longest_side} a side "
                 f"and {self.pixels / 1e6:g} million in all are decoded"
             )
         if min(size.width, size.height) < self.smallest_side:
             raise ImageTooSmall(
-                f"the image is {size.width} x {size.height} pixels; both sides must be at least {self.smallest_side}"
+                f"{size.width} x {size.height} pixels, at least {self.smallest_side} are needed on either side"
             )
 
 
