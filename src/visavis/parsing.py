@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _LONGEST_SHOWN = 100
 
 
-class BadValue(ValueError):
+class BadValue(Exception):
     """A text that is not what it must be.
 
     Its message reads on from the name of the option or variable: "must be a whole number of at least 1, not 'two'".
@@ -123,13 +123,13 @@ def folder_to_make(text: str) -> Path:
         BadValue: it is empty, something else has this name, or a part of the path is no folder.
     """
     what = "a folder, which is made if it is not there"
-    if not text.strip():
+    if not text.strip() or "\0" in text:
         raise BadValue(what, text)
     try:
         path = Path(text).expanduser()
         nearest = next((p for p in (path, *path.absolute().parents) if p.exists()), path)
         is_folder = nearest.is_dir()
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError) as error:  # the second where `~` names nobody
         raise BadValue(what, text, getattr(error, "strerror", None) or str(error)) from error
     if not is_folder:
         raise BadValue(what, text, "it is a file" if nearest == path else f"{nearest} is a file")

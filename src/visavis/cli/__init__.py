@@ -18,9 +18,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the words after the program's name. Without them, those of the process, whose signals and streams are
             then taken to be this command's own.
-
-    Raises:
-        SystemExit: with 2 after wrong usage, which is told on standard error; with 0 after `--help` or `--version`.
     """
     if argv is None:
         return run_process(lambda: _command(sys.argv[1:]))

@@ -36,19 +36,10 @@ def complain(text: object) -> None:
 
 
 def run(command: Callable[[], int]) -> int:
-    """The exit status of a command; what went wrong is a line on standard error.
-
-    Raises:
-        SystemExit: from argparse, after wrong usage or `--help`.
-    """
+    """The exit status of a command; what went wrong is a line on standard error."""
     output = _Output(sys.stdout)
     with contextlib.redirect_stdout(cast("TextIO", output)):
-        try:
-            status = _status_of(command)
-        except SystemExit as stop:
-            if failed := output.failed or _status_of(output.finish):
-                raise SystemExit(failed) from stop
-            raise
+        status = _status_of(command)
         # A failure has made the status already, unless the command found that it can go on without its output.
         return status if output.failed else _status_of(output.finish) or status
 
@@ -83,6 +74,8 @@ def _status_of(command: Callable[[], int]) -> int:
         return command()
     except VisavisError as error:
         complain(error)
+    except SystemExit as stop:  # argparse, after wrong usage or `--help`
+        return stop.code if isinstance(stop.code, int) else PROBLEM
     except BrokenPipeError:
         return PIPE_CLOSED
     except KeyboardInterrupt:

@@ -37,6 +37,7 @@ __all__ = [
     "whole_number",
 ]
 
+SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 _BUCKET = re.compile(r"[0-9A-Za-z.\-_]{3,255}")  # as the service's model has it
@@ -80,11 +81,15 @@ def output_file(
         make_folder: the folder need not be there, since whoever writes the file makes it.
         in_place: a file that is there is written on, not replaced, so that its folder may be read-only.
     """
+    if not text.strip():
+        raise BadValue(what, text)
+    if text.endswith(SEPARATORS):
+        raise BadValue(what, text, "it names a folder")
+    path = Path(text)
     try:
-        path = Path(text)
-        why = _not_writable(path, make_folder=make_folder, in_place=in_place) if text.strip() else "it is empty"
-    except (OSError, ValueError) as error:  # the second for a zero byte
-        raise BadValue(what, text, getattr(error, "strerror", None) or str(error)) from error
+        why = _not_writable(path, make_folder=make_folder, in_place=in_place)
+    except OSError as error:
+        raise BadValue(what, text, error.strerror or str(error)) from error
     if why:
         raise BadValue(what, text, why)
     return path
@@ -92,6 +97,8 @@ def output_file(
 
 def _not_writable(path: Path, *, make_folder: bool, in_place: bool) -> str:
     """Why a file cannot be written there; empty if it can."""
+    if "\0" in str(path):
+        return "it holds a zero byte"
     if path.is_dir():
         return "it is a folder"
     # A device or pipe would be replaced by a file of its name.
