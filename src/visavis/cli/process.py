@@ -50,9 +50,13 @@ def run_process(command: Callable[[], int]) -> int:
     Ctrl-C at any moment leads to one line on standard error and status 130. It comes as a KeyboardInterrupt, so that
     temporary files are removed and threads are waited for; a second one ends the process at once.
     """
-    _occupy_closed_streams()
-    interrupt = _Interrupt()
     try:
+        interrupt = _Interrupt()
+    except KeyboardInterrupt:
+        complain("stopped")
+        os._exit(STOPPED)
+    try:
+        _occupy_closed_streams()
         status = run(command)
         # Nothing is left that could be half done; what now hangs can still be stopped, and no traceback is printed.
         interrupt.release()
