@@ -14,7 +14,7 @@ from visavis import __version__
 from visavis.cli import main
 from visavis.cli.files import Photo, write_file
 from visavis.cli.parser import COMMANDS
-from visavis.cli.process import run
+from visavis.cli.process import OutputError, run
 from visavis.errors import InvalidRequest, ModelCorrupt
 from visavis.models.store import ModelStore
 
@@ -148,7 +148,8 @@ def raising(error: BaseException) -> int:
         (PermissionError(errno.EACCES, "Permission denied", "x"), 2, "visavis: x: Permission denied\n"),
         (MemoryError(), 2, "visavis: there is not enough memory\n"),
         (KeyboardInterrupt(), 130, "visavis: stopped\n"),
-        (BrokenPipeError(errno.EPIPE, "Broken pipe"), 141, ""),
+        (OutputError("standard output is closed", 2), 2, "visavis: standard output is closed\n"),
+        (OutputError("standard output cannot be written: Broken pipe", 141), 141, ""),
     ],
 )
 def test_what_stops_a_command_is_one_line_and_a_status(
@@ -187,15 +188,20 @@ def shell(script: str, **env: str) -> subprocess.CompletedProcess[bytes]:
         ("visavis faces - <&-", 2, "visavis: standard input is closed; a picture was to come from it\n"),
     ],
 )
-def test_a_stream_that_is_full_or_closed_is_a_problem_without_a_traceback(script: str, status: int, says: str) -> None:
-    done = shell(script)
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_stream_that_is_full_or_closed_is_a_problem_without_a_traceback(
+    script: str, status: int, says: str, unbuffered: str
+) -> None:
+    done = shell(script, PYTHONUNBUFFERED=unbuffered)
     assert (done.returncode, done.stderr.decode()) == (status, says)
     assert done.stdout == b""
 
 
-def test_a_reader_that_goes_ends_a_command_quietly() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("words", ["models path", "--help"])
+def test_a_reader_that_goes_ends_a_command_quietly(words: str, unbuffered: str) -> None:
     # The reader goes before anything is written.
-    done = shell("{ sleep 0.2; visavis models path; echo status $? >&2; } | true")
+    done = shell(f"{{ sleep 0.2; visavis {words}; echo status $? >&2; }} | true", PYTHONUNBUFFERED=unbuffered)
     assert done.stderr == b"status 141\n"
 
 

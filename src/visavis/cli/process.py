@@ -26,7 +26,11 @@ DONE, DIFFERENT, PROBLEM, STOPPED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
 
 class OutputError(VisavisError):
-    """Standard output cannot be written."""
+    """Standard output cannot be written; status: what the command ends with for it."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def complain(text: object) -> None:
@@ -41,7 +45,7 @@ def run(command: Callable[[], int]) -> int:
     with contextlib.redirect_stdout(cast("TextIO", output)):
         status = _status_of(command)
         # A failure has made the status already, unless the command found that it can go on without its output.
-        return status if output.failed else _status_of(output.finish) or status
+        return status if output.lost else _status_of(output.finish) or status
 
 
 def run_process(command: Callable[[], int]) -> int:
@@ -70,18 +74,24 @@ def run_process(command: Callable[[], int]) -> int:
             complain("stopped")
         # Not by way of the interpreter's shutdown, which waits for threads and is interrupted by the next Ctrl-C.
         os._exit(STOPPED)
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _discard(2)
     return status
 
 
 def _status_of(command: Callable[[], int]) -> int:
     try:
         return command()
+    except OutputError as error:
+        if error.status != PIPE_CLOSED:
+            complain(error)
+        return error.status
     except VisavisError as error:
         complain(error)
     except SystemExit as stop:  # argparse, after wrong usage or `--help`
         return stop.code if isinstance(stop.code, int) else PROBLEM
-    except BrokenPipeError:
-        return PIPE_CLOSED
     except KeyboardInterrupt:
         complain("stopped")
         return STOPPED
@@ -95,26 +105,27 @@ def _status_of(command: Callable[[], int]) -> int:
 class _Output:
     """Standard output whose failures are ours to report, and that shows what its encoding lacks as an escape.
 
-    failed: the exit status that a failure asks for; 0 while there is none
+    lost: it has failed, and what is written now goes nowhere
     """
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
-        self.failed = 0
+        self.lost = False
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
         if self._stream is None:
-            raise self._lost(PROBLEM, OutputError("standard output is closed"))
+            self.lost = True
+            raise OutputError("standard output is closed", PROBLEM)
         try:
             return self._stream.write(text)
         except UnicodeEncodeError:
             encoding = self._stream.encoding
             return self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         except OSError as error:
-            raise self._named(error) from error
+            raise self._failure(error) from error
 
     def flush(self) -> None:
         if self._stream is None:
@@ -122,24 +133,18 @@ class _Output:
         try:
             self._stream.flush()
         except OSError as error:
-            raise self._named(error) from error
+            raise self._failure(error) from error
 
     def finish(self) -> int:
         self.flush()
         return DONE
 
-    def _named(self, error: OSError) -> Exception:
-        if isinstance(error, BrokenPipeError):
-            return self._lost(PIPE_CLOSED, error)
-        return self._lost(PROBLEM, OutputError(f"standard output cannot be written: {error.strerror}"))
-
-    def _lost(self, status: int, error: Exception) -> Exception:
-        self.failed = status
-        if self._stream is not None and self._stream is sys.__stdout__:
-            # What is still in its buffer goes nowhere; else the interpreter would fail on it once more at its end.
-            with open(os.devnull, "wb") as null:  # noqa: PTH123
-                os.dup2(null.fileno(), 1)
-        return error
+    def _failure(self, error: OSError) -> OutputError:
+        self.lost = True
+        if self._stream is sys.__stdout__:
+            _discard(1)
+        status = PIPE_CLOSED if isinstance(error, BrokenPipeError) else PROBLEM
+        return OutputError(f"standard output cannot be written: {error.strerror}", status)
 
 
 class _Interrupt:
@@ -176,6 +181,12 @@ class _Interrupt:
             hook(*args)
 
         return quiet
+
+
+def _discard(number: int) -> None:
+    """Let a file descriptor lead nowhere: else the interpreter fails at its end on what is still in the buffer."""
+    with open(os.devnull, "wb") as null:  # noqa: PTH123
+        os.dup2(null.fileno(), number)
 
 
 def _occupy_closed_streams() -> None:

@@ -157,5 +157,5 @@ def _folders(buckets: Sequence[tuple[str, Path]]) -> dict[str, Path]:
 
 def _announce(line: str) -> None:
     # A server whose starter has stopped listening, or never did, serves all the same.
-    with contextlib.suppress(OutputError, BrokenPipeError):
+    with contextlib.suppress(OutputError):
         print(line, flush=True)
