@@ -20,6 +20,10 @@ import pytest
 from PIL import Image as Pil
 
 from tests.conftest import PHOTOS, encode
+from visavis.api.objects import NoStore
+from visavis.api.operations import Dispatcher
+from visavis.api.response import Attributes
+from visavis.aws.policy import LOCAL_CALLER
 from visavis.cli import main
 from visavis.engine import Engine
 
@@ -88,6 +92,18 @@ def test_a_drawing_does_not_change_the_answer(
     alone = json.loads(capsys.readouterr().out)
     assert main([*words, "--draw", str(tmp_path / "out.jpg")]) == 0
     assert json.loads(capsys.readouterr().out) == alone
+
+
+@pytest.mark.parametrize("attributes", list(Attributes))
+def test_json_is_what_the_dispatcher_answers(
+    engine: Engine, capsys: pytest.CaptureFixture[str], attributes: Attributes
+) -> None:
+    images = {
+        name: {"Bytes": Path(photo).read_bytes()} for name, photo in (("SourceImage", PERSON), ("TargetImage", SAME))
+    }
+    answer = Dispatcher(engine.compare, NoStore(), attributes).dispatch("CompareFaces", images, LOCAL_CALLER)
+    assert main(["compare", PERSON, SAME, "--json", "--attributes", attributes]) == 0
+    assert json.loads(capsys.readouterr().out) == answer
 
 
 @pytest.mark.parametrize(

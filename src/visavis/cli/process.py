@@ -44,8 +44,7 @@ def run(command: Callable[[], int]) -> int:
     output = _Output(sys.stdout)
     with contextlib.redirect_stdout(cast("TextIO", output)):
         status = _status_of(command)
-        # A failure has made the status already, unless the command found that it can go on without its output.
-        return status if output.lost else _status_of(output.finish) or status
+        return _status_of(output.finish) or status
 
 
 def run_process(command: Callable[[], int]) -> int:
@@ -103,21 +102,16 @@ def _status_of(command: Callable[[], int]) -> int:
 
 
 class _Output:
-    """Standard output whose failures are ours to report, and that shows what its encoding lacks as an escape.
-
-    lost: it has failed, and what is written now goes nowhere
-    """
+    """Standard output whose failures are ours to report, and that shows what its encoding lacks as an escape."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
-        self.lost = False
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
         if self._stream is None:
-            self.lost = True
             raise OutputError("standard output is closed", PROBLEM)
         try:
             return self._stream.write(text)
@@ -140,7 +134,6 @@ class _Output:
         return DONE
 
     def _failure(self, error: OSError) -> OutputError:
-        self.lost = True
         if self._stream is sys.__stdout__:
             _discard(1)
         status = PIPE_CLOSED if isinstance(error, BrokenPipeError) else PROBLEM
