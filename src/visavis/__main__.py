@@ -1,5 +1,9 @@
 import sys
 
-from visavis.cli import main
+try:
+    from visavis.cli import main
 
-sys.exit(main())
+    status = main()
+except KeyboardInterrupt:  # before `main` could take care of it
+    status = 130
+sys.exit(status)

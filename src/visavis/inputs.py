@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from visavis.errors import InvalidRequest
 
-__all__ = ["LARGEST_FILE", "ImageInput", "bytes_or_pixels", "choice_of", "percent_of", "read_file"]
+__all__ = ["LARGEST_FILE", "ImageInput", "bytes_or_pixels", "choice_of", "percent_of", "read_file", "read_from"]
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -47,7 +47,7 @@ def bytes_or_pixels(image: object) -> bytes | NDArray[np.uint8]:
             "visavis opens no URL and decodes no base64"
         )
     if hasattr(image, "read"):
-        return _read_from(image)
+        return read_from(image, "the open file")
     if hasattr(image, "__array_interface__"):  # Pillow's images among others
         raise InvalidRequest(
             f"an image is not given as a {type(image).__name__}: pass its pixels as an RGB array, "
@@ -75,14 +75,19 @@ def read_file(path: Path) -> bytes:
     return _bounded(data, str(path))
 
 
-def _read_from(file: object) -> bytes:
+def read_from(file: object, name: str) -> bytes:
+    """The bytes of an image from where an open file stands to its end.
+
+    Raises:
+        InvalidRequest: it cannot be read, gives texts, or is far too large for an image; the text calls it `name`.
+    """
     try:
         data = file.read(LARGEST_FILE + 1)  # type: ignore[attr-defined]
     except (OSError, ValueError) as error:
-        raise InvalidRequest(f"the open file cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise InvalidRequest(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise InvalidRequest(f"the open file gives {type(data).__name__}, not bytes: open it in binary mode, 'rb'")
-    return _bounded(bytes(data), "the open file")
+        raise InvalidRequest(f"{name} gives {type(data).__name__}, not bytes: open it in binary mode, 'rb'")
+    return _bounded(bytes(data), name)
 
 
 def _bounded(data: bytes, what: str) -> bytes:

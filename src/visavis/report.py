@@ -34,20 +34,28 @@ class Label:
     colour: Colour
 
 
-def draw_comparison(source: Image, target: Image, comparison: Comparison) -> bytes:
-    """Source and target side by side as a PNG: matches green, others orange, the source's face blue."""
+def draw_comparison(source: Image, target: Image, comparison: Comparison, suffix: str = ".png") -> bytes:
+    """Source and target side by side: matches green, others orange, the source's face blue.
+
+    Args:
+        suffix: which kind of picture, `.png`, `.jpg` or `.jpeg`, in small letters or large.
+
+    Returns:
+        The bytes of a file.
+    """
     faces = [Label(m.face, f"{shown(m.similarity)} match", _GREEN) for m in comparison.matches]
     faces += [Label(m.face, f"{shown(m.similarity)} no match", _ORANGE) for m in comparison.unmatched]
     left = _drawn(source, [Label(comparison.source, "source", _BLUE)])
     right = _drawn(target, faces)
     height = max(left.shape[0], right.shape[0])
     gap = np.full((height, 12, 3), 255, np.uint8)
-    return _png(np.hstack([_padded(left, height), gap, _padded(right, height)]))
+    return _encoded(np.hstack([_padded(left, height), gap, _padded(right, height)]), suffix)
 
 
-def draw_faces(image: Image, faces: Sequence[Face]) -> bytes:
-    """All faces of a picture as a PNG, numbered as they come."""
-    return _png(_drawn(image, [Label(face, _described(i, face), _GREEN) for i, face in enumerate(faces, 1)]))
+def draw_faces(image: Image, faces: Sequence[Face], suffix: str = ".png") -> bytes:
+    """All faces of a picture, numbered as they come. Arguments and result are those of `draw_comparison`."""
+    labels = [Label(face, _described(i, face), _GREEN) for i, face in enumerate(faces, 1)]
+    return _encoded(_drawn(image, labels), suffix)
 
 
 def _described(number: int, face: Face) -> str:
@@ -119,10 +127,10 @@ def _padded(picture: Pixels, height: int) -> Pixels:
     return np.pad(picture, ((0, height - picture.shape[0]), (0, 0), (0, 0)), constant_values=255)
 
 
-def _png(rgb: Pixels) -> bytes:
+def _encoded(rgb: Pixels, suffix: str) -> bytes:
     import cv2
 
-    done, data = cv2.imencode(".png", rgb[:, :, ::-1])
+    done, data = cv2.imencode(suffix.lower(), rgb[:, :, ::-1])
     if not done:
-        raise RuntimeError("OpenCV did not encode a PNG")
+        raise RuntimeError(f"OpenCV did not encode a {suffix} picture")
     return data.tobytes()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from visavis.errors import SettingsError
+from visavis.parsing import BadValue, flag, folder_to_make, nonempty, one_of, whole_number
 
 __all__ = ["ACCURACIES", "SHIPPED_EMBEDDER", "Accuracy", "Settings"]
 
@@ -18,7 +20,9 @@ ACCURACIES: tuple[Accuracy, ...] = get_args(Accuracy)
 SHIPPED_EMBEDDER = "embedder"
 """Its name in the manifest that ships."""
 
-_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+MOST_THREADS = 1024
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,37 +65,25 @@ class Settings:
         import platformdirs
 
         env = os.environ if environ is None else environ
-        home = env.get("VISAVIS_HOME")
         return cls(
-            home=Path(home).expanduser() if home else platformdirs.user_cache_path("visavis"),
-            offline=_flag(env, "VISAVIS_OFFLINE"),
-            threads=_count(env, "VISAVIS_THREADS", default=_cores()),
-            accuracy=_accuracy(env.get("VISAVIS_ACCURACY", "").strip() or "standard"),
-            embedder=env.get("VISAVIS_EMBEDDER", "").strip() or SHIPPED_EMBEDDER,
-            remembered=_count(env, "VISAVIS_REMEMBERED", default=0, least=0),
+            home=_read(env, "VISAVIS_HOME", folder_to_make) or platformdirs.user_cache_path("visavis"),
+            offline=_read(env, "VISAVIS_OFFLINE", flag) or False,
+            threads=_read(env, "VISAVIS_THREADS", partial(whole_number, least=1, most=MOST_THREADS)) or _cores(),
+            accuracy=_read(env, "VISAVIS_ACCURACY", partial(one_of, choices=ACCURACIES)) or "standard",
+            embedder=_read(env, "VISAVIS_EMBEDDER", nonempty) or SHIPPED_EMBEDDER,
+            remembered=_read(env, "VISAVIS_REMEMBERED", whole_number) or 0,
         )
 
 
-def _flag(env: Mapping[str, str], name: str) -> bool:
-    value = env.get(name, "").strip().lower()
-    if value not in _TRUE | _FALSE:
-        raise SettingsError(f"{name} must be 1 or 0, not {value!r}")
-    return value in _TRUE
-
-
-def _count(env: Mapping[str, str], name: str, *, default: int, least: int = 1) -> int:
-    value = env.get(name, "").strip()
-    if not value:
-        return default
-    if not value.isdecimal() or int(value) < least:
-        raise SettingsError(f"{name} must be a whole number of at least {least}, not {value!r}")
-    return int(value)
-
-
-def _accuracy(value: str) -> Accuracy:
-    if value not in ACCURACIES:
-        raise SettingsError(f"VISAVIS_ACCURACY must be {' or '.join(ACCURACIES)}, not {value!r}")
-    return value
+def _read(env: Mapping[str, str], name: str, parse: Callable[[str], Value]) -> Value | None:
+    """The value of a variable; None where it is not set, or empty."""
+    text = env.get(name, "")
+    if not text.strip():
+        return None
+    try:
+        return parse(text)
+    except BadValue as error:
+        raise SettingsError(f"{name} {error}") from error
 
 
 def _cores() -> int:

@@ -161,22 +161,25 @@ def test_the_command_writes_a_report_without_plots(
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
-    assert main(["evaluate", str(people_folder(tmp_path)), "--out", str(tmp_path / "file")]) == 1
-    assert f"{tmp_path / 'file'} cannot be written: File exists" in capsys.readouterr().err
+    assert main(["evaluate", str(people_folder(tmp_path)), "--out", str(tmp_path / "file")]) == 2
+    assert (
+        f"--out must be a folder, which is made if it is not there, not '{tmp_path / 'file'}'"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--images", "x"], "--images goes with a CSV file of pairs"),
+        (["--images", "."], "--images goes with a CSV file of pairs"),
         (["--group", "sex"], "figures by 'sex' need"),
-        (["--calibration", "nowhere.json"], "nowhere.json cannot be read"),
+        (["--calibration", "nowhere.json"], "--calibration must be a file that can be read, not 'nowhere.json'"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], says: str
 ) -> None:
-    assert main(["evaluate", str(people_folder(tmp_path)), *words]) == 1
+    assert main(["evaluate", str(people_folder(tmp_path)), *words]) == 2
     assert says in capsys.readouterr().err
 
 
@@ -184,7 +187,7 @@ def test_calibrate_refuses_a_small_set_before_it_looks_at_a_picture(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "calibration.json"
-    assert main(["calibrate", str(people_folder(tmp_path)), "--out", str(out)]) == 1
+    assert main(["calibrate", str(people_folder(tmp_path)), "--out", str(out)]) == 2
     said = capsys.readouterr().err
     assert "too few impostor pairs to carry the scale: 12." in said
     assert "needs 300,000 pairs" in said
@@ -236,5 +239,5 @@ def test_the_fold_check_says_what_was_counted_and_what_is_thin(
 
 
 def test_one_fold_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["calibrate", str(people_folder(tmp_path)), "--folds", "1"]) == 1
-    assert "--folds must be 2 or more" in capsys.readouterr().err
+    assert main(["calibrate", str(people_folder(tmp_path)), "--folds", "1"]) == 2
+    assert "--folds must be a whole number from 2 to 1000, not '1'" in capsys.readouterr().err

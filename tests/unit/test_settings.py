@@ -13,29 +13,43 @@ def test_settings_come_from_the_environment() -> None:
     assert Settings.from_env(env) == Settings(Path("/srv/models"), offline=True, threads=3, embedder="embedder")
     assert Settings.from_env({**env, "VISAVIS_EMBEDDER": "arc"}).embedder == "arc"
     assert Settings.from_env({**env, "VISAVIS_REMEMBERED": "500"}).remembered == 500
+    assert Settings.from_env({**env, "VISAVIS_ACCURACY": "High"}).accuracy == "high"
 
 
-def test_without_an_environment_there_are_defaults() -> None:
-    settings = Settings.from_env({})
+NAMES = ("HOME", "OFFLINE", "THREADS", "ACCURACY", "EMBEDDER", "REMEMBERED")
+
+
+@pytest.mark.parametrize("env", [{}, {f"VISAVIS_{name}": " " for name in NAMES}])
+def test_without_an_environment_or_with_an_empty_one_there_are_defaults(env: dict[str, str]) -> None:
+    settings = Settings.from_env(env)
     assert settings.home.name == "visavis"
     assert not settings.offline
     assert settings.threads >= 1
+    assert settings.accuracy == "standard"
+    assert settings.embedder == "embedder"
     assert settings.remembered == 0
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "right"),
     [
-        ("VISAVIS_OFFLINE", "maybe"),
-        ("VISAVIS_ACCURACY", "best"),
-        ("VISAVIS_THREADS", "0"),
-        ("VISAVIS_THREADS", "two"),
-        ("VISAVIS_REMEMBERED", "-1"),
+        ("VISAVIS_HOME", "/dev/null", "a folder, which is made if it is not there"),
+        ("VISAVIS_HOME", "/dev/null/models", "a folder, which is made if it is not there"),
+        ("VISAVIS_OFFLINE", "maybe", "1 or 0"),
+        ("VISAVIS_ACCURACY", "best", "standard or high"),
+        ("VISAVIS_THREADS", "0", "a whole number from 1 to 1024"),
+        ("VISAVIS_THREADS", "1025", "a whole number from 1 to 1024"),
+        ("VISAVIS_THREADS", "two", "a whole number from 1 to 1024"),
+        ("VISAVIS_THREADS", "nan", "a whole number from 1 to 1024"),
+        ("VISAVIS_EMBEDDER", "a\nb", "a text that is not empty, on one line"),
+        ("VISAVIS_REMEMBERED", "-1", "a whole number of at least 0"),
+        ("VISAVIS_REMEMBERED", "1.5", "a whole number of at least 0"),
     ],
 )
-def test_a_value_that_makes_no_sense_is_named(name: str, value: str) -> None:
-    with pytest.raises(SettingsError, match=f"{name} must be .* not '{value}'"):
+def test_a_value_that_makes_no_sense_is_named(name: str, value: str, right: str) -> None:
+    with pytest.raises(SettingsError) as error:
         Settings.from_env({name: value})
+    assert str(error.value).startswith(f"{name} must be {right}, not {value!r}")
 
 
 def test_fewer_pictures_than_none_cannot_be_remembered() -> None:

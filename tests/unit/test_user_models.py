@@ -254,9 +254,9 @@ def test_the_commands_add_list_and_remove(
 ) -> None:
     monkeypatch.setenv("VISAVIS_HOME", str(settings.home))
     add = ["models", "add", make_onnx(tmp_path), "--name", "arc", "--template", "arcface112"]
-    assert visavis(*add) == 1
+    assert visavis(*add) == 2
     assert "say what the network's input takes" in capsys.readouterr().err
-    assert visavis(*add, "--input", "rgb-unit", "--colour", "BGR") == 1
+    assert visavis(*add, "--input", "rgb-unit", "--colour", "BGR") == 2
     assert "name it or them, not both" in capsys.readouterr().err
     assert visavis(*add, "--colour", "BGR", "--mean", 127.5, "--scale", 100) == 0
     assert "visavis calibrate FOLDER --embedder arc" in capsys.readouterr().out
@@ -275,7 +275,7 @@ def test_a_folder_too_small_to_calibrate_on_is_refused_before_anything_is_taken(
         (tmp_path / "few" / person).mkdir(parents=True)
         (tmp_path / "few" / person / "a.jpg").write_bytes(b"")
     words = ["--name", "arc", "--template", "arcface112", "--input", "rgb-unit", "--calibrate", tmp_path / "few"]
-    assert visavis("models", "add", make_onnx(tmp_path), *words) == 1
+    assert visavis("models", "add", make_onnx(tmp_path), *words) == 2
     assert "too few impostor pairs" in capsys.readouterr().err
     assert everything_under(settings.home) == []
 

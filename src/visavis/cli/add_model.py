@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import math
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
+from visavis.cli import values
 from visavis.errors import InvalidRequest
 from visavis.models.manifest import Build
 from visavis.models.own import INPUTS, TEMPLATES, add_own, input_of
@@ -17,23 +17,42 @@ __all__ = ["add", "add_arguments_of_add"]
 
 
 def add_arguments_of_add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="an ONNX network from one 112x112 picture to one vector")
-    parser.add_argument("--name", required=True, help="what --embedder will call it")
     parser.add_argument(
-        "--template", required=True, choices=TEMPLATES, help="where its faces' eyes, nose and mouth lie"
+        "file", type=values.existing_file, metavar="FILE", help="an ONNX network from one 112x112 picture to one vector"
     )
+    parser.add_argument("--name", type=values.model_name, required=True, help="what --embedder will call it")
+    parser.add_argument(
+        "--template", type=partial(values.one_of, choices=TEMPLATES), required=True, metavar="|".join(TEMPLATES),
+        help="where its faces' eyes, nose and mouth lie",
+    )  # fmt: skip
     fed = parser.add_argument_group("what its input takes, which the file does not tell")
-    fed.add_argument("--input", choices=list(INPUTS), metavar="INPUT", help=f"one of {', '.join(INPUTS)}; or instead:")
-    fed.add_argument("--colour", choices=["RGB", "BGR"])
-    fed.add_argument("--mean", type=float, metavar="M", help="with --scale: (value - M) / S of pixels in 0..255")
-    fed.add_argument("--scale", type=float, metavar="S")
-    fed.add_argument("--layout", choices=["NCHW", "NHWC"], default="NCHW", help="default: %(default)s; checked")
-    parser.add_argument("--licence", default="not stated", metavar="TEXT", help="for `visavis models list`")
-    parser.add_argument(
-        "--calibrate", type=Path, metavar="FOLDER", help="fit its similarity scale to this labelled folder"
+    fed.add_argument(
+        "--input", type=partial(values.one_of, choices=tuple(INPUTS)), metavar="INPUT",
+        help=f"one of {', '.join(INPUTS)}; or instead:",
+    )  # fmt: skip
+    fed.add_argument("--colour", type=partial(values.one_of, choices=("RGB", "BGR")), metavar="RGB|BGR")
+    fed.add_argument(
+        "--mean", type=values.number, metavar="M", help="with --scale: (value - M) / S of pixels in 0..255"
     )
-    parser.add_argument("--group", metavar="COLUMN", help="with --calibrate: as of `visavis calibrate`")
-    parser.add_argument("--work", type=Path, metavar="FILE", help="with --calibrate: as of `visavis calibrate`")
+    fed.add_argument("--scale", type=partial(values.number, nonzero=True), metavar="S")
+    fed.add_argument(
+        "--layout", type=partial(values.one_of, choices=("NCHW", "NHWC")), default="NCHW", metavar="NCHW|NHWC",
+        help="default: %(default)s; checked",
+    )  # fmt: skip
+    parser.add_argument(
+        "--licence", type=values.nonempty, default="not stated", metavar="TEXT", help="for `visavis models list`"
+    )
+    parser.add_argument(
+        "--calibrate", type=values.existing_folder, metavar="FOLDER",
+        help="fit its similarity scale to this labelled folder",
+    )  # fmt: skip
+    parser.add_argument(
+        "--group", type=values.nonempty, metavar="COLUMN", help="with --calibrate: as of `visavis calibrate`"
+    )
+    parser.add_argument(
+        "--work", type=partial(values.output_file, in_place=True), metavar="FILE",
+        help="with --calibrate: as of `visavis calibrate`",
+    )  # fmt: skip
 
 
 def add(args: argparse.Namespace, settings: Settings) -> int:
@@ -63,6 +82,4 @@ def _build_of(args: argparse.Namespace) -> Build:
         return replace(INPUTS[args.input], layout=args.layout)
     if None in by_hand:
         raise InvalidRequest("say what the network's input takes: --input, or --colour, --mean and --scale together")
-    if not (math.isfinite(args.mean) and math.isfinite(args.scale) and args.scale):
-        raise InvalidRequest("--mean and --scale must be finite numbers, and --scale not 0")
     return Build("onnx", args.layout, args.colour, args.mean, args.scale)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from visavis.calibration import keep_calibration
+from visavis.cli import values
 from visavis.cli.engine import engine_settings
 from visavis.cli.evaluate import acquired, add_common_arguments, errata
-from visavis.cli.files import write_file
-from visavis.errors import InvalidRequest
+from visavis.cli.files import refuse_overwriting, write_file
+from visavis.cli.process import DIFFERENT, DONE
 from visavis.evaluate.acquire import Acquired
 from visavis.evaluate.calibrate import Fit, Impostors, calibration_json, fit_scale, refuse_too_few
 from visavis.evaluate.errata import NO_ERRATA, Errata
@@ -46,26 +48,32 @@ _SEX = "sex"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", type=Path, help="a labelled folder: images.csv with image and identity, or one folder a person"
-    )
+        "folder", type=values.existing_folder, metavar="FOLDER",
+        help="a labelled folder: images.csv with image and identity, or one folder a person",
+    )  # fmt: skip
     parser.add_argument(
-        "--group", metavar="COLUMN",
+        "--group", type=values.nonempty, metavar="COLUMN",
         help="column whose values impostors must share (default: sex, where images.csv has it)",
     )  # fmt: skip
-    parser.add_argument("--name", help="what the scale calls the data set (default: the folder's name)")
+    parser.add_argument(
+        "--name", type=values.nonempty, help="what the scale calls the data set (default: the folder's name)"
+    )
     add_common_arguments(parser)
     parser.add_argument(
-        "--out", type=Path, metavar="FILE",
+        "--out", type=values.output_file, metavar="FILE",
         help="the scale (default: calibration.json; an embedder of your own keeps it as its calibration)",
     )  # fmt: skip
     parser.add_argument(
         "--check-folds", action="store_true",
         help="write nothing; fit on all folds but one, count on that one, in turn, and say whether the promise is kept",
     )  # fmt: skip
-    parser.add_argument("--folds", type=int, default=5, metavar="N", help="how many (default: %(default)s)")
+    parser.add_argument(
+        "--folds", type=partial(values.whole_number, least=2, most=1000), default=5, metavar="N",
+        help="how many: one is left out, the others are fitted on (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument(
         "--folds-from",
-        type=Path,
+        type=values.existing_file,
         metavar="FILE",
         help="a CSV file of pairs whose folds to take (default: made from names)",
     )
@@ -87,8 +95,7 @@ class Labelled:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.folds < 2:
-        raise InvalidRequest("--folds must be 2 or more: one is left out, the others are fitted on")
+    refuse_overwriting(args.out, [args.errata, args.work, args.folds_from, args.folder / "images.csv"])
     settings = engine_settings(args)
     embedder = chosen_embedder(settings)
     data = labelled(
@@ -99,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
         people = len(data.protocol.identities)
         check = check_folds(scored(data, found), data.protocol.identity, data.group, data.fold, identities=people)
         print(check_as_text(check))
-        return 0 if check.kept else 1
+        return DONE if check.kept else DIFFERENT
     fit, text = fitted(data, found, embedder, accuracy=settings.accuracy, name=args.name)
     print(fit_as_text(fit))
     if embedder.own and args.out is None:

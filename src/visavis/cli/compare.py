@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+import warnings
+from collections.abc import Sequence
+from functools import partial
 
-from visavis.api.response import Attributes
+from visavis.api.response import Attributes, render
 from visavis.calibration import Calibration
+from visavis.cli import values
 from visavis.cli.engine import add_engine_arguments, engine_settings
-from visavis.cli.files import read_picture, write_file
+from visavis.cli.files import Photo, read_photos, refuse_overwriting, write_file
+from visavis.cli.process import DIFFERENT, DONE, complain
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
 from visavis.engine import CompareOptions, Engine
-from visavis.errors import InvalidRequest
+from visavis.errors import InvalidRequest, SourcesDiffer, VisavisError
 from visavis.face import Detail, Face, QualityFilter
 from visavis.image import decode
 from visavis.report import draw_comparison, shown
 from visavis.runtime import open_engine
-
-if TYPE_CHECKING:
-    from visavis.api.request import S3ObjectRef
 
 __all__ = ["add_arguments", "run"]
 
@@ -29,61 +28,78 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(wrong_usage=parser.error)
     parser.usage = "visavis compare [options] SOURCE [SOURCE ...] TARGET"
     parser.add_argument(
-        "photos", type=Path, nargs="+", metavar="PHOTO",
+        "photos", type=values.photo, nargs="+", metavar="PHOTO",
         help="the source, whose largest face is compared (several photos of one person are fused), and last the "
-        "target, with whose faces, at most the 100 largest, it is compared",
+        "target, with whose faces, at most the 100 largest, it is compared; - reads one of them from standard input",
     )  # fmt: skip
     parser.add_argument(
-        "--threshold", type=_percent, default=DEFAULT_SIMILARITY_THRESHOLD, metavar="0..100",
+        "--threshold", type=values.percent, default=DEFAULT_SIMILARITY_THRESHOLD, metavar="0..100",
         help="similarity from which a face is a match (default: %(default)g, a false match rate of 1 in 1,000)",
     )  # fmt: skip
     parser.add_argument(
-        "--quality", type=QualityFilter, choices=list(QualityFilter), default=QualityFilter.NONE, metavar="FILTER",
-        help="faces below this bar are not compared: NONE (default), LOW, AUTO, MEDIUM or HIGH",
+        "--quality", type=partial(values.one_of, choices=tuple(QualityFilter)), default=QualityFilter.NONE,
+        metavar="FILTER", help="faces below this bar are not compared: NONE (default), LOW, AUTO, MEDIUM or HIGH",
     )  # fmt: skip
     parser.add_argument(
-        "--review", type=_percent, nargs=2, metavar=("LOW", "HIGH"),
+        "--review", type=values.percent, nargs=2, metavar=("LOW", "HIGH"),
         help="mark similarities in this band for a person to look at, with the error rates on either side",
     )  # fmt: skip
-    parser.add_argument("--draw", type=Path, metavar="OUT.png", help="write both photos with the faces drawn on them")
+    parser.add_argument(
+        "--draw", type=values.picture_to_write, metavar="OUT.png|OUT.jpg",
+        help="write both photos with the faces drawn on them, as the kind of picture that the suffix says",
+    )  # fmt: skip
     add_engine_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print Rekognition's response as JSON")
     parser.add_argument(
-        "--attributes", type=Attributes, choices=list(Attributes), default=Attributes.ALL, metavar="ALL|DEFAULT",
+        "--attributes", type=partial(values.one_of, choices=tuple(Attributes)), default=Attributes.ALL,
+        metavar="ALL|DEFAULT",
         help="with --json: every documented field, or those that Amazon's service was recorded to send",
     )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
+    """Compare once, and tell it as text or JSON and as a picture; returns whether there is a match, as a status."""
     if len(args.photos) < 2:
         args.wrong_usage("two photos are needed at least: a source, or several, and last the target")
-    *sources, target = (read_picture(path) for path in args.photos)
-    options = CompareOptions(
-        args.threshold,
-        args.quality,
-        tuple(args.review) if args.review else None,
-        # What is printed needs no more; the drawing writes no expressions, but its eyes are pupils.
-        Detail.FULL if args.draw else Detail.PLAIN,
-    )
-    with open_engine(engine_settings(args), once=True) as engine:
-        if args.json:
-            print(as_json(engine, sources, target, args))
-        if args.draw is None and args.json:
-            return 0
-        comparison = engine.compare_many(sources, target, options)
-        if not args.json:
-            print(as_text(comparison, args.photos))
-            if options.review:
-                print(_review(engine.calibration, options.review))
+    if args.review and args.review[0] > args.review[1]:
+        low, high = args.review
+        raise InvalidRequest(f"--review must be LOW and then HIGH, not {low:g} and {high:g}")
+    refuse_overwriting(args.draw, [photo.path for photo in args.photos])
+    settings = engine_settings(args)
+    *sources, target = read_photos(args.photos)
+    review = tuple(args.review) if args.review else None
+    options = CompareOptions(args.threshold, args.quality, review, _detail(args))
+    with open_engine(settings, once=True) as engine:
+        compare = compare_as_service if args.json else Engine.compare_many
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SourcesDiffer)  # named below, by their files
+            comparison = compare(engine, sources, target, options)
+        print(as_json(comparison, args.attributes) if args.json else as_text(comparison, args.photos))
+        for i, similarity in comparison.strangers:
+            complain(
+                f"warning: {args.photos[i]} does not look like {args.photos[0]} (similarity {shown(similarity)}); "
+                "several sources should all show one person"
+            )
+        if review and not args.json:
+            print(_review(engine.calibration, review))
     if args.draw is not None:
-        write_file(args.draw, draw_comparison(decode(sources[0]), decode(target), comparison))
-    return 0
+        write_file(args.draw, draw_comparison(decode(sources[0]), decode(target), comparison, args.draw.suffix))
+    return DONE if comparison.matches else DIFFERENT
 
 
-def as_text(comparison: Comparison, photos: Sequence[Path]) -> str:
+def _detail(args: argparse.Namespace) -> Detail:
+    if args.json:
+        from visavis.api.operations import DETAIL
+
+        return DETAIL[Attributes(args.attributes)]
+    # What is printed needs no more; the drawing writes no expressions, but its eyes are pupils.
+    return Detail.FULL if args.draw else Detail.PLAIN
+
+
+def as_text(comparison: Comparison, photos: Sequence[Photo]) -> str:
     *sources, target = photos
     faces = comparison.sources or (comparison.source,)
-    lines = [f"source     {path}: face at {_place(face)}" for path, face in zip(sources, faces, strict=True)]
+    lines = [f"source     {photo}: face at {_place(face)}" for photo, face in zip(sources, faces, strict=True)]
     for verdict, found in (("match", comparison.matches), ("no match", comparison.unmatched)):
         for match in found:
             line = f"{'REVIEW' if match.review else verdict:10} {shown(match.similarity):>6}  {target}: "
@@ -108,50 +124,22 @@ def _place(face: Face) -> str:
     return f"{box.left:.0f},{box.top:.0f} ({box.width:.0f} x {box.height:.0f} pixels)"
 
 
-class _Files:
-    """The photos as objects of a store: local files may be larger than what a request can carry."""
+def as_json(comparison: Comparison, attributes: Attributes) -> str:
+    """What every other door answers, word for word."""
+    from visavis.aws.wire import encode
 
-    def __init__(self, pictures: Mapping[str, bytes]) -> None:
-        self._pictures = pictures
-
-    def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
-        del limit
-        return self._pictures[ref.name]
+    return encode(render(comparison, attributes)).decode()
 
 
-def as_json(engine: Engine, sources: Sequence[bytes], target: bytes, args: argparse.Namespace) -> str:
-    """What every other door answers, word for word.
+def compare_as_service(engine: Engine, sources: Sequence[bytes], target: bytes, options: CompareOptions) -> Comparison:
+    """As `Engine.compare_many`.
 
     Raises:
-        InvalidRequest: with Amazon's code and what went wrong.
+        InvalidRequest: with Amazon's code, and what went wrong in our words.
     """
-    # Not needed for anything else here, and not small.
-    from visavis.api.operations import Dispatcher
-    from visavis.aws.policy import LOCAL_CALLER
-    from visavis.aws.wire import WireError, encode
-
-    def compare(_: bytes, target: bytes, options: CompareOptions) -> Comparison:
+    try:
         return engine.compare_many(sources, target, options)
+    except VisavisError as error:
+        from visavis.api.errors import to_wire
 
-    files = _Files({"source": sources[0], "target": target})
-    params = {
-        "SourceImage": {"S3Object": {"Bucket": "files", "Name": "source"}},
-        "TargetImage": {"S3Object": {"Bucket": "files", "Name": "target"}},
-        "SimilarityThreshold": args.threshold,
-        "QualityFilter": args.quality.value,
-    }
-    try:
-        answer = Dispatcher(compare, files, args.attributes).dispatch("CompareFaces", params, LOCAL_CALLER)
-    except WireError as error:
-        raise InvalidRequest(f"{error.code}: {error.__cause__ or error.message}") from error
-    return encode(answer).decode()
-
-
-def _percent(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100")
-    return value
+        raise InvalidRequest(f"{to_wire(error).code}: {error}") from error

@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import version
 
 from visavis import __version__
+from visavis.cli.process import DONE, PROBLEM
 from visavis.errors import ModelError
 from visavis.runtime import open_store
 from visavis.settings import Settings
@@ -33,6 +34,6 @@ def run(args: argparse.Namespace) -> int:
         checked = open_store(settings).verify()
     except ModelError as error:
         print(f"models     {error}")
-        return 1
+        return PROBLEM
     print(f"models     {len(checked)} here, every SHA-256 right")
-    return 0
+    return DONE

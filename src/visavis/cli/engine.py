@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from functools import partial
 
+from visavis.cli import values
 from visavis.settings import ACCURACIES, Settings
 
 __all__ = ["add_engine_arguments", "engine_settings"]
@@ -12,12 +14,12 @@ __all__ = ["add_engine_arguments", "engine_settings"]
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--accuracy", choices=ACCURACIES,
+        "--accuracy", type=partial(values.one_of, choices=ACCURACIES), metavar="|".join(ACCURACIES),
         help="high also embeds each face's mirror image: fewer false non-matches for a third more time "
         "(default: standard, or VISAVIS_ACCURACY)",
     )  # fmt: skip
     parser.add_argument(
-        "--embedder", metavar="NAME",
+        "--embedder", type=values.nonempty, metavar="NAME",
         help="compare by this one of `visavis models list` (default: VISAVIS_EMBEDDER, else the one that ships)",
     )  # fmt: skip
 

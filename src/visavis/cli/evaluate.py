@@ -7,10 +7,12 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from visavis import __version__
 from visavis.calibration import Calibration, read_calibration
+from visavis.cli import values
 from visavis.cli.engine import add_engine_arguments, engine_settings
 from visavis.errors import CalibrationMismatch, InvalidRequest
 from visavis.evaluate.acquire import Acquired, acquire
@@ -31,32 +33,35 @@ __all__ = ["acquired", "add_arguments", "add_common_arguments", "errata", "run",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "data", type=Path,
+        "data", type=values.file_or_folder, metavar="DATA",
         help="a labelled folder (images.csv with image and identity, or one folder a person), of which every pair is "
         "compared; or a CSV file of pairs (source, target, same, and fold if there are folds)",
     )  # fmt: skip
     parser.add_argument(
-        "--images", type=Path, metavar="FOLDER", help="where the images of a CSV file of pairs lie (default: beside it)"
-    )
+        "--images", type=values.existing_folder, metavar="FOLDER",
+        help="where the images of a CSV file of pairs lie (default: beside it)",
+    )  # fmt: skip
     parser.add_argument(
         "--pairs",
-        type=Path,
+        type=values.existing_file,
         metavar="FILE",
         help="with a folder: pairs with folds among its images, for k-fold accuracy",
     )
     parser.add_argument(
-        "--group", action="append", default=[], metavar="COLUMN", help="tell figures apart by this column of images.csv"
-    )
+        "--group", type=values.nonempty, action="append", default=[], metavar="COLUMN",
+        help="tell figures apart by this column of images.csv",
+    )  # fmt: skip
     add_common_arguments(parser)
     parser.add_argument(
-        "--out", type=Path, default=Path("visavis-report"), metavar="FOLDER",
+        "--out", type=values.folder_to_make, default=Path("visavis-report"), metavar="FOLDER",
         help="where report.json, report.md and the plots go (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--calibration", type=Path, metavar="FILE", help="a scale of `visavis calibrate` (default: the embedder's)"
-    )
+        "--calibration", type=values.existing_file, metavar="FILE",
+        help="a scale of `visavis calibrate` (default: the embedder's)",
+    )  # fmt: skip
     parser.add_argument(
-        "--replicates", type=_count, default=1000, metavar="N",
+        "--replicates", type=partial(values.whole_number, most=1_000_000), default=1000, metavar="N",
         help="how often people are drawn anew for the intervals; 0: never (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--no-plots", action="store_true", help="write no plots")
@@ -65,9 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """What `evaluate` and `calibrate` share."""
     add_engine_arguments(parser)
-    parser.add_argument("--errata", type=Path, metavar="FILE", help="a CSV file of what is wrong with the set")
     parser.add_argument(
-        "--work", type=Path, metavar="FILE",
+        "--errata", type=values.existing_file, metavar="FILE", help="a CSV file of what is wrong with the set"
+    )
+    parser.add_argument(
+        "--work", type=partial(values.output_file, in_place=True), metavar="FILE",
         help="write embeddings here as they come, and go on from it after an interruption; it holds personal data",
     )  # fmt: skip
 
@@ -165,9 +172,3 @@ def writing(place: Path) -> Iterator[None]:
 
 def _whose(settings: Settings) -> str:
     return "shipped" if settings.embedder == SHIPPED_EMBEDDER else f"of {settings.embedder}"
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-    return int(text)

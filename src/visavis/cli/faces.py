@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
-from pathlib import Path
 
+from visavis.cli import values
 from visavis.cli.engine import add_engine_arguments, engine_settings
-from visavis.cli.files import read_picture, write_file
+from visavis.cli.files import read_photos, refuse_overwriting, write_file
+from visavis.cli.process import complain
 from visavis.face import Face
 from visavis.image import decode
 from visavis.report import draw_faces
@@ -18,22 +19,30 @@ __all__ = ["add_arguments", "as_json", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", type=Path)
+    parser.add_argument("photo", type=values.photo, metavar="PHOTO", help="- for standard input")
     add_engine_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print every field as JSON; places in pixels")
-    parser.add_argument("--draw", type=Path, metavar="OUT.png", help="write the photo with the faces drawn on it")
+    parser.add_argument(
+        "--draw", type=values.picture_to_write, metavar="OUT.png|OUT.jpg",
+        help="write the photo with the faces drawn on it, as the kind of picture that the suffix says",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
-    picture = read_picture(args.photo)
-    with open_engine(engine_settings(args), once=True) as engine:
-        faces = engine.analyze(picture).faces
+    refuse_overwriting(args.draw, [args.photo.path])
+    settings = engine_settings(args)
+    (picture,) = read_photos([args.photo])
+    with open_engine(settings, once=True) as engine:
+        analysis = engine.analyze(picture)
+    faces = analysis.faces
     if args.draw is not None:
-        write_file(args.draw, draw_faces(decode(picture), faces))
+        write_file(args.draw, draw_faces(decode(picture), faces, args.draw.suffix))
     if args.json:
         print(json.dumps({"faces": [as_json(face) for face in faces]}))
     else:
         print("\n".join(_as_text(i, face) for i, face in enumerate(faces, 1)) or f"no face was found in {args.photo}")
+    if analysis.more:
+        complain(f"warning: {args.photo} shows more faces; only the {len(faces)} largest are told")
     return 0
 
 

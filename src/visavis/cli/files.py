@@ -2,50 +2,89 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from visavis.errors import InvalidRequest
+from visavis.inputs import read_file, read_from
 
-__all__ = ["read_picture", "write_file"]
-
-_LARGEST = 200_000_000
-"""Bytes; no picture within the pixel limit needs more, and a device or a film is told apart before it fills memory."""
+__all__ = ["Photo", "read_photos", "refuse_overwriting", "write_file"]
 
 
-def read_picture(path: Path) -> bytes:
-    """The bytes of a file.
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A picture that the user named; path: None for standard input."""
+
+    path: Path | None
+
+    def __str__(self) -> str:
+        return "standard input" if self.path is None else str(self.path)
+
+    def read(self) -> bytes:
+        """The bytes.
+
+        Raises:
+            InvalidRequest: it is not there, not readable, not a file, empty standard input, or far too large.
+        """
+        if self.path is not None:
+            return read_file(self.path)
+        data = read_from(_standard_input(), str(self))
+        if not data:
+            raise InvalidRequest("standard input is empty; a picture was to come from it")
+        return data
+
+
+def read_photos(photos: Iterable[Photo]) -> list[bytes]:
+    """The bytes of each.
 
     Raises:
-        InvalidRequest: it is not there, not readable, not a file, or far too large for a picture.
+        InvalidRequest: as for `Photo.read`; or two of them are standard input.
     """
-    try:
-        if path.is_dir():
-            raise InvalidRequest(f"{path} is a folder; name one picture in it")
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be read: {error.strerror}") from error
-    if len(data) > _LARGEST:
-        raise InvalidRequest(f"{path} has more than {_LARGEST / 1e6:.0f} MB, which no picture needs")
-    return data
+    photos = list(photos)
+    if sum(photo.path is None for photo in photos) > 1:
+        raise InvalidRequest("only one of the photos can be - (standard input): it can be read once")
+    return [photo.read() for photo in photos]
+
+
+def refuse_overwriting(output: Path | None, inputs: Iterable[Path | None]) -> None:
+    """See to it that an output is none of the inputs, under whatever name.
+
+    Raises:
+        InvalidRequest: it is one.
+    """
+    for path in inputs:
+        if output is not None and path is not None and output.exists() and path.exists() and output.samefile(path):
+            raise InvalidRequest(f"{output} is read by this command and would be overwritten; name another file")
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file that is either whole or not there.
+    """Write a file that is either whole or not there. Where `path` is a symbolic link, the file it leads to is written.
 
     Raises:
         InvalidRequest: it cannot be written.
     """
     try:
-        with tempfile.NamedTemporaryFile(prefix=".visavis-", dir=path.parent, delete=False) as file:
+        target = path.resolve()
+        with tempfile.NamedTemporaryFile(prefix=".visavis-", dir=target.parent, delete=False) as file:
             temporary = Path(file.name)
             try:
                 file.write(data)
                 file.flush()
                 temporary.chmod(0o644)
-                temporary.replace(path)
+                temporary.replace(target)
             finally:
                 temporary.unlink(missing_ok=True)
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:
+        raise InvalidRequest("standard input is closed; a picture was to come from it")
+    if sys.stdin.isatty():
+        raise InvalidRequest("standard input is a terminal; send a picture to it, as in: visavis faces - < photo.jpg")
+    return sys.stdin.buffer

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from functools import partial
 
+from visavis.cli import values
 from visavis.cli.add_model import add, add_arguments_of_add
 from visavis.models.own import input_of, remove_own
 from visavis.models.store import ModelStore, Status
@@ -20,14 +21,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("fetch", help="fetch and make ready those that are missing")
     actions.add_parser("verify", help="check the SHA-256 of every file that is here")
     path = actions.add_parser("path", help="print where a model's file is")
-    path.add_argument("name", nargs="?", help="a model of `visavis models list`; without it, the cache folder")
+    path.add_argument(
+        "name",
+        type=values.nonempty,
+        nargs="?",
+        metavar="NAME",
+        help="a model of `visavis models list`; without it, the cache folder",
+    )
     export = actions.add_parser("export", help="write all models into one file, for a machine without a network")
-    export.add_argument("file", type=Path)
+    export.add_argument("file", type=partial(values.output_file, make_folder=True), metavar="FILE")
     import_ = actions.add_parser("import", help="take the models from such a file")
-    import_.add_argument("file", type=Path)
+    import_.add_argument("file", type=values.existing_file, metavar="FILE")
     add_arguments_of_add(actions.add_parser("add", help="take an ONNX file as an embedder of your own"))
     remove = actions.add_parser("remove", help="forget an embedder of your own, its file and its calibration")
-    remove.add_argument("name")
+    remove.add_argument("name", type=values.nonempty, metavar="NAME")
 
 
 def run(args: argparse.Namespace) -> int:

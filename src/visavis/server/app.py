@@ -24,9 +24,9 @@ from visavis.aws.forms import Form, form_of, stranger
 from visavis.aws.wire import OPERATIONS, WireError, asked_operation
 from visavis.gateway import Gateway, plain
 from visavis.server.config import MAX_BODY, ServerConfig
-from visavis.server.cors import Cors, origin_of
+from visavis.server.cors import Cors
 from visavis.server.door import Door, response_of
-from visavis.server.hosts import Hosts
+from visavis.server.hosts import Hosts, origin_of
 
 __all__ = ["MAX_BODY", "Door", "ServerConfig", "build_app"]
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from visavis.errors import SettingsError
-from visavis.server.cors import ANY_ORIGIN, origin_of
-from visavis.server.hosts import host_of
+from visavis.parsing import BadValue
+from visavis.server.hosts import ANY_ORIGIN, host_of, origin_of
 
 __all__ = ["DEFAULT_HOST", "MAX_BODY", "ServerConfig"]
 
@@ -62,10 +62,12 @@ class ServerConfig:
             raise SettingsError("sizes, seconds and workers must be positive, and waiting must not be negative")
         if self.memory < self.max_body:
             raise SettingsError(f"memory ({self.memory} bytes) must hold at least one body ({self.max_body} bytes)")
-        for origin in self.cors_origins:
-            origin_of(origin)
-        for host in self.allowed_hosts:
-            host_of(host)
+        for name, check in (("cors_origins", origin_of), ("allowed_hosts", host_of)):
+            try:
+                for text in getattr(self, name):
+                    check(text)
+            except BadValue as error:
+                raise SettingsError(f"{name} {error}") from error
 
     def check_origins(self, *, verifies: bool) -> None:
         """Pass `*` among the origins only where signatures are verified.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,39 +12,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from visavis.aws.wire import printable
-from visavis.errors import SettingsError
 from visavis.gateway import Answer, plain
 
-__all__ = ["ANY_ORIGIN", "Cors", "origin_of"]
-
-ANY_ORIGIN = "*"
+__all__ = ["Cors"]
 
 EXPOSED = ("x-amzn-requestid", "x-amzn-errortype", "date")
 """Headers of an answer that a page's SDK may read; the date tells it how far its clock is off."""
-
-_ORIGIN = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
-)
-_DEFAULT_PORTS = {"http": "80", "https": "443"}
-
-
-def origin_of(text: str) -> str:
-    """`text`, the value of an option, as browsers write origins: in lower case, without the scheme's usual port.
-
-    Raises:
-        SettingsError: it is neither an origin nor `*`.
-    """
-    if text == ANY_ORIGIN:
-        return text
-    found = _ORIGIN.fullmatch(text.lower())
-    port = found and found["port"]
-    if found is None or (port is not None and not 1 <= int(port) <= 65535):
-        raise SettingsError(
-            "--cors-origin must be SCHEME://HOST or SCHEME://HOST:PORT, such as https://app.example.com, without a "
-            f"path and with a name beyond ASCII written as xn--..., or *, not {text!r}"
-        )
-    usual = port is None or _DEFAULT_PORTS.get(found["scheme"]) == str(int(port))
-    return f"{found['scheme']}://{found['host']}" + ("" if usual else f":{port}")
 
 
 class Cors(CORSMiddleware):

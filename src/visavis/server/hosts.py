@@ -1,4 +1,4 @@
-"""Which Host a request may name where no signature is verified.
+"""Names of hosts and of origins, and which Host a request may name where no signature is verified.
 
 A web page can have the name it was loaded from resolve to this machine (DNS rebinding). The browser then takes its
 requests for those of the page's own origin, and only `Host`, which still holds that name, tells them from a program's.
@@ -12,14 +12,20 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from visavis.aws.wire import WireError, printable
-from visavis.errors import SettingsError
+from visavis.parsing import BadValue
 
-__all__ = ["Hosts", "host_of"]
+__all__ = ["ANY_ORIGIN", "Hosts", "host_of", "origin_of"]
+
+ANY_ORIGIN = "*"
 
 SHOWN = 253
 """Characters of a Host that a refusal repeats: every name fits."""
 
 _HEADER = re.compile(r"(\[[^\]\s]*\]|[^:\[\]\s]*)(:[0-9]*)?")
+_ORIGIN = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
+)
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_][a-z0-9_-]{0,62})*")
 
 
@@ -27,15 +33,34 @@ def host_of(text: str) -> str:
     """`text`, the value of an option, as hosts are compared: a name in lower case or an IP address, no brackets.
 
     Raises:
-        SettingsError: it is neither.
+        BadValue: it is neither.
     """
     name = _bare(text)
     if _address(name) is None and (not _NAME.fullmatch(name) or len(name) > SHOWN):
-        raise SettingsError(
-            f"--allow-host must be a name such as visavis or faces.example.com, or an IP address, "
-            f"without scheme, port or path, not {text!r}"
+        raise BadValue(
+            "a name such as visavis or faces.example.com, or an IP address, without scheme, port or path", text
         )
     return name
+
+
+def origin_of(text: str) -> str:
+    """`text`, the value of an option, as browsers write origins: in lower case, without the scheme's usual port.
+
+    Raises:
+        BadValue: it is neither an origin nor `*`.
+    """
+    if text == ANY_ORIGIN:
+        return text
+    found = _ORIGIN.fullmatch(text.lower())
+    port = found and found["port"]
+    if found is None or (port is not None and not 1 <= int(port) <= 65535):
+        raise BadValue(
+            "SCHEME://HOST or SCHEME://HOST:PORT such as https://app.example.com, without a path and with a name "
+            "beyond ASCII written as xn--..., or *",
+            text,
+        )
+    usual = port is None or _DEFAULT_PORTS.get(found["scheme"]) == str(int(port))
+    return f"{found['scheme']}://{found['host']}" + ("" if usual else f":{port}")
 
 
 class Hosts:
@@ -51,7 +76,7 @@ class Hosts:
             named: more of them, as for `host_of`.
 
         Raises:
-            SettingsError: `named` holds what is no host.
+            BadValue: `named` holds what is no host.
         """
         self._names = {"localhost", _bare(bound), *map(host_of, named)}
         self._any_address = not _is_loopback(_bare(bound))

@@ -1,0 +1,194 @@
+"""What a command owes the shell: an exit status, errors as lines on standard error, and never a traceback for what a
+user, a disk or a terminal did.
+
+Exit status, as of grep and cmp: 0 done, or a match; 1 no match, or a promise that is not kept; 2 a problem, or wrong
+usage; 130 stopped by Ctrl-C; 141 the reader of the output has gone, as where SIGPIPE ends a program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, cast
+
+from visavis.errors import VisavisError
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+__all__ = ["DIFFERENT", "DONE", "PROBLEM", "OutputError", "complain", "run", "run_process"]
+
+DONE, DIFFERENT, PROBLEM, STOPPED, PIPE_CLOSED = 0, 1, 2, 130, 141
+
+
+class OutputError(VisavisError):
+    """Standard output cannot be written; status: what the command ends with for it."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def complain(text: object) -> None:
+    """Write a line to standard error, if that can be written at all."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"visavis: {text}", file=sys.stderr, flush=True)
+
+
+def run(command: Callable[[], int]) -> int:
+    """The exit status of a command; what went wrong is a line on standard error."""
+    output = _Output(sys.stdout)
+    with contextlib.redirect_stdout(cast("TextIO", output)):
+        status = _status_of(command)
+        return _status_of(output.finish) or status
+
+
+def run_process(command: Callable[[], int]) -> int:
+    """As `run`, for a process that was started for this command: its streams and signals are taken care of.
+
+    Ctrl-C at any moment leads to one line on standard error and status 130. It comes as a KeyboardInterrupt, so that
+    temporary files are removed and threads are waited for; a second one ends the process at once.
+    """
+    try:
+        interrupt = _Interrupt()
+    except KeyboardInterrupt:
+        complain("stopped")
+        os._exit(STOPPED)
+    try:
+        _occupy_closed_streams()
+        status = run(command)
+        # Nothing is left that could be half done; what now hangs can still be stopped, and no traceback is printed.
+        interrupt.release()
+    except BaseException:
+        if not interrupt.seen:
+            raise
+        status = PROBLEM
+    if interrupt.seen:
+        # An import or a callback may have made something else of the KeyboardInterrupt, or have swallowed it.
+        if status != STOPPED:
+            complain("stopped")
+        # Not by way of the interpreter's shutdown, which waits for threads and is interrupted by the next Ctrl-C.
+        os._exit(STOPPED)
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _discard(2)
+    return status
+
+
+def _status_of(command: Callable[[], int]) -> int:
+    try:
+        return command()
+    except OutputError as error:
+        if error.status != PIPE_CLOSED:
+            complain(error)
+        return error.status
+    except VisavisError as error:
+        complain(error)
+    except SystemExit as stop:  # argparse, after wrong usage or `--help`
+        return stop.code if isinstance(stop.code, int) else PROBLEM
+    except KeyboardInterrupt:
+        complain("stopped")
+        return STOPPED
+    except OSError as error:
+        complain(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error)
+    except MemoryError:
+        complain("there is not enough memory")
+    return PROBLEM
+
+
+class _Output:
+    """Standard output whose failures are ours to report, and that shows what its encoding lacks as an escape."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        if self._stream is None:
+            raise OutputError("standard output is closed", PROBLEM)
+        try:
+            return self._stream.write(text)
+        except UnicodeEncodeError:
+            encoding = self._stream.encoding
+            return self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def flush(self) -> None:
+        if self._stream is None:
+            return
+        try:
+            self._stream.flush()
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def finish(self) -> int:
+        self.flush()
+        return DONE
+
+    def _failure(self, error: OSError) -> OutputError:
+        if self._stream is sys.__stdout__:
+            _discard(1)
+        status = PIPE_CLOSED if isinstance(error, BrokenPipeError) else PROBLEM
+        return OutputError(f"standard output cannot be written: {error.strerror}", status)
+
+
+class _Interrupt:
+    """Ctrl-C for a process of ours, from now on. Where it is ignored, as in a job in the background, it stays so."""
+
+    def __init__(self) -> None:
+        self.seen = False
+        self._ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self._ours:
+            signal.signal(signal.SIGINT, self._stop)
+            # Where there is nobody to raise a KeyboardInterrupt to (a finalizer, the callback of a weak reference, C
+            # code that prints errors), Python prints it.
+            sys.unraisablehook = self._quietly(sys.unraisablehook, lambda lost: lost.exc_type)
+            sys.excepthook = self._quietly(sys.excepthook, lambda kind, *_: kind)
+
+    def release(self) -> None:
+        """Leave Ctrl-C to the system, which ends the process."""
+        if self._ours:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if self.seen:
+            os._exit(STOPPED)
+        self.seen = True
+        raise KeyboardInterrupt
+
+    @staticmethod
+    def _quietly(hook: Callable[..., object], kind_of: Callable[..., type[BaseException]]) -> Callable[..., None]:
+        def quiet(*args: object) -> None:
+            if issubclass(kind_of(*args), KeyboardInterrupt):
+                complain("stopped")
+                os._exit(STOPPED)
+            hook(*args)
+
+        return quiet
+
+
+def _discard(number: int) -> None:
+    """Let a file descriptor lead nowhere: else the interpreter fails at its end on what is still in the buffer."""
+    with open(os.devnull, "wb") as null:  # noqa: PTH123
+        os.dup2(null.fileno(), number)
+
+
+def _occupy_closed_streams() -> None:
+    """Keep a file that is opened later from being taken for standard input, output or error."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        # print() would write to standard output instead.
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115

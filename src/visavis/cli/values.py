@@ -1,0 +1,215 @@
+"""What options and arguments take: text to value, each a plain function that raises `BadValue` with what is right.
+
+Every option of every command that takes a value names one of these, or one of `visavis.parsing`, as its `type`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from visavis.cli.files import Photo
+from visavis.parsing import BadValue, folder_to_make, nonempty, number, one_of, whole_number
+
+__all__ = [
+    "BadValue",
+    "bucket",
+    "existing_file",
+    "existing_folder",
+    "file_or_folder",
+    "folder_to_make",
+    "host",
+    "host_name",
+    "http_url",
+    "model_name",
+    "nonempty",
+    "number",
+    "one_of",
+    "origin",
+    "output_file",
+    "path_prefix",
+    "percent",
+    "photo",
+    "picture_to_write",
+    "port",
+    "region",
+    "whole_number",
+]
+
+SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+_BUCKET = re.compile(r"[0-9A-Za-z.\-_]{3,255}")  # as the service's model has it
+_REGION = re.compile(r"(?![0-9]+\Z)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")  # as botocore has it: a label of a host's name
+_HOST = re.compile(r"[0-9A-Za-z_.:%-]+")
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+_MODEL = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+percent = partial(number, least=0, most=100)
+
+port = partial(whole_number, least=0, most=65535)
+
+
+def photo(text: str) -> Photo:
+    """A picture to read: a file, or `-` for standard input."""
+    return Photo(None if text == "-" else _existing("a picture file, or - for standard input", text, folder=False))
+
+
+def existing_file(text: str) -> Path:
+    """A file that can be read; a pipe or device will do."""
+    return _existing("a file that can be read", text, folder=False)
+
+
+def existing_folder(text: str) -> Path:
+    """A folder that can be read."""
+    return _existing("a folder that can be read", text, folder=True)
+
+
+def file_or_folder(text: str) -> Path:
+    """Either, if it can be read."""
+    return _existing("a file or folder that can be read", text, folder=None)
+
+
+def output_file(
+    text: str, *, what: str = "a file that can be written", make_folder: bool = False, in_place: bool = False
+) -> Path:
+    """A file to write: it is not there, or an ordinary file.
+
+    Args:
+        what: what would be right, for the error.
+        make_folder: the folder need not be there, since whoever writes the file makes it.
+        in_place: a file that is there is written on, not replaced, so that its folder may be read-only.
+    """
+    if not text.strip():
+        raise BadValue(what, text)
+    if text.endswith(SEPARATORS):
+        raise BadValue(what, text, "it names a folder")
+    path = Path(text)
+    try:
+        why = _not_writable(path, make_folder=make_folder, in_place=in_place)
+    except OSError as error:
+        raise BadValue(what, text, error.strerror or str(error)) from error
+    if why:
+        raise BadValue(what, text, why)
+    return path
+
+
+def _not_writable(path: Path, *, make_folder: bool, in_place: bool) -> str:
+    """Why a file cannot be written there; empty if it can."""
+    if "\0" in str(path):
+        return "it holds a zero byte"
+    if path.is_dir():
+        return "it is a folder"
+    # A device or pipe would be replaced by a file of its name.
+    if path.exists() and not path.is_file():
+        return "it is a device or a pipe"
+    if path.exists() and in_place:
+        return "" if os.access(path, os.W_OK) else "Permission denied"
+    folder = path.parent
+    while make_folder and not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    return "" if os.access(folder, os.W_OK) else f"the folder {folder} is read-only for this user"
+
+
+def picture_to_write(text: str) -> Path:
+    """A file to write whose suffix says which kind of picture it is to be."""
+    what = f"a file that can be written and ends in {', '.join(PICTURE_SUFFIXES[:-1])} or {PICTURE_SUFFIXES[-1]}"
+    if Path(text).suffix.lower() not in PICTURE_SUFFIXES:
+        raise BadValue(what, text)
+    return output_file(text, what=what)
+
+
+def bucket(text: str) -> tuple[str, Path]:
+    """The name of a bucket and the folder that stands for it."""
+    what = "NAME=FOLDER, with a folder that is there"
+    name, equals, folder = text.partition("=")
+    if not equals or not folder:
+        raise BadValue(what, text, "the folder is missing")
+    if not _BUCKET.fullmatch(name):
+        raise BadValue(what, text, "a bucket's name has 3 to 255 letters, digits, dots, hyphens and underscores")
+    try:
+        return name, existing_folder(folder)
+    except BadValue as error:
+        raise BadValue(what, text, f"the folder {error}") from error
+
+
+def http_url(text: str) -> str:
+    """The address of a server: http or https, a host, perhaps a port and a path."""
+    what = "a URL such as http://127.0.0.1:9000 or https://s3.example.com"
+    try:
+        parts = urlsplit(text)
+        listens = parts.port
+        host_ = parts.hostname or ""
+    except ValueError as error:
+        raise BadValue(what, text, str(error)) from error
+    if parts.username is not None or parts.password is not None:
+        raise BadValue(what, "...@" + parts.netloc.rpartition("@")[2], "keys are not part of it")
+    right = parts.scheme in ("http", "https") and _HOST.fullmatch(host_) and listens != 0 and text.isprintable()
+    if not right or parts.query or parts.fragment or re.search(r"\s", text):
+        raise BadValue(what, text)
+    return text
+
+
+def region(text: str) -> str:
+    """The name of a region of AWS or of something like it, or `any`."""
+    if not _REGION.fullmatch(text):
+        raise BadValue("a region's name such as us-east-1, or any", text)
+    return text
+
+
+def host(text: str) -> str:
+    """A name or address of a machine, without a port."""
+    if not _HOST.fullmatch(text):
+        raise BadValue("a name or address of this machine such as 127.0.0.1, ::1 or localhost", text)
+    return text
+
+
+def host_name(text: str) -> str:
+    """A name or address that requests may call this machine by."""
+    from visavis.server.hosts import host_of
+
+    return host_of(text)
+
+
+def origin(text: str) -> str:
+    """The origin of a web page, or `*`."""
+    from visavis.server.hosts import origin_of
+
+    return origin_of(text)
+
+
+def path_prefix(text: str) -> str:
+    """The path before the operation's root, without a slash at its end; empty for none."""
+    if not _PREFIX.fullmatch(text):
+        raise BadValue("a path such as /faces, without a slash at its end", text)
+    return text
+
+
+def model_name(text: str) -> str:
+    """A name for a model."""
+    if not _MODEL.fullmatch(text):
+        raise BadValue("made of small letters, digits and hyphens, 32 at most, the first no hyphen", text)
+    return text
+
+
+def _existing(what: str, text: str, *, folder: bool | None) -> Path:
+    if not text:
+        raise BadValue(what, text, "it is empty")
+    path = Path(text)
+    try:
+        path.stat()
+        is_folder = path.is_dir()
+    except OSError as error:
+        raise BadValue(what, text, error.strerror or str(error)) from error
+    except ValueError as error:  # a zero byte
+        raise BadValue(what, text, str(error)) from error
+    if folder is not None and is_folder != folder:
+        raise BadValue(what, text, "it is a folder" if is_folder else "it is a file")
+    if not os.access(path, os.R_OK | os.X_OK if is_folder else os.R_OK):
+        raise BadValue(what, text, "Permission denied")
+    return path
