@@ -57,11 +57,11 @@ def test_a_photo_without_a_face_is_a_problem_in_text_and_json(
     blank = tmp_path / "blank.png"
     blank.write_bytes(encode(Pil.new("RGB", (300, 300), "white")))
     assert main(["compare", PERSON, str(blank)]) == 2
-    assert capsys.readouterr() == ("", "visavis: no face was found in the target picture\n")
+    assert capsys.readouterr() == ("", "visavis: target: no face was found\n")
     assert main(["compare", PERSON, str(blank), "--json"]) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == "visavis: InvalidParameterException: no face was found in the target picture\n"
+    assert said.err == "visavis: InvalidParameterException: target: no face was found\n"
     assert main(["faces", str(blank)]) == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,6 +95,8 @@ def run(args: argparse.Namespace) -> int:
         "embedder": calibration.model_sha256,
         "scale": f"{args.calibration or _whose(settings)}, fitted on {calibration.provenance.get('data_set', '?')}",
     }
+    # matplotlib keeps a list of the fonts that it finds, and reads this when it is first imported.
+    os.environ.setdefault("MPLCONFIGDIR", str(settings.home / "matplotlib"))
     with writing(args.out):
         plots: list[str] = []
         if not args.no_plots:
