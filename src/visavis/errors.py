@@ -88,7 +88,7 @@ class InvalidRequest(VisavisError):
 
 
 class ObjectUnavailable(VisavisError):
-    """An object in a store is missing, forbidden or out of reach; the three are not told apart."""
+    """An object in a store is missing, forbidden or out of reach; the text says which, and no remote caller is told."""
 
 
 class Overloaded(VisavisError):
