@@ -93,7 +93,9 @@ def actions_of(command: str) -> list[str]:
 
 
 OPTIONS = {command: sorted({*options_of(parser_of(command))} - {"--help"}) for command in COMMANDS}
-VARIABLES = {name for path in SOURCE.rglob("*.py") for name in re.findall(r"VISAVIS_[A-Z]+", path.read_text("utf-8"))}
+VARIABLES = {
+    name for path in SOURCE.rglob("*.py") for name in re.findall(r"VISAVIS_[A-Z]+(?:_[A-Z]+)*", path.read_text("utf-8"))
+}
 
 
 def metric_names() -> list[str]:
