@@ -12,7 +12,7 @@ from enum import Enum
 from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
-from visavis.aws.wire import CONTENT_TYPE, OPERATIONS, SHOWN, WireError, asked_operation, error_body, printable
+from visavis.aws.wire import CONTENT_TYPE, OPERATIONS, SHOWN, WireError, asked_operation, error_body
 
 __all__ = ["ABOUT", "Form", "asked_action", "error_in", "form_of", "stranger"]
 
@@ -24,6 +24,8 @@ ADVICE = (
     "Point only the Rekognition client here: with endpoint_url, or AWS_ENDPOINT_URL_REKOGNITION in place of "
     "AWS_ENDPOINT_URL."
 )
+
+_ACTION = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
 FORM_BODY = "application/x-www-form-urlencoded"
 
@@ -65,14 +67,18 @@ def _signed_service(query: str, headers: Mapping[str, str]) -> str | None:
 
 
 def asked_action(form: Form, headers: Mapping[str, str], body: bytes) -> str | None:
-    """The operation that is asked for, as far as the form tells it; cut to `SHOWN` printable characters."""
+    """The operation that is asked for, as far as the form tells it, in at most `SHOWN` printable characters.
+
+    It is logged, so an `Action` that is no name of an operation, and may be data that were posted by mistake, is none.
+    """
     if form is not Form.QUERY:
         return asked_operation(headers)
     try:
         fields = parse_qs(body[:MAX_QUERY].decode("latin-1"), max_num_fields=1000)
     except ValueError:
         return None
-    return printable(fields.get("Action", [""])[0], SHOWN) or None
+    action = fields.get("Action", [""])[0]
+    return action if len(action) <= SHOWN and _ACTION.fullmatch(action) else None
 
 
 def stranger(form: Form, asked: str | None = None) -> WireError:
