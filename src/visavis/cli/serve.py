@@ -168,6 +168,6 @@ def _folders(buckets: Sequence[tuple[str, Path]]) -> dict[str, Path]:
 
 
 def _announce(line: str) -> None:
-    # A server whose starter has stopped listening, or never did, serves all the same.
+    # The server runs even if nothing reads its standard output.
     with contextlib.suppress(OutputError):
         print(line, flush=True)

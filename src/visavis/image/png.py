@@ -115,7 +115,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         (length,) = struct.unpack_from(">L", data, at)
         name = data[at + 4 : at + 8]
         if not name.isalpha():
-            raise BadImage("the image is damaged: where a PNG chunk should begin, something else stands")
+            raise BadImage("the image is damaged: a PNG chunk should begin where there is something else")
         end = at + 12 + length
         if end > len(data):
             raise BadImage(f"the image is cut short: it ends within its {_quoted(name)} chunk")
