@@ -46,6 +46,7 @@ def make_celery(folder: Path) -> Any:
         "data_folder_in": str(folder / "messages"),
         "data_folder_out": str(folder / "messages"),
         "processed_folder": str(folder / "done"),
+        "control_folder": str(folder / "control"),  # else in the current folder
         "store_processed": False,
     }
     app.conf.worker_hijack_root_logger = False

@@ -1,4 +1,4 @@
-"""Text to value, for the environment and the command line. What is not plainly right is refused; nothing is guessed."""
+"""Text to value, for the environment and the command line. What is not clearly valid is refused, never guessed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["BadValue", "flag", "folder_to_make", "nonempty", "number", "one_of", "whole_number"]
+__all__ = ["BadValue", "flag", "folder_to_make", "nonempty", "number", "one_of", "path_prefix", "whole_number"]
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -16,11 +16,12 @@ _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 # Not what int() and float() take, which is more: "1_000", digits of other scripts, "nan", "infinity".
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _LONGEST_SHOWN = 100
 
 
 class BadValue(Exception):
-    """A text that is not what it must be.
+    """A text that is not a valid value.
 
     Its message reads on from the name of the option or variable: "must be a whole number of at least 1, not 'two'".
 
@@ -39,7 +40,7 @@ def whole_number(text: str, *, least: int = 0, most: int | None = None) -> int:
     """A whole number in decimal digits, from `least`, which is not negative, to `most`.
 
     Raises:
-        BadValue: it is none.
+        BadValue: it is not one.
     """
     stripped = text.strip()
     value = int(stripped) if _WHOLE.fullmatch(stripped) else -1
@@ -60,7 +61,7 @@ def number(
     """A finite number: not below `least`, greater than `above`, not over `most`, and not 0 if it must not be.
 
     Raises:
-        BadValue: it is none.
+        BadValue: it is not one.
     """
     stripped = text.strip()
     value = float(stripped) if _NUMBER.fullmatch(stripped) else math.nan
@@ -82,7 +83,7 @@ def one_of(text: str, choices: Iterable[Choice]) -> Choice:
     """The one of `choices` that `text` is, in small letters or large.
 
     Raises:
-        BadValue: it is none; the message lists them.
+        BadValue: it is none of them; the message lists them.
     """
     *others, last = choices
     for choice in (*others, last):
@@ -105,7 +106,7 @@ def flag(text: str) -> bool:
 
 
 def nonempty(text: str) -> str:
-    """A text that says something, on one line; white space around it is dropped.
+    """A text on one line that is not empty; white space around it is dropped.
 
     Raises:
         BadValue: it is empty, or holds control characters.
@@ -114,6 +115,17 @@ def nonempty(text: str) -> str:
     if not value or not value.isprintable():
         raise BadValue("a text that is not empty, on one line", text)
     return value
+
+
+def path_prefix(text: str) -> str:
+    """The path before the operation's root, without a slash at its end; empty for none.
+
+    Raises:
+        BadValue: it is not such a path.
+    """
+    if not _PREFIX.fullmatch(text):
+        raise BadValue("a path such as /faces, without a slash at its end", text)
+    return text
 
 
 def folder_to_make(text: str) -> Path:

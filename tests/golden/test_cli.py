@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pil
 
-from tests.conftest import PHOTOS, encode
+from tests.conftest import PHOTOS, WITH_INTERRUPT, encode
 from visavis.api.objects import NoStore
 from visavis.api.operations import Dispatcher
 from visavis.api.response import Attributes
@@ -177,21 +177,6 @@ def test_ctrl_c_at_any_moment_is_one_line_at_most_and_leaves_nothing_half_writte
     assert {path.name for path in tmp_path.iterdir()} <= {"out.png"}
     if seconds < 0.1:
         assert status == 130
-
-
-WITH_INTERRUPT = """
-import os, signal, sys
-left = int(sys.argv.pop(1))
-def hook(event, args):
-    global left
-    if event == "import":
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGINT)
-from visavis.cli import main
-sys.addaudithook(hook)
-sys.exit(main())
-"""
 
 
 @pytest.mark.parametrize("at", range(150, 1000, 50))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PHOTOS
+from tests.conftest import PHOTOS, WITH_INTERRUPT
 from visavis import __version__
 from visavis.cli import main
 from visavis.cli.files import Photo, write_file
@@ -184,8 +184,8 @@ def shell(script: str, **env: str) -> subprocess.CompletedProcess[bytes]:
         ("visavis models path 2>&- >&- <&-", 2, ""),
         ("visavis models lst 2>&-", 2, ""),
         ("visavis faces missing.jpg 2> /dev/full", 2, ""),
-        ("visavis faces - < /dev/null", 2, "visavis: standard input is empty; a picture was to come from it\n"),
-        ("visavis faces - <&-", 2, "visavis: standard input is closed; a picture was to come from it\n"),
+        ("visavis faces - < /dev/null", 2, "visavis: standard input is empty, but a picture is read from it\n"),
+        ("visavis faces - <&-", 2, "visavis: standard input is closed, but a picture is read from it\n"),
     ],
 )
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
@@ -223,21 +223,6 @@ def test_a_name_that_the_terminal_has_no_letters_for_is_shown_escaped(tmp_path: 
         assert b"Traceback" not in done.stdout + done.stderr
         assert done.stdout.startswith(str(tmp_path).encode())
         assert b"No such file or directory" in done.stderr
-
-
-WITH_INTERRUPT = """
-import os, signal, sys
-left = int(sys.argv.pop(1))
-def hook(event, args):
-    global left
-    if event == "import":
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGINT)
-from visavis.cli import main
-sys.addaudithook(hook)
-sys.exit(main())
-"""
 
 
 @pytest.mark.parametrize("at", [1, 2, 5, 10, 20, 40, 60, 80, 100, 120, 140])

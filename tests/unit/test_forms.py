@@ -47,8 +47,10 @@ def test_the_form_is_that_of_the_asker(method: str, query: str, headers: dict[st
     ("body", "action"),
     [
         (b"Action=GetCallerIdentity&Version=2011-06-15", "GetCallerIdentity"),
-        (b"Version=1&Action=A%0A%C3%A9", "A?é"),
-        (b"Action=" + b"x" * 1000, "x" * 63 + "…"),
+        (b"Version=1&Action=A%0A%C3%A9", None),
+        (b"Action=" + b"x" * 64, "x" * 64),
+        (b"Action=" + b"x" * 65, None),  # base64 of a picture, perhaps
+        (b"Action=/9j/4AAQSkZJRgABAQ", None),
         (b"Version=1", None),
         (b"", None),
         (b"\xff\xfe%zz", None),

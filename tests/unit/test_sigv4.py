@@ -301,8 +301,11 @@ def test_secrets_stay_out_of_a_credentials_text() -> None:
         (AUTHORIZATION, "AKIDEXAMPLE"),
         (None, None),
         ("Basic abc", None),
-        ("AWS4-HMAC-SHA256 Credential=" + "A" * 129 + "/x", None),
-        ('AWS4-HMAC-SHA256 Credential=a"b\n/x', None),
+        (f"AWS4-HMAC-SHA256 Credential={'A' * 32}/{SCOPE}", "A" * 32),
+        (f"AWS4-HMAC-SHA256 Credential={'A' * 33}/{SCOPE}", None),
+        (f'AWS4-HMAC-SHA256 Credential=a"b\n/{SCOPE}', None),
+        (f"AWS4-HMAC-SHA256 Credential={KEY.secret_access_key}/{SCOPE}", None),  # with a slash
+        (f"AWS4-HMAC-SHA256 Credential={'wJalrXUtnF' * 4}/{SCOPE}", None),  # without
     ],
 )
 def test_the_claimed_key_is_read_for_the_log_only_if_it_is_sane(header: str | None, key_id: str | None) -> None:

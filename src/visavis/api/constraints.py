@@ -44,7 +44,7 @@ def check(shape: Shape, fields: Fields) -> None:
     """Pass `fields` only if they keep every constraint of `shape`.
 
     Raises:
-        WireError: ValidationException, which tells all violations at once; its `reason` repeats no text of it.
+        WireError: ValidationException, which lists all violations; its `reason` repeats no text of the caller's.
     """
     found = list(violations(shape, fields))
     if found:

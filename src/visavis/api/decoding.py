@@ -89,7 +89,7 @@ def _string(value: object) -> str:
         raise _not_convertible(value, "String")
     if not value.isascii() and re.search("[\ud800-\udfff]", value):
         # Half of a surrogate pair is no character, and no store could be asked for it.
-        raise serialization_error(reason="a text holds half of a surrogate pair")
+        raise serialization_error(reason="a text contains half of a surrogate pair")
     return value
 
 

@@ -1,6 +1,6 @@
 """What Amazon calls each of our errors: the one table. What it does not list is a fault of the server's own.
 
-Amazon's texts tell little, so `reason_of` tells an error in our words too, with its numbers, for the log alone.
+Amazon's texts say little, so `reason_of` gives the cause in our words and with its numbers, for the log only.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def to_wire(error: Exception) -> WireError:
 
 
 def reason_of(error: Exception) -> str:
-    """Why, in our words, for whoever reads the log: never an object's name, nor any part of a picture.
+    """The cause in our words, for the log: never an object's name, nor any part of a picture.
 
-    Of an error that is not ours only the kind is told, because its text may hold anything.
+    For an error of another library it is only the type's name, because the text may hold anything.
     """
     if isinstance(error, WireError):
         if error.reason is not None:

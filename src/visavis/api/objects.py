@@ -1,8 +1,8 @@
 """S3Object to bytes: from folders that stand for buckets, or from S3 and its like through boto3.
 
-Why an object cannot be had stands in the error's text, which is for the log of whoever runs the server and never for
-the caller: a missing object and a forbidden one must look the same. The key is in neither, because names of pictures
-are often names of people.
+The error's text says why an object cannot be read. It is for the server's log and never sent to the caller, to whom a
+missing object and a forbidden one must look the same. It does not contain the key, because pictures are often named
+after people.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class Dispatcher:
             _check_policy(caller, image)
             return self._objects.read(image, limit=OBJECT_LIMIT)
         except (ObjectUnavailable, ImageTooLarge) as error:
-            # The key is told at debug level only: names of pictures are often names of people.
+            # The key is logged at debug level only, because pictures are often named after people.
             log.debug("object refused", extra={"bucket": image.bucket, "key": image.name, "reason": str(error)})
             kind = ImageTooLarge if isinstance(error, ImageTooLarge) else ObjectUnavailable
             raise kind(f"{role}: {error}") from error

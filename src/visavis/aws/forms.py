@@ -1,7 +1,7 @@
-"""What a caller hears who speaks another protocol than ours: an S3, STS or other client, a browser. No I/O.
+"""Answers to callers that speak another protocol: S3, STS and other clients, browsers. No I/O.
 
-Such callers come by mistake, mostly through `AWS_ENDPOINT_URL`, which moves every service of an SDK. Each is answered
-in the form that its own parser reads, so that its user sees what stands here.
+Such calls arrive by mistake, mostly because `AWS_ENDPOINT_URL` redirects every service of an SDK. Each is answered in
+the form that its own parser reads, so that its user sees what this server is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import Enum
 from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
-from visavis.aws.wire import CONTENT_TYPE, OPERATIONS, SHOWN, WireError, asked_operation, error_body, printable
+from visavis.aws.wire import CONTENT_TYPE, OPERATIONS, SHOWN, WireError, asked_operation, error_body
 
 __all__ = ["ABOUT", "Form", "asked_action", "error_in", "form_of", "stranger"]
 
@@ -25,6 +25,8 @@ ADVICE = (
     "AWS_ENDPOINT_URL."
 )
 
+_ACTION = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+
 FORM_BODY = "application/x-www-form-urlencoded"
 
 MAX_QUERY = 65536
@@ -34,10 +36,10 @@ MAX_QUERY = 65536
 class Form(Enum):
     """How a caller reads an error."""
 
-    JSON = "AWS JSON, and the like of it that Lambda's and other REST services have"
+    JSON = "AWS JSON, and the similar JSON of Lambda and other REST services"
     S3 = "XML with Error as its root"
     QUERY = "XML with ErrorResponse as its root: STS, IAM, SNS"
-    TEXT = "nothing that is known: a browser, curl"
+    TEXT = "plain text, for a browser, curl or anything unknown"
 
 
 def form_of(method: str, query: str, headers: Mapping[str, str]) -> Form:
@@ -52,7 +54,7 @@ def form_of(method: str, query: str, headers: Mapping[str, str]) -> Form:
         return Form.S3 if service.startswith("s3") else Form.JSON
     if method == "POST":
         return Form.JSON
-    # What is not signed is S3's: no other service of that form takes requests without a signature.
+    # Without a signature it is S3, because the other services take no anonymous GET requests.
     is_sdk = any(name.startswith(("x-amz-", "amz-sdk-")) for name in headers)
     return Form.S3 if is_sdk or re.search(r"(^|&)(list-type|x-id)=", query) else Form.TEXT
 
@@ -65,14 +67,19 @@ def _signed_service(query: str, headers: Mapping[str, str]) -> str | None:
 
 
 def asked_action(form: Form, headers: Mapping[str, str], body: bytes) -> str | None:
-    """The operation that is asked for, as far as the form tells it; cut to `SHOWN` printable characters."""
+    """The operation that is asked for, as far as the form tells it, in at most `SHOWN` printable characters.
+
+    An `Action` that is not shaped like an operation's name counts as none: it is logged, and may be data posted by
+    mistake.
+    """
     if form is not Form.QUERY:
         return asked_operation(headers)
     try:
         fields = parse_qs(body[:MAX_QUERY].decode("latin-1"), max_num_fields=1000)
     except ValueError:
         return None
-    return printable(fields.get("Action", [""])[0], SHOWN) or None
+    action = fields.get("Action", [""])[0]
+    return action if len(action) <= SHOWN and _ACTION.fullmatch(action) else None
 
 
 def stranger(form: Form, asked: str | None = None) -> WireError:
@@ -81,13 +88,20 @@ def stranger(form: Form, asked: str | None = None) -> WireError:
     if form is Form.S3:
         # Not 404, which would say of an object or a bucket that it does not exist.
         text = f"{ABOUT} It stores nothing, and is not S3. {ADVICE}"
-        return WireError(501, "NotImplemented", text, reason="a request for S3")
+        return WireError(501, "NotImplemented", text, reason="the request is for S3, which is not answered here")
     if form is Form.QUERY:
-        reason = "a request of the query protocol, as STS's and IAM's"
+        reason = "the request is in the query protocol, which STS and IAM use"
         return WireError(400, "InvalidAction", f"{what}{ABOUT} {ADVICE}", reason=reason)
     if form is Form.TEXT:
-        return WireError(404, "NotFound", f"{ABOUT} See /healthz, /readyz and /metrics.", reason="not the operation")
-    return WireError(404, "UnknownOperationException", f"{what}{ABOUT} {ADVICE}", "framework", "not the operation")
+        return WireError(
+            404,
+            "NotFound",
+            f"{ABOUT} See /healthz, /readyz and /metrics.",
+            reason="the request is not for CompareFaces",
+        )
+    return WireError(
+        404, "UnknownOperationException", f"{what}{ABOUT} {ADVICE}", "framework", "the request is not for CompareFaces"
+    )
 
 
 def error_in(form: Form, error: WireError, request_id: str) -> tuple[bytes, str]:

@@ -26,6 +26,7 @@ TERMINATOR = "aws4_request"
 MAX_SKEW = timedelta(minutes=5)
 
 _TIMESTAMP = "%Y%m%dT%H%M%SZ"
+_CLAIM = re.compile(r"\bCredential=([\w-]{1,32})(?:/[\w-]+){3}/aws4_request\b", re.ASCII)
 _PARAMETERS = ("Credential", "Signature", "SignedHeaders")
 _MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
@@ -125,8 +126,12 @@ def verify(
 
 
 def claimed_key_id(headers: Mapping[str, str]) -> str | None:
-    """The access key id that `headers` (lower-case names) claim, unverified: fit for a log line, not for a decision."""
-    match = re.search(r"\bCredential=([\w-]{1,128})/", headers.get("authorization", ""), re.ASCII)
+    """The access key id that `headers` (lower-case names) claim, unverified: fit for a log line, not for a decision.
+
+    None where the claim may be a secret given in place of the id: Amazon's secrets have 40 characters, and its ids 20.
+    A slash in a secret adds a part to the scope.
+    """
+    match = _CLAIM.search(headers.get("authorization", ""))
     return match[1] if match else None
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-# Little else is imported here: until `main` runs, Python's own traceback answers to Ctrl-C.
+# Little else is imported here, because until `main` runs Ctrl-C prints Python's own traceback.
 from visavis.cli.process import run, run_process
 
 __all__ = ["main"]

@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare once, and tell it as text or JSON and as a picture; returns whether there is a match, as a status."""
+    """Compare once, print the result as text or JSON, and draw it if asked; returns the exit status."""
     if len(args.photos) < 2:
         args.wrong_usage("two photos are needed at least: a source, or several, and last the target")
     if args.review and args.review[0] > args.review[1]:

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join(_as_text(i, face) for i, face in enumerate(faces, 1)) or f"no face was found in {args.photo}")
     if analysis.more:
-        complain(f"warning: {args.photo} shows more faces; only the {len(faces)} largest are told")
+        complain(f"warning: {args.photo} shows more faces; only the {len(faces)} largest are listed")
     return 0
 
 

@@ -34,7 +34,7 @@ class Photo:
             return read_file(self.path)
         data = read_from(_standard_input(), str(self))
         if not data:
-            raise InvalidRequest("standard input is empty; a picture was to come from it")
+            raise InvalidRequest("standard input is empty, but a picture is read from it")
         return data
 
 
@@ -51,7 +51,7 @@ def read_photos(photos: Iterable[Photo]) -> list[bytes]:
 
 
 def refuse_overwriting(output: Path | None, inputs: Iterable[Path | None]) -> None:
-    """See to it that an output is none of the inputs, under whatever name.
+    """Check that an output is none of the inputs, under any name.
 
     Raises:
         InvalidRequest: it is one.
@@ -84,7 +84,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 def _standard_input() -> BinaryIO:
     if sys.stdin is None:
-        raise InvalidRequest("standard input is closed; a picture was to come from it")
+        raise InvalidRequest("standard input is closed, but a picture is read from it")
     if sys.stdin.isatty():
         raise InvalidRequest("standard input is a terminal; send a picture to it, as in: visavis faces - < photo.jpg")
     return sys.stdin.buffer

@@ -45,7 +45,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     """The command and its arguments; `command` is its name.
 
     Raises:
-        SystemExit: with 2 after wrong usage, which is told; with 0 after `--help` or `--version`.
+        SystemExit: with 2 after wrong usage, which is printed; with 0 after `--help` or `--version`.
     """
     if not words or words[0] not in COMMANDS:
         _answer_without_command(words)

@@ -1,8 +1,8 @@
-"""What a command owes the shell: an exit status, errors as lines on standard error, and never a traceback for what a
-user, a disk or a terminal did.
+"""What the shell sees of a command: an exit status, errors as lines on standard error, and no traceback for a
+mistake of the user, a full disk or a closed terminal.
 
-Exit status, as of grep and cmp: 0 done, or a match; 1 no match, or a promise that is not kept; 2 a problem, or wrong
-usage; 130 stopped by Ctrl-C; 141 the reader of the output has gone, as where SIGPIPE ends a program.
+Exit status, as of grep and cmp: 0 done, or a match; 1 no match, or a calibration check that failed; 2 a problem, or
+wrong usage; 130 stopped by Ctrl-C; 141 the output's reader closed its pipe, as when SIGPIPE ends a program.
 """
 
 from __future__ import annotations
@@ -148,8 +148,8 @@ class _Interrupt:
         self._ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if self._ours:
             signal.signal(signal.SIGINT, self._stop)
-            # Where there is nobody to raise a KeyboardInterrupt to (a finalizer, the callback of a weak reference, C
-            # code that prints errors), Python prints it.
+            # Python prints a KeyboardInterrupt that no caller can receive: in a finalizer, the callback of a weak
+            # reference, or C code that prints errors.
             sys.unraisablehook = self._quietly(sys.unraisablehook, lambda lost: lost.exc_type)
             sys.excepthook = self._quietly(sys.excepthook, lambda kind, *_: kind)
 

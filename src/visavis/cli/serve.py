@@ -36,7 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="/PATH",
         help="path of the operation (default: the root)",
     )
-    keys = parser.add_argument_group("who may call")
+    _add_callers(parser.add_argument_group("who may call"))
+    _add_objects(parser.add_argument_group("S3 objects"))
+    _add_load(parser.add_argument_group("load"))
+    parser.add_argument(
+        "--attributes", type=partial(values.one_of, choices=tuple(Attributes)), default=Attributes.ALL,
+        metavar="ALL|DEFAULT",
+        help="ALL: every documented field; DEFAULT: those that Amazon's service was recorded to send",
+    )  # fmt: skip
+    add_engine_arguments(parser)
+
+
+def _add_callers(keys: argparse._ArgumentGroup) -> None:
     keys.add_argument(
         "--credentials",
         type=values.existing_file,
@@ -61,7 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-host", type=values.host_name, action="append", default=[], metavar="NAME",
         help="without credentials, answer requests for this host name too; may be repeated",
     )  # fmt: skip
-    objects = parser.add_argument_group("S3 objects")
+
+
+def _add_objects(objects: argparse._ArgumentGroup) -> None:
     objects.add_argument(
         "--bucket", type=values.bucket, action="append", default=[], metavar="NAME=FOLDER",
         help="serve a folder as a bucket; may be repeated",
@@ -70,7 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     objects.add_argument(
         "--s3-endpoint-url", type=values.http_url, metavar="URL", help="the same from an S3-compatible store"
     )
-    load = parser.add_argument_group("load")
+
+
+def _add_load(load: argparse._ArgumentGroup) -> None:
     load.add_argument(
         "--tps", type=partial(values.number, above=0), metavar="N",
         help="requests a second for each key (default: no limit)",
@@ -95,12 +110,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep the faces of the N pictures seen last in memory, not the pictures, and spare looking at them again "
         "(default: VISAVIS_REMEMBERED, else none)",
     )  # fmt: skip
-    parser.add_argument(
-        "--attributes", type=partial(values.one_of, choices=tuple(Attributes)), default=Attributes.ALL,
-        metavar="ALL|DEFAULT",
-        help="ALL: every documented field; DEFAULT: those that Amazon's service was recorded to send",
-    )  # fmt: skip
-    add_engine_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -168,6 +177,6 @@ def _folders(buckets: Sequence[tuple[str, Path]]) -> dict[str, Path]:
 
 
 def _announce(line: str) -> None:
-    # A server whose starter has stopped listening, or never did, serves all the same.
+    # The server runs even if nothing reads its standard output.
     with contextlib.suppress(OutputError):
         print(line, flush=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from visavis.cli.files import Photo
-from visavis.parsing import BadValue, folder_to_make, nonempty, number, one_of, whole_number
+from visavis.parsing import BadValue, folder_to_make, nonempty, number, one_of, path_prefix, whole_number
 
 __all__ = [
     "BadValue",
@@ -45,7 +45,6 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _BUCKET = re.compile(r"[0-9A-Za-z.\-_]{3,255}")  # as the service's model has it
 _REGION = re.compile(r"(?![0-9]+\Z)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")  # as botocore has it: a label of a host's name
 _HOST = re.compile(r"[0-9A-Za-z_.:%-]+")
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _MODEL = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 percent = partial(number, least=0, most=100)
@@ -181,13 +180,6 @@ def origin(text: str) -> str:
     from visavis.server.hosts import origin_of
 
     return origin_of(text)
-
-
-def path_prefix(text: str) -> str:
-    """The path before the operation's root, without a slash at its end; empty for none."""
-    if not _PREFIX.fullmatch(text):
-        raise BadValue("a path such as /faces, without a slash at its end", text)
-    return text
 
 
 def model_name(text: str) -> str:

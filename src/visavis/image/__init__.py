@@ -1,4 +1,4 @@
-"""Bytes -> Image: told apart by content, bounded before decoding, turned upright, RGB.
+"""Bytes -> Image: recognised by content, bounded before decoding, turned upright, RGB.
 
 `decoding` looks at the first bytes and chooses. `jpeg` and `png` find out size and structure themselves, so that
 metadata never reaches a decoder, and leave the pixels to libjpeg-turbo and Pillow, which nothing outside this package

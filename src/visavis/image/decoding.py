@@ -24,7 +24,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
 
     Raises:
         BadImage: another format, or not a whole picture.
-        ImageTooLarge: over `limits`, told by the header before any pixel is decoded.
+        ImageTooLarge: over `limits`, as the header says; no pixel is decoded.
         ImageTooSmall: under `limits.smallest_side` on either side.
     """
     decoder = next((decoder for signature, decoder in _DECODERS.items() if data.startswith(signature)), None)
@@ -32,8 +32,8 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
         raise BadImage(f"the image is neither JPEG nor PNG; {describe(data)}")
     try:
         return decoder(data, limits)
-    # Decoders raise what their parsers meet; anything that comes out of foreign bytes is the bytes' fault. A `Warning`
-    # comes where the caller has turned warnings into errors.
+    # Decoders raise many types of errors for damaged files. A `Warning` is raised where the caller has turned warnings
+    # into errors.
     except (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, Warning) as error:
         raise BadImage(f"the image is damaged or cut short: {error}") from error
 

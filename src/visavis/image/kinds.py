@@ -1,4 +1,4 @@
-"""What a file is that is neither JPEG nor PNG, and what to do about it.
+"""Names a file that is neither JPEG nor PNG, and says what to do about it.
 
 Only the first bytes are looked at, and none of them is ever quoted, because they may be private.
 """
@@ -136,7 +136,7 @@ _WRAPPINGS = [
 def describe(data: bytes) -> str:
     """What `data` is, and what to do: "it is a HEIC photograph: convert it to JPEG or PNG"."""
     if not data:
-        return "it is empty: no byte arrived"
+        return "it is empty"
     found = _layers(bytes(data[:_LOOKED_AT]), _DEEPEST)
     if not found:
         return "its first bytes are of no known format: pass the bytes of a JPEG or PNG file"
@@ -146,7 +146,7 @@ def describe(data: bytes) -> str:
 
 
 def _layers(head: bytes, depth: int) -> list[_Kind | _Wrapping]:
-    """What `head` is, outermost first; empty where nobody knows."""
+    """What `head` is, outermost first; empty where it is unknown."""
     if kind := _first(_BINARIES, head):
         return [kind]
     for wrapping in _WRAPPINGS if depth else []:

@@ -1,4 +1,4 @@
-"""JPEG's structure: what stands before the first scan, and where the scans end (ITU-T T.81, annex B).
+"""JPEG's structure: the segments before the first scan, and where the scans end (ITU-T T.81, annex B).
 
 Nothing is decoded here. Of the segments before the first scan only those that a decoder needs are kept: no thumbnail,
 colour profile, comment or EXIF block ever reaches one from here.
@@ -32,14 +32,14 @@ _PARAMETERLESS = {0x01, *range(0xD0, 0xD9)}
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What stands before the first scan.
+    """The part before the first scan.
 
     size: as stored
     orientation: 1 to 8
     components: their identifiers in the order stored; 1 of them is grey, 3 are colours, 4 are CMYK or YCCK
     block_height: rows of pixels in a row of coded units: 8 times the largest vertical sampling factor
     plain: the marker SOI and the segments that a decoder needs
-    scans_at: where the first scan's SOS marker stands
+    scans_at: offset of the first scan's SOS marker
     """
 
     size: Size
@@ -54,10 +54,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Scans:
-    """What stands from the first scan on, without the end marker.
+    """The part from the first scan on, without the end marker.
 
     data: scans and the tables between them
-    whole: an end marker stood behind it
+    whole: an end marker follows it
     missing: a coefficient of a component was never sent, or not to its last bit
     """
 
@@ -99,7 +99,7 @@ def read_header(data: bytes) -> Header:
                 raise BadImage("the image is damaged: it is a JPEG with two frames")
             kind, frame = marker, body
         restarts |= marker == _DRI and any(body)
-        # Shorter ones are none to libjpeg, and let Pillow fail.
+        # libjpeg ignores shorter ones, and Pillow fails on them.
         jfif = marker == _APP0 and len(body) >= 14 and body[:5] == b"JFIF\0"
         adobe = marker == _APP14 and len(body) >= 12 and body[:5] == b"Adobe"
         if marker in _KEPT or marker in _FRAMES or jfif or adobe:
@@ -121,7 +121,7 @@ def read_header(data: bytes) -> Header:
 
 
 def read_scans(data: bytes, header: Header) -> Scans:
-    """The scans up to the end marker, or up to where they cease to make sense."""
+    """The scans up to the end marker, or up to the first segment that cannot belong to them."""
     sent = _Sent(header)
     end = header.scans_at
     for marker, begin, following, body in _scan_segments(data, header.scans_at):
@@ -148,7 +148,7 @@ def with_filler(scans: bytes, header: Header, filler: bytes) -> bytes:
 
 
 def _scan_segments(data: bytes, at: int) -> Iterator[tuple[int, int, int, bytes]]:
-    """Marker, begin, end and body of what stands from the first scan on; to a scan's end belong its coded data."""
+    """Marker, begin, end and body of each segment from the first scan on; a scan's end is that of its coded data."""
     while (found := _segment(data, at)) is not None:
         marker, begin, at = found
         body = data[begin + 4 : at]
@@ -161,7 +161,7 @@ def _scan_segments(data: bytes, at: int) -> Iterator[tuple[int, int, int, bytes]
 
 
 def _segment(data: bytes, at: int) -> tuple[int, int, int] | None:
-    """The next marker, where it stands, and where its segment ends; None if it does not end within the data."""
+    """The next marker, and where its segment begins and ends; None if it does not end within the data."""
     found = _MARKER.search(data, at)
     if found is None:
         return None

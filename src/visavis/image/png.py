@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,9 +63,9 @@ def decode(data: bytes, limits: Limits) -> Image:
         [
             _SIGNATURE,
             data[8 : 8 + 12 + 13],
-            _chunk(b"PLTE", palette) if palette else b"",
-            _chunk(b"IDAT", idat),
-            _chunk(b"IEND", b""),
+            *(_chunk(b"PLTE", [palette]) if palette else []),
+            *_chunk(b"IDAT", idat),
+            *_chunk(b"IEND", []),
         ]
     )
     with PngImageFile(io.BytesIO(plain)) as picture:
@@ -76,12 +76,12 @@ def decode(data: bytes, limits: Limits) -> Image:
         if header.interlaced:
             last -= header.size.height % 2  # the last pass has the odd rows
         if not np.asarray(picture.crop((0, last, header.size.width, last + 1))).any():
-            _count_rows(header, idat)
+            _count_rows(header, b"".join(idat))
         return Image(_to_rgb(picture))
 
 
-def _critical(data: bytes, limits: Limits) -> tuple[_Header, bytes, bytes]:
-    """The header, the palette (empty where none is used) and the compressed rows."""
+def _critical(data: bytes, limits: Limits) -> tuple[_Header, bytes, list[memoryview]]:
+    """The header, the palette (empty where none is used) and the compressed rows in pieces."""
     chunks = _chunks(data)
     header = _header(*next(chunks, (b"", memoryview(b""))))
     limits.check(header.size)
@@ -104,7 +104,7 @@ def _critical(data: bytes, limits: Limits) -> tuple[_Header, bytes, bytes]:
         raise BadImage("the image is cut short: it is a PNG without an end (no IEND chunk)")
     if not idat:
         raise BadImage("the image is damaged: it is a PNG without pixels (no IDAT chunk)")
-    return header, _palette(header, palette), b"".join(idat)
+    return header, _palette(header, palette), idat
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
@@ -115,7 +115,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         (length,) = struct.unpack_from(">L", data, at)
         name = data[at + 4 : at + 8]
         if not name.isalpha():
-            raise BadImage("the image is damaged: where a PNG chunk should begin, something else stands")
+            raise BadImage("the image is damaged: a PNG chunk should begin where there is something else")
         end = at + 12 + length
         if end > len(data):
             raise BadImage(f"the image is cut short: it ends within its {_quoted(name)} chunk")
@@ -178,8 +178,16 @@ def _to_rgb(picture: object) -> Pixels:
     return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">L", len(body)) + name + body + struct.pack(">L", zlib.crc32(body, zlib.crc32(name)))
+def _chunk(name: bytes, body: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
+    """A chunk in pieces, because joining the compressed rows more than once costs as much as a tenth of the decoding.
+
+    Args:
+        body: in pieces
+    """
+    checksum = zlib.crc32(name)
+    for piece in body:
+        checksum = zlib.crc32(piece, checksum)
+    return [struct.pack(">L", sum(map(len, body))) + name, *body, struct.pack(">L", checksum)]
 
 
 def _quoted(name: bytes) -> str:

@@ -31,7 +31,8 @@ from visavis.server.hosts import Hosts, origin_of
 __all__ = ["MAX_BODY", "Door", "ServerConfig", "build_app"]
 
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
-"""Answered under every Host: probes name an address or a service that nobody could list, and learn nothing else."""
+"""Answered under every Host: probes use addresses and service names that cannot be listed, and the answers reveal
+nothing else."""
 
 
 def build_app(
@@ -97,7 +98,7 @@ def build_app(
 
 
 def _middleware(door: Door, config: ServerConfig) -> list[Middleware]:
-    """Outermost first: what the host check refuses is told to a page too."""
+    """Outermost first: CORS headers go on the refusals of the host check too, so that a page can read them."""
     wanted = []
     origins = frozenset(map(origin_of, config.cors_origins))
     if origins:
@@ -133,7 +134,13 @@ def _misdirected(request: HttpRequest, root: str) -> WireError:
     asked = asked_operation(request.headers)
     if form is Form.JSON and asked in OPERATIONS:
         text = f"{asked} is answered to POST at {root}, and not at this path: look at the endpoint URL and at --prefix"
-        return WireError(404, "UnknownOperationException", text, "framework", "not the path of the operation")
+        return WireError(
+            404,
+            "UnknownOperationException",
+            text,
+            "framework",
+            "CompareFaces was asked for at another path than its own",
+        )
     return stranger(form, asked)
 
 

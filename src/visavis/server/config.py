@@ -1,12 +1,11 @@
-"""How much the server takes on, and from whom."""
+"""The server's limits, and which callers it accepts."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from visavis.errors import SettingsError
-from visavis.parsing import BadValue
+from visavis.parsing import BadValue, path_prefix
 from visavis.server.hosts import ANY_ORIGIN, host_of, origin_of
 
 __all__ = ["DEFAULT_HOST", "MAX_BODY", "ServerConfig"]
@@ -26,8 +25,8 @@ class ServerConfig:
     body_seconds:    for a body to arrive
     memory:          bytes that the bodies in flight may hold together
     workers:         requests worked on at once
-    waiting:         requests in line for a worker
-    waiting_seconds: the longest that one may stand in line
+    waiting:         requests that may wait for a worker
+    waiting_seconds: the longest that one may wait for a worker
     cors_origins:    origins of web pages that may ask, such as https://app.example.com; `*` for every one
     host:            the name or address that is listened on
     allowed_hosts:   more names that a request's Host may hold where no signatures are verified
@@ -48,12 +47,8 @@ class ServerConfig:
         """Check the ranges.
 
         Raises:
-            SettingsError: one of them is left, or a name is none.
+            SettingsError: a number is out of range, or the prefix, an origin or a host name is not valid.
         """
-        if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", self.prefix):
-            raise SettingsError(
-                f"the prefix must be a path such as /faces, without a slash at its end: {self.prefix!r}"
-            )
         if (
             min(self.max_body, self.workers) < 1
             or self.waiting < 0
@@ -62,9 +57,13 @@ class ServerConfig:
             raise SettingsError("sizes, seconds and workers must be positive, and waiting must not be negative")
         if self.memory < self.max_body:
             raise SettingsError(f"memory ({self.memory} bytes) must hold at least one body ({self.max_body} bytes)")
-        for name, check in (("cors_origins", origin_of), ("allowed_hosts", host_of)):
+        for name, texts, check in (
+            ("prefix", [self.prefix], path_prefix),
+            ("cors_origins", self.cors_origins, origin_of),
+            ("allowed_hosts", self.allowed_hosts, host_of),
+        ):
             try:
-                for text in getattr(self, name):
+                for text in texts:
                     check(text)
             except BadValue as error:
                 raise SettingsError(f"{name} {error}") from error

@@ -1,4 +1,4 @@
-"""What lets web pages of other origins ask: answers to a browser's preflights, and headers on every other answer."""
+"""CORS, for web pages of other origins: answers to preflight requests, and headers on every other answer."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ EXPOSED = ("x-amzn-requestid", "x-amzn-errortype", "date")
 
 
 class Cors(CORSMiddleware):
-    """Starlette's, with the headers that every answer of ours has, and with a line in the log where it refuses.
+    """Starlette's middleware, with the headers that every answer has, and a log line for each refusal.
 
-    An origin that is named is trusted to ask, so it may send any header: SDKs add new ones.
+    A page of a named origin may send any header, because SDKs add new ones.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The ASGI end of a gateway: reads a body, stands in line, answers, and records what happened."""
+"""The ASGI end of a gateway: reads a body, waits for a worker, answers, and records what happened."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ access = logging.getLogger("visavis.access")
 
 
 class Door:
-    """Serves the operation, as an ASGI app, and writes what every other refusal looks like."""
+    """Serves the operation as an ASGI app, and writes the answers to all refused requests."""
 
     def __init__(self, gateway: Gateway, config: ServerConfig, *, ready: Callable[[], bool]) -> None:
         self.verifies = gateway.verifies
@@ -39,10 +39,11 @@ class Door:
         self._memory = MemoryBudget(config.memory)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, as ASGI has it."""
+        """Serve one request, as ASGI calls it."""
         started = time.perf_counter()
         request = HttpRequest(scope, receive)
-        # Whoever asks "may I send this?" may have sent nothing when it is refused, and then no next request follows.
+        # A client that sent `Expect: 100-continue` may not have sent its body when it is refused, so the next bytes on
+        # the connection need not begin a request.
         close = _asks_first(request)
         try:
             answer, close = await self._answer(request), False

@@ -1,8 +1,8 @@
 """Names of hosts and of origins, and which Host a request may name where no signature is verified.
 
-A web page can have the name it was loaded from resolve to this machine (DNS rebinding). The browser then takes its
-requests for those of the page's own origin, and only `Host`, which still holds that name, tells them from a program's.
-Where signatures are verified such a page has no key, and Host is not looked at.
+A web page can make the name it was loaded from resolve to this machine (DNS rebinding). The browser then treats its
+requests as same-origin, and only `Host`, which still contains that name, distinguishes them from a program's. Where
+signatures are verified, such a page has no key, and Host is not checked.
 """
 
 from __future__ import annotations
@@ -71,18 +71,18 @@ class Hosts:
 
         Args:
             bound: the name or address that the server listens on. Where that is not loopback, every IP address is
-                allowed too: the page of a rebinding attack has a name, and nobody could list the addresses that a
-                machine is reached by.
+                allowed too: a rebinding attack needs a name, and the addresses by which a machine is reached cannot
+                all be listed.
             named: more of them, as for `host_of`.
 
         Raises:
-            BadValue: `named` holds what is no host.
+            BadValue: one of `named` is not a host.
         """
         self._names = {"localhost", _bare(bound), *map(host_of, named)}
         self._any_address = not _is_loopback(_bare(bound))
 
     def check(self, header: str | None) -> None:
-        """Pass a request with this Host header; one that has none, or an empty one, is no browser's.
+        """Pass a request with this Host header; browsers always send one, so a missing or empty one passes.
 
         Raises:
             WireError: 403, with the option that would allow it.
@@ -94,7 +94,7 @@ class Hosts:
         raise WireError(
             403,
             "HostNotAllowedException",
-            f"without credentials this server answers loopback and named hosts only: "
+            f"without credentials this server answers only under loopback and allowed host names: "
             f"start it with --allow-host {name}, or with --credentials FILE",
             "framework",
             f"Host {name} is neither loopback nor named by --allow-host",
