@@ -65,6 +65,13 @@ def test_a_photo_without_a_face_is_a_problem_in_text_and_json(
     assert main(["faces", str(blank)]) == 0
 
 
+def test_faces_names_the_photo_that_it_cannot_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = tmp_path / "text.jpg"
+    text.write_text("no picture")
+    assert main(["faces", str(text)]) == 2
+    assert capsys.readouterr().err.startswith(f"visavis: {text}: the image is neither JPEG nor PNG")
+
+
 def test_text_json_and_drawing_are_made_of_one_comparison(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

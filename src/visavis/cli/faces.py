@@ -10,6 +10,7 @@ from visavis.cli import values
 from visavis.cli.engine import add_engine_arguments, engine_settings
 from visavis.cli.files import read_photos, refuse_overwriting, write_file
 from visavis.cli.process import complain
+from visavis.errors import BadImage, ImageTooLarge, ImageTooSmall
 from visavis.face import Face
 from visavis.image import decode
 from visavis.report import draw_faces
@@ -33,7 +34,10 @@ def run(args: argparse.Namespace) -> int:
     settings = engine_settings(args)
     (picture,) = read_photos([args.photo])
     with open_engine(settings, once=True) as engine:
-        analysis = engine.analyze(picture)
+        try:
+            analysis = engine.analyze(picture)
+        except (BadImage, ImageTooLarge, ImageTooSmall) as error:
+            raise type(error)(f"{args.photo}: {error}") from error
     faces = analysis.faces
     if args.draw is not None:
         write_file(args.draw, draw_faces(decode(picture), faces, args.draw.suffix))
