@@ -7,6 +7,9 @@ that own such things register themselves here and are renewed in every child, be
 
 from __future__ import annotations
 
+# Before the hooks below are registered, because those registered last run first: logging's own takes the lock of
+# logging, which work that a fork waits for may need in order to end.
+import logging  # noqa: F401
 import os
 import threading
 import weakref
@@ -28,6 +31,7 @@ class Renewable(Protocol):
 _renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
 _preparations: list[Callable[[], None]] = []
 _busy: Counter[int] = Counter()  # blocks of `forks_wait`, by thread
+_forkers = 0  # threads that wait in order to fork
 _changed = threading.Condition()
 
 
@@ -47,10 +51,13 @@ def forks_wait() -> Iterator[None]:
     """Delay forks of other threads until the block ends.
 
     For work inside a C++ library that holds locks of its own: a child that was forked in the middle of it would find
-    them locked for ever.
+    them locked for ever. A block inside another of the same thread is allowed; one that begins while a thread waits in
+    order to fork begins after the fork, so that blocks that follow one another cannot keep a fork waiting for ever.
     """
     me = threading.get_ident()
     with _changed:
+        while _forkers and not _busy[me]:
+            _changed.wait()
         _busy[me] += 1
     try:
         yield
@@ -74,21 +81,28 @@ def keep_for_ever(thing: object) -> None:
 
 
 def _before() -> None:
+    global _forkers
     _changed.acquire()
-    # A thread that forks inside its own block (in a signal handler) must not wait for itself.
-    while _busy.keys() - {threading.get_ident()}:
-        _changed.wait()
+    _forkers += 1
+    try:
+        # A thread that forks inside its own block (in a signal handler) must not wait for itself.
+        while _busy.keys() - {threading.get_ident()}:
+            _changed.wait()
+    finally:
+        _forkers -= 1
     for prepare in _preparations:
         prepare()
 
 
 def _in_parent() -> None:
+    _changed.notify_all()
     _changed.release()
 
 
 def _in_child() -> None:
-    global _changed
+    global _changed, _forkers
     _changed = threading.Condition()
+    _forkers = 0  # other threads that were waiting do not exist here
     # On an exit stack, because one that fails must not keep the others from being renewed.
     with ExitStack() as renewals:
         for thing in list(_renewables):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -100,3 +102,71 @@ def test_a_child_of_a_child_is_renewed_too() -> None:
             os._exit(thing.renewed)
         os._exit(status_of_child(grandchild))
     assert status_of_child(child) == 2
+
+
+def test_work_that_begins_while_a_fork_waits_begins_after_it() -> None:
+    begun, order = threading.Event(), []
+
+    def late() -> None:
+        with forks.forks_wait():
+            order.append("late")
+
+    def early() -> None:
+        with forks.forks_wait():
+            begun.set()
+            while not forks._forkers:
+                time.sleep(0.01)
+            other.start()
+            time.sleep(0.2)
+            with forks.forks_wait():  # part of what the fork waits for
+                order.append("early")
+
+    other, thread = threading.Thread(target=late), threading.Thread(target=early)
+    thread.start()
+    begun.wait()
+    child = os.fork()
+    if not child:
+        os._exit(7 if order == ["early"] and not forks._forkers and not forks._busy else 1)
+    thread.join()
+    other.join()
+    assert status_of_child(child) == 7
+    assert order == ["early", "late"]
+    assert not forks._forkers
+    assert not forks._busy
+
+
+def test_preparations_are_made_once_before_each_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forks, "_preparations", [])
+    made: list[int] = []
+
+    def prepare() -> None:
+        with forks.forks_wait():  # as the import of OpenVINO does
+            made.append(len(made))
+
+    forks.before_forks(prepare)
+    forks.before_forks(prepare)
+    child = os.fork()
+    if not child:
+        os._exit(7 + len(made))
+    assert status_of_child(child) == 8
+    assert made == [0]
+
+
+def test_a_fork_does_not_hold_the_lock_of_logging_while_it_waits_for_work_that_logs() -> None:
+    code = """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+from visavis import forks
+import logging, os, threading, time
+begun = threading.Event()
+def work():
+    with forks.forks_wait():
+        begun.set()
+        time.sleep(0.3)
+        logging.getLogger("new")
+threading.Thread(target=work).start()
+begun.wait()
+if not os.fork():
+    os._exit(0)
+"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=30, check=False).returncode == 0

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.errors import EngineClosed
+from visavis.errors import EngineClosed, ModelStoreError
 from visavis.forks import before_forks, forks_wait, keep_for_ever, renew_in_children
 from visavis.models.openvino_import import import_openvino
 
@@ -91,10 +91,17 @@ class _Core:
         """The network in a file.
 
         Raises:
-            RuntimeError: it cannot be read.
+            ModelStoreError: it cannot be read.
         """
         with forks_wait():
-            return self._get().read_model(network)
+            core = self._get()
+            try:
+                return core.read_model(network)
+            except RuntimeError as error:
+                raise ModelStoreError(
+                    f"the network {network} cannot be read: it is missing or damaged; if it is in the cache of models, "
+                    "delete its folder, and it is made again"
+                ) from error
 
     def compile(self, network: Any, shape: tuple[int, ...]) -> _Lane:
         """A place to run a network that `read` gave, for pictures of one shape (n, h, w, 3)."""
@@ -108,8 +115,8 @@ class _Core:
             return _Lane(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
 
     def close(self) -> None:
-        self._closed = True
-        with forks_wait():
+        with forks_wait(), self._lock:  # the lock, because a thread may be about to set what is made
+            self._closed = True
             self._core = None
 
     def renew(self) -> None:
@@ -203,20 +210,21 @@ class OpenVinoSession:
         """Read the network's file now; after this the file is not needed any more.
 
         Raises:
-            RuntimeError: it cannot be read.
+            ModelStoreError: it cannot be read.
         """
         self._loaded()
 
     def prepare(self) -> None:
         """Compile one more lane, if there may be one, of a network that takes one shape."""
         _, *picture = self._loaded().input(0).partial_shape
-        self._lanes_for((1, *(side.get_length() for side in picture))).add()
+        with self._lanes_for((1, *(side.get_length() for side in picture))) as lanes:
+            lanes.add()
 
     def prepare_in_background(self) -> None:
         """The same, without waiting for it. What fails there fails again in the first run, and is reported then."""
 
         def work() -> None:
-            with suppress(RuntimeError, EngineClosed):
+            with suppress(RuntimeError, EngineClosed, ModelStoreError):
                 self.prepare()
 
         thread = threading.Thread(target=work, name="visavis-compile")
@@ -224,12 +232,8 @@ class OpenVinoSession:
         thread.start()
 
     def run(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        with self._lanes_for(pictures.shape).taken() as lane:
-            lane.request.infer({0: np.ascontiguousarray(pictures)}, share_inputs=True)
-            outputs: dict[str, NDArray[np.float32]] = {}
-            for names, tensor in lane.outputs:
-                outputs |= dict.fromkeys(names, np.array(tensor.data))
-            return outputs
+        with self._lanes_for(pictures.shape) as lanes:
+            return lanes.run(pictures)
 
     def close(self) -> None:
         """Release what was compiled."""
@@ -239,7 +243,8 @@ class OpenVinoSession:
             lanes, self._lanes = self._lanes, OrderedDict()
             self._network = None
         with forks_wait():
-            lanes.clear()
+            for dropped in lanes.values():
+                dropped.clear()
 
     def renew(self) -> None:
         self._lock = threading.Lock()
@@ -254,21 +259,32 @@ class OpenVinoSession:
                 self._network = self._core.read(self._file)
             return self._network
 
-    def _lanes_for(self, shape: tuple[int, ...]) -> _Lanes:
+    @contextmanager
+    def _lanes_for(self, shape: tuple[int, ...]) -> Iterator[_Lanes]:
+        """Lanes that nobody drops before the block ends."""
         network = self._loaded()
-        evicted: list[_Lanes] = []
         with self._lock:
             if shape not in self._lanes:
                 # Bound to the parts it needs and not to this session: a cycle would keep the networks in memory.
                 self._lanes[shape] = _Lanes(partial(self._core.compile, network, shape), self._most)
-                while len(self._lanes) > self._shapes:
-                    evicted.append(self._lanes.popitem(last=False)[1])
             self._lanes.move_to_end(shape)
-            found = self._lanes[shape]
-        if evicted:
-            with forks_wait():  # destroying a network is work inside OpenVINO, too
-                evicted.clear()
-        return found
+            lanes = self._lanes[shape]
+            lanes.users += 1
+        try:
+            yield lanes
+        finally:
+            with self._lock:
+                lanes.users -= 1
+                surplus = self._surplus()
+            if surplus:
+                with forks_wait():  # destroying a network is work inside OpenVINO, too
+                    for dropped in surplus:
+                        dropped.clear()
+
+    def _surplus(self) -> list[_Lanes]:
+        """Take out the lanes used longest ago, but for those in use: what a fork must wait for is done in one place."""
+        unused = [shape for shape, lanes in self._lanes.items() if not lanes.users]
+        return [self._lanes.pop(shape) for shape in unused[: max(0, len(self._lanes) - self._shapes)]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,12 +305,18 @@ class _Lanes:
         self._all: list[_Lane] = []
         self._idle: list[_Lane] = []
         self._changed = threading.Condition()
+        self.users = 0  # under the session's lock
 
-    @contextmanager
-    def taken(self) -> Iterator[_Lane]:
+    def run(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         lane = self._take()
         try:
-            yield lane
+            # TBB, which OpenVINO runs on, takes locks at the beginning and at the end.
+            with forks_wait():
+                lane.request.infer({0: np.ascontiguousarray(pictures)}, share_inputs=True)
+            outputs: dict[str, NDArray[np.float32]] = {}
+            for names, tensor in lane.outputs:
+                outputs |= dict.fromkeys(names, np.array(tensor.data))
+            return outputs
         finally:
             self._give(lane)
 
@@ -304,6 +326,11 @@ class _Lanes:
                 return
             self._made += 1
         self._give(self._new())
+
+    def clear(self) -> None:
+        """Destroy what was compiled. Nobody uses it."""
+        self._all.clear()
+        self._idle.clear()
 
     def abandon(self) -> None:
         """Keep what the parent compiled, in a forked child: it can neither be used nor destroyed there."""
