@@ -18,8 +18,9 @@ from visavis.analysis import Analyzer
 from visavis.engine import CompareOptions, Engine
 from visavis.face import Detail
 from visavis.image import decode
+from visavis.models.core import CONFIG
 from visavis.models.openvino_import import import_openvino
-from visavis.models.session import CONFIG, Runtime, Session
+from visavis.models.session import Runtime, Session
 from visavis.runtime import open_calibration, open_store
 from visavis.settings import Settings
 from visavis.vision.detect import SHAPES, Detector

@@ -11,8 +11,9 @@ import pytest
 
 from visavis import forks
 from visavis.errors import EngineClosed, ModelStoreError
-from visavis.models import session as module
-from visavis.models.session import OpenVinoSession, Runtime, _Lane
+from visavis.models import core as module
+from visavis.models.core import Lane
+from visavis.models.session import OpenVinoSession, Runtime
 
 
 class Tensor:
@@ -45,9 +46,9 @@ class Core:
     def read(self, network: Path) -> Any:
         return network
 
-    def compile(self, network: Any, shape: tuple[int, ...]) -> _Lane:  # noqa: ARG002
+    def compile(self, network: Any, shape: tuple[int, ...]) -> Lane:
         self.compiled.append(shape)
-        return _Lane(Request(self, shape), ((("out", "also out"), Tensor()),))
+        return Lane(Request(self, shape), ((("out", "also out"), Tensor()),))
 
 
 def opened(core: Core, *, shapes: int = 1, lanes: int = 1) -> OpenVinoSession:
@@ -125,7 +126,7 @@ def test_a_compilation_that_fails_leaves_its_place_to_the_next() -> None:
     session = opened(core)
     compile_, failures = core.compile, [RuntimeError("once")]
 
-    def fails_once(network: Any, shape: tuple[int, ...]) -> _Lane:
+    def fails_once(network: Any, shape: tuple[int, ...]) -> Lane:
         if failures:
             raise failures.pop()
         return compile_(network, shape)
@@ -154,7 +155,7 @@ def test_an_engine_closed_while_its_core_is_made_does_not_keep_it(monkeypatch: p
         real.goes_on.wait(10)
         return real
 
-    monkeypatch.setattr(module._Core, "_made", made)
+    monkeypatch.setattr(module.Core, "_made", made)
     session = runtime.session(Path("network.xml"))
     errors: list[Exception] = []
 
@@ -179,7 +180,7 @@ def test_an_engine_closed_while_its_core_is_made_does_not_keep_it(monkeypatch: p
 
 
 def test_a_network_that_cannot_be_read_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module._Core, "_made", lambda _: Real())
+    monkeypatch.setattr(module.Core, "_made", lambda _: Real())
     session = Runtime(lanes=1, cache=None).session(Path("ready/network.xml"))
     for ask in (session.load, lambda: session.run(picture(8))):
         with pytest.raises(ModelStoreError, match=r"ready.network.xml cannot be read.*delete its folder"):

@@ -1,13 +1,11 @@
-"""Running a network: the protocol that stages depend on, and OpenVINO behind it."""
+"""Running a network: the protocol that stages depend on, and sessions of OpenVINO that several threads share."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,21 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import EngineClosed, ModelStoreError
-from visavis.forks import before_forks, forks_wait, keep_for_ever, renew_in_children
-from visavis.models.openvino_import import import_openvino
+from visavis.forks import forks_wait, keep_for_ever, renew_in_children
+from visavis.models.core import Core, Lane
 
-__all__ = ["CONFIG", "OpenVinoSession", "Runtime", "Session"]
-
-
-CONFIG = {
-    "INFERENCE_NUM_THREADS": 1,
-    "NUM_STREAMS": 1,
-    # f32 everywhere: left to itself the runtime picks bf16 where the processor has it, and answers would then differ
-    # from machine to machine.
-    "INFERENCE_PRECISION_HINT": "f32",
-    "ENABLE_CPU_PINNING": False,
-}
-"""What every network is compiled with."""
+__all__ = ["OpenVinoSession", "Runtime", "Session"]
 
 
 class Session(Protocol):
@@ -60,7 +47,7 @@ class Runtime:
     """
 
     def __init__(self, *, lanes: int, cache: Path | None) -> None:
-        self._core = _Core(cache)
+        self._core = Core(cache)
         self._lanes = lanes
         self._sessions: list[OpenVinoSession] = []
 
@@ -77,125 +64,10 @@ class Runtime:
             session.close()
 
 
-class _Core:
-    """OpenVINO's own `Core`, made when first needed; in a forked child, once more."""
-
-    def __init__(self, cache: Path | None) -> None:
-        self._cache = cache
-        self._lock = threading.Lock()
-        self._core: Any = None
-        self._closed = False
-        renew_in_children(self)
-
-    def read(self, network: Path) -> Any:
-        """The network in a file.
-
-        Raises:
-            ModelStoreError: it cannot be read.
-        """
-        with forks_wait():
-            core = self._get()
-            try:
-                return core.read_model(network)
-            except RuntimeError as error:
-                raise ModelStoreError(
-                    f"the network {network} cannot be read: it is missing or damaged; if it is in the cache of models, "
-                    "delete its folder, and it is made again"
-                ) from error
-
-    def compile(self, network: Any, shape: tuple[int, ...]) -> _Lane:
-        """A place to run a network that `read` gave, for pictures of one shape (n, h, w, 3)."""
-        with forks_wait():
-            # The copy shares the weights.
-            network = network.clone()
-            network.reshape(list(shape))
-            request = self._get().compile_model(network, "CPU", CONFIG).create_infer_request()
-            # Compiling may give an output a second name; it goes by each.
-            names = (tuple(output.names) for output in request.model_outputs)
-            return _Lane(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
-
-    def close(self) -> None:
-        with forks_wait(), self._lock:  # the lock, because a thread may be about to set what is made
-            self._closed = True
-            self._core = None
-
-    def renew(self) -> None:
-        self._lock = threading.Lock()
-        if self._core is not None:
-            keep_for_ever(self._core)
-            self._core = None
-
-    def _get(self) -> Any:
-        with self._lock:
-            if self._closed:
-                raise EngineClosed("the engine is closed; open another")
-            if self._core is None:
-                self._core = self._made()
-            return self._core
-
-    def _made(self) -> Any:
-        openvino = import_openvino()
-        _settle_bindings(openvino)
-        _return_large_blocks()
-        before_forks(_end_idle_threads)
-        core = openvino.Core()
-        if self._cache is not None and _writable(self._cache):
-            core.set_property({"CACHE_DIR": str(self._cache)})
-        return core
-
-
-_settling = threading.Lock()
-
-
-def _settle_bindings(openvino: Any) -> None:
-    """Have OpenVINO's bindings look numpy up now, in one thread.
-
-    They do it on the first array they meet, inside a C++ `call_once` that lets go of the interpreter's lock half way:
-    two threads that meet their first arrays at once wait for each other for ever (seen with OpenVINO 2026.4).
-    """
-    with _settling:
-        tensor = openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
-        tensor.get_element_type().to_dtype()
-        np.array(tensor.data)
-
-
-def _end_idle_threads() -> None:
-    """End the threads of networks that are not compiled any more.
-
-    OpenVINO keeps them for the next network to be compiled, and in a forked child it would give its work to threads
-    that do not exist there. The end of a CPU plugin, which belongs to a `Core`, ends all that are idle; it takes 2 ms.
-    """
-    core = import_openvino().Core()
-    core.get_property("CPU", "FULL_DEVICE_NAME")  # loads the plugin
-
-
-_M_MMAP_THRESHOLD = -3  # malloc.h
-_LARGE = 4 << 20  # bytes
-
-
-def _return_large_blocks() -> None:
-    """Have glibc give freed blocks of 4 MB and more back to the system, as it does before its first such block.
-
-    By default freeing a large block raises the size up to which blocks stay in the process. Weights are then kept and
-    fragmented: 20 engines opened and closed one after another took 430 MB instead of 135 (docs/adr/0006). Elsewhere
-    than on glibc nothing is done.
-    """
-    import ctypes
-
-    with suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
-
-
-def _writable(folder: Path) -> bool:
-    with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-    return os.access(folder, os.W_OK | os.X_OK) and folder.is_dir()
-
-
 class OpenVinoSession:
     """A ready network, compiled for each input shape it meets and kept for the most recent ones."""
 
-    def __init__(self, core: _Core, network: Path, *, shapes: int, lanes: int) -> None:
+    def __init__(self, core: Core, network: Path, *, shapes: int, lanes: int) -> None:
         self._core = core
         self._file = network
         self._shapes = shapes
@@ -287,23 +159,15 @@ class OpenVinoSession:
         return [self._lanes.pop(shape) for shape in unused[: max(0, len(self._lanes) - self._shapes)]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Lane:
-    """A compiled network's place to run, for one thread at a time, and the tensors that its outputs come in."""
-
-    request: Any
-    outputs: tuple[tuple[tuple[str, ...], Any], ...]
-
-
 class _Lanes:
     """Lanes of one network for one shape, made by `compile_` when all are in use, until there are `most`."""
 
-    def __init__(self, compile_: Callable[[], _Lane], most: int) -> None:
+    def __init__(self, compile_: Callable[[], Lane], most: int) -> None:
         self._compile = compile_
         self._most = most
         self._made = 0
-        self._all: list[_Lane] = []
-        self._idle: list[_Lane] = []
+        self._all: list[Lane] = []
+        self._idle: list[Lane] = []
         self._changed = threading.Condition()
         self.users = 0  # under the session's lock
 
@@ -337,7 +201,7 @@ class _Lanes:
         for lane in self._all:
             keep_for_ever(lane)
 
-    def _take(self) -> _Lane:
+    def _take(self) -> Lane:
         with self._changed:
             while not self._idle and self._made == self._most:
                 self._changed.wait()
@@ -347,7 +211,7 @@ class _Lanes:
             self._made += 1
         return self._new()
 
-    def _new(self) -> _Lane:
+    def _new(self) -> Lane:
         try:
             lane = self._compile()
         except BaseException:
@@ -358,7 +222,7 @@ class _Lanes:
         self._all.append(lane)
         return lane
 
-    def _give(self, lane: _Lane) -> None:
+    def _give(self, lane: Lane) -> None:
         with self._changed:
             self._idle.append(lane)
             self._changed.notify()

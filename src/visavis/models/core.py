@@ -1,0 +1,155 @@
+"""OpenVINO itself: its core, set up once, and networks compiled by it.
+
+What is odd about it in a process that forks, threads or closes things is dealt with here (docs/adr/0003, 0005, 0006).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visavis.errors import EngineClosed, ModelStoreError
+from visavis.forks import before_forks, forks_wait, keep_for_ever, renew_in_children
+from visavis.models.openvino_import import import_openvino
+
+__all__ = ["CONFIG", "Core", "Lane"]
+
+
+CONFIG = {
+    "INFERENCE_NUM_THREADS": 1,
+    "NUM_STREAMS": 1,
+    # f32 everywhere: left to itself the runtime picks bf16 where the processor has it, and answers would then differ
+    # from machine to machine.
+    "INFERENCE_PRECISION_HINT": "f32",
+    "ENABLE_CPU_PINNING": False,
+}
+"""What every network is compiled with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A compiled network's place to run, for one thread at a time, and the tensors that its outputs come in."""
+
+    request: Any
+    outputs: tuple[tuple[tuple[str, ...], Any], ...]
+
+
+class Core:
+    """OpenVINO's own `Core`, made when first needed; in a forked child, once more."""
+
+    def __init__(self, cache: Path | None) -> None:
+        self._cache = cache
+        self._lock = threading.Lock()
+        self._core: Any = None
+        self._closed = False
+        renew_in_children(self)
+
+    def read(self, network: Path) -> Any:
+        """The network in a file.
+
+        Raises:
+            ModelStoreError: it cannot be read.
+        """
+        with forks_wait():
+            core = self._get()
+            try:
+                return core.read_model(network)
+            except RuntimeError as error:
+                raise ModelStoreError(
+                    f"the network {network} cannot be read: it is missing or damaged; if it is in the cache of models, "
+                    "delete its folder, and it is made again"
+                ) from error
+
+    def compile(self, network: Any, shape: tuple[int, ...]) -> Lane:
+        """A place to run a network that `read` gave, for pictures of one shape (n, h, w, 3)."""
+        with forks_wait():
+            # The copy shares the weights.
+            network = network.clone()
+            network.reshape(list(shape))
+            request = self._get().compile_model(network, "CPU", CONFIG).create_infer_request()
+            # Compiling may give an output a second name; it goes by each.
+            names = (tuple(output.names) for output in request.model_outputs)
+            return Lane(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
+
+    def close(self) -> None:
+        with forks_wait(), self._lock:  # the lock, because a thread may be about to set what is made
+            self._closed = True
+            self._core = None
+
+    def renew(self) -> None:
+        self._lock = threading.Lock()
+        if self._core is not None:
+            keep_for_ever(self._core)
+            self._core = None
+
+    def _get(self) -> Any:
+        with self._lock:
+            if self._closed:
+                raise EngineClosed("the engine is closed; open another")
+            if self._core is None:
+                self._core = self._made()
+            return self._core
+
+    def _made(self) -> Any:
+        openvino = import_openvino()
+        _settle_bindings(openvino)
+        _return_large_blocks()
+        before_forks(_end_idle_threads)
+        core = openvino.Core()
+        if self._cache is not None and _writable(self._cache):
+            core.set_property({"CACHE_DIR": str(self._cache)})
+        return core
+
+
+_settling = threading.Lock()
+
+
+def _settle_bindings(openvino: Any) -> None:
+    """Have OpenVINO's bindings look numpy up now, in one thread.
+
+    They do it on the first array they meet, inside a C++ `call_once` that lets go of the interpreter's lock half way:
+    two threads that meet their first arrays at once wait for each other for ever (seen with OpenVINO 2026.4).
+    """
+    with _settling:
+        tensor = openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
+        tensor.get_element_type().to_dtype()
+        np.array(tensor.data)
+
+
+def _end_idle_threads() -> None:
+    """End the threads of networks that are not compiled any more.
+
+    OpenVINO keeps them for the next network to be compiled, and in a forked child it would give its work to threads
+    that do not exist there. The end of a CPU plugin, which belongs to a `Core`, ends all that are idle; it takes 2 ms.
+    """
+    core = import_openvino().Core()
+    core.get_property("CPU", "FULL_DEVICE_NAME")  # loads the plugin
+
+
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_LARGE = 4 << 20  # bytes
+
+
+def _return_large_blocks() -> None:
+    """Have glibc give freed blocks of 4 MB and more back to the system, as it does before its first such block.
+
+    By default freeing a large block raises the size up to which blocks stay in the process. Weights are then kept and
+    fragmented: 20 engines opened and closed one after another took 430 MB instead of 135 (docs/adr/0006). Elsewhere
+    than on glibc nothing is done.
+    """
+    import ctypes
+
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
+
+
+def _writable(folder: Path) -> bool:
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    return os.access(folder, os.W_OK | os.X_OK) and folder.is_dir()
