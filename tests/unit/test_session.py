@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,12 @@ class Core:
         self.compiled: list[tuple[int, ...]] = []
         self.ran: list[tuple[tuple[int, ...], bool]] = []
         self.destroyed: list[tuple[tuple[int, ...], bool]] = []
-        self.while_running = lambda: None
+        self.while_running: Callable[[], object] = lambda: None
 
     def read(self, network: Path) -> Any:
         return network
 
-    def compile(self, network: Any, shape: tuple[int, ...]) -> _Lane:  # noqa: ARG002
+    def compile(self, network: Any, shape: tuple[int, ...]) -> _Lane:
         self.compiled.append(shape)
         return _Lane(Request(self, shape), ((("out", "also out"), Tensor()),))
 
