@@ -32,7 +32,7 @@ from visavis.errors import (
 )
 from visavis.face import Detail, Face, QualityFilter
 from visavis.image import DEFAULT_LIMITS, Limits, decode, from_pixels
-from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, percent_of
+from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, percent_of, told
 from visavis.memory import Memory
 from visavis.vision.quality import BARS
 from visavis.workers import Workers
@@ -78,10 +78,10 @@ class CompareOptions:
 def _band(value: object) -> tuple[float, float]:
     ends = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
     if len(ends) != 2:
-        raise InvalidRequest(f"review must be two similarities, low and high, not {value!r}")
+        raise InvalidRequest(f"review must be two similarities, low and high, not {told(value)}")
     low, high = (percent_of("review", end) for end in ends)
     if low > high:
-        raise InvalidRequest(f"review must be two similarities, the lower first, not {value!r}")
+        raise InvalidRequest(f"review must be two similarities, the lower first, not {told(value)}")
     return low, high
 
 
@@ -141,7 +141,7 @@ class Engine:
             target: likewise.
 
         Raises:
-            InvalidRequest: `source` or `target` is of another type, or a file cannot be read.
+            InvalidRequest: an argument is of another type, or a file cannot be read.
             EngineClosed: the engine was closed.
             BadImage, ImageTooLarge, ImageTooSmall: a picture cannot be analysed.
             NoFace: a picture shows no face; its `role` says which. The source is reported first.
@@ -217,16 +217,19 @@ class Engine:
             detail: how much is found out of each face.
 
         Raises:
-            InvalidRequest: `picture` is of another type, or a file cannot be read.
+            InvalidRequest: an argument is of another type, or a file cannot be read.
             BadImage, ImageTooLarge, ImageTooSmall: the picture cannot be analysed.
             EngineClosed: the engine was closed.
         """
+        detail = choice_of("detail", detail, Detail)
         return _waited_for(self._submit(bytes_or_pixels(picture), largest_only=largest_only, detail=detail))
 
     def _faces_of(
         self, sources: Sequence[ImageInput], target: ImageInput, options: CompareOptions
     ) -> tuple[list[Face], tuple[Face, ...]]:
         """The largest face of each source, and the faces of the target. The sources' errors are raised first."""
+        if not isinstance(options, CompareOptions):
+            raise InvalidRequest(f"options must be CompareOptions(similarity_threshold=...), not {told(options)}")
         roles = ["source"] if len(sources) == 1 else [f"source {i}" for i in range(1, len(sources) + 1)]
         given = [_read(image, role) for image, role in zip([*sources, target], [*roles, "target"], strict=True)]
         looks = [self._submit(image, largest_only=True, detail=Detail.PLAIN) for image in given[:-1]]

@@ -46,7 +46,7 @@ def make_client(gateway: Gateway, **options: Any) -> Any:
     session = _session()
     if options.get("aws_access_key_id") is None and options.get("aws_secret_access_key") is None:
         options |= {"aws_access_key_id": "visavis", "aws_secret_access_key": "visavis"}
-    if options.get("region_name") is None:
+    if not options.get("region_name"):
         options["region_name"] = _valid_region(session.get_config_variable("region"))
     return attach(Session(botocore_session=session).client(_SERVICE, **options), gateway)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import reprlib
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, TypeVar
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from visavis.errors import InvalidRequest
 
-__all__ = ["LARGEST_FILE", "ImageInput", "bytes_or_pixels", "choice_of", "percent_of", "read_file", "read_from"]
+__all__ = ["LARGEST_FILE", "ImageInput", "bytes_or_pixels", "choice_of", "percent_of", "read_file", "read_from", "told"]
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -36,11 +37,11 @@ def bytes_or_pixels(image: object) -> bytes | NDArray[np.uint8]:
     if isinstance(image, bytes):
         return image
     if isinstance(image, bytearray | memoryview):
-        return bytes(image)
+        return _copied(image)
     if isinstance(image, np.ndarray):
         return _pixels(image)
     if isinstance(image, os.PathLike):
-        return read_file(Path(image))
+        return read_file(Path(os.fsdecode(image)))  # a path may be spelled in bytes
     if isinstance(image, str):
         raise InvalidRequest(
             "an image is not given as a str: wrap the path of a file in pathlib.Path, or pass the file's bytes; "
@@ -81,13 +82,28 @@ def read_from(file: object, name: str) -> bytes:
     Raises:
         InvalidRequest: it cannot be read, gives texts, or is far too large for an image; the text calls it `name`.
     """
-    try:
-        data = file.read(LARGEST_FILE + 1)  # type: ignore[attr-defined]
-    except (OSError, ValueError) as error:
-        raise InvalidRequest(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise InvalidRequest(f"{name} gives {type(data).__name__}, not bytes: open it in binary mode, 'rb'")
+    data = bytearray()
+    # Until it gives nothing, because a pipe or a socket that is not buffered gives as much as has arrived.
+    while len(data) <= LARGEST_FILE and (part := _part(file, LARGEST_FILE + 1 - len(data), name)):
+        data += part
     return _bounded(bytes(data), name)
+
+
+def _part(file: object, most: int, name: str) -> bytes | bytearray | memoryview:
+    try:
+        part = file.read(most)  # type: ignore[attr-defined]
+    except Exception as error:  # what files of other libraries raise is theirs to choose
+        raise InvalidRequest(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if not isinstance(part, bytes | bytearray | memoryview):
+        raise InvalidRequest(f"{name} gives {type(part).__name__}, not bytes: open it in binary mode, 'rb'")
+    return part
+
+
+def _copied(data: bytearray | memoryview) -> bytes:
+    try:
+        return bytes(data)
+    except ValueError as error:
+        raise InvalidRequest(f"the {type(data).__name__} cannot be read: {error}") from error
 
 
 def _bounded(data: bytes, what: str) -> bytes:
@@ -103,6 +119,22 @@ def _pixels(array: NDArray[np.generic]) -> NDArray[np.uint8]:
     return np.array(array, np.uint8, order="C")
 
 
+class _Told(reprlib.Repr):
+    """Short, and without the bytes of an image that was passed for something else."""
+
+    def repr_bytes(self, data: bytes | bytearray, _: int) -> str:
+        return f"{len(data)} bytes"
+
+    repr_bytearray = repr_bytes
+
+    def repr_ndarray(self, array: NDArray[np.generic], _: int) -> str:
+        return f"an array {array.shape}"
+
+
+told = _Told().repr
+"""A value that is wrong, for the text of an error."""
+
+
 def percent_of(name: str, value: object) -> float:
     """A number from 0 to 100, which may be given as a text.
 
@@ -111,10 +143,10 @@ def percent_of(name: str, value: object) -> float:
     """
     try:
         number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 <= number <= 100:
-        raise InvalidRequest(f"{name} must be a number from 0 to 100, not {value!r}")
+        raise InvalidRequest(f"{name} must be a number from 0 to 100, not {told(value)}")
     return number
 
 
@@ -127,4 +159,4 @@ def choice_of(name: str, value: object, choices: type[Choice]) -> Choice:
     try:
         return choices(value.upper())  # type: ignore[attr-defined]
     except (AttributeError, ValueError):
-        raise InvalidRequest(f"{name} must be one of {', '.join(choices)}, not {value!r}") from None
+        raise InvalidRequest(f"{name} must be one of {', '.join(choices)}, not {told(value)}") from None

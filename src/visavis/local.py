@@ -5,16 +5,17 @@ Calls with the same settings share one engine, which starts with the first of th
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from visavis.api.objects import FolderStore, NoStore, ObjectStore
 from visavis.api.response import Attributes
 from visavis.errors import SettingsError
-from visavis.inputs import choice_of
+from visavis.forks import renew_in_children
+from visavis.inputs import choice_of, told
 from visavis.settings import Settings
 
 if TYPE_CHECKING:
@@ -96,11 +97,13 @@ def compare(
     """
     from visavis.engine import CompareOptions
 
-    return _engine(settings or Settings.from_env()).compare(source, target, options or CompareOptions())
+    return _engine(_chosen(None, settings)).compare(source, target, CompareOptions() if options is None else options)
 
 
 def _chosen(embedder: str | None, settings: Settings | None) -> Settings:
-    settings = settings or Settings.from_env()
+    settings = Settings.from_env() if settings is None else settings
+    if not isinstance(settings, Settings):
+        raise SettingsError(f"settings must be a visavis.Settings, not {told(settings)}")
     return replace(settings, embedder=embedder) if embedder else settings
 
 
@@ -124,8 +127,26 @@ def _store(objects: ObjectStore | Buckets | None) -> ObjectStore:
     return objects
 
 
-@cache
-def _engine(settings: Settings) -> Engine:
-    from visavis.runtime import open_engine
+class _Engines:
+    """The engines that stay open in this process, by their settings."""
 
-    return open_engine(settings)
+    def __init__(self) -> None:
+        self._engines: dict[Settings, Engine] = {}
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Forget who holds the lock, as in a forked child."""
+        self._lock = threading.Lock()
+
+    def of(self, settings: Settings) -> Engine:
+        """Opened by the first of several threads that ask at once; the others wait for it."""
+        from visavis.runtime import open_engine
+
+        with self._lock:
+            if settings not in self._engines:
+                self._engines[settings] = open_engine(settings)
+            return self._engines[settings]
+
+
+_engine = _Engines().of

@@ -142,6 +142,7 @@ def test_other_operations_of_such_a_client_do_not_reach_amazon() -> None:  # cas
 def test_what_is_given_stays_as_given(monkeypatch: pytest.MonkeyPatch) -> None:
     gateway = Gateway(Operations())
     assert make_client(gateway).meta.region_name == "us-east-1"
+    assert make_client(gateway, region_name="").meta.region_name == "us-east-1"
     assert make_client(gateway, region_name="eu-west-1").meta.region_name == "eu-west-1"
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-south-1")
     assert make_client(gateway).meta.region_name == "ap-south-1"

@@ -249,6 +249,32 @@ def test_a_failing_server_is_tried_at_most_twice() -> None:
         assert asked == ["HEAD", "HEAD"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_does_not_ask_over_its_parents_connection() -> None:
+    connections: list[tuple[str, int]] = []
+
+    def keep_alive(handler: BaseHTTPRequestHandler) -> None:
+        connections.append(handler.client_address)
+        handler.protocol_version = "HTTP/1.1"
+        status(handler, 200, Content_Length="7")
+        handler.close_connection = False
+        if handler.command == "GET":
+            handler.wfile.write(b"content")
+
+    with stub(keep_alive) as (url, _):
+        store = S3Store(endpoint_url=url, region="us-east-1")
+        read(store, "a.jpg")
+        child = os.fork()
+        if not child:
+            os._exit(7 if read(store, "a.jpg") == b"content" else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        read(store, "a.jpg")
+    parents, childs = {*connections[:2], *connections[-2:]}, set(connections[2:-2])
+    assert len(parents) == len(childs) == 1
+    assert not parents & childs
+
+
 def test_a_forbidden_object_is_asked_for_once() -> None:
     with stub(lambda handler: status(handler, 403, Content_Length="0")) as (url, asked):
         with pytest.raises(ObjectUnavailable):

@@ -128,6 +128,17 @@ def test_what_is_wrong_with_an_image_says_which_image(engine: Engine, photo: Pho
         engine.compare("a.jpg", obama)  # type: ignore[arg-type]
 
 
+def test_options_that_are_none_are_named(engine: Engine, photo: Photo) -> None:
+    obama = photo("obama")
+    for options in (80, {"similarity_threshold": 80}, None, 0):
+        for compare in (engine.compare, lambda s, *rest: engine.compare_many([s, s], *rest)):
+            with pytest.raises(InvalidRequest, match="options must be CompareOptions"):
+                compare(obama, obama, options)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest, match="detail must be one of PLAIN, FULL, not 'ALL'"):
+        engine.analyze(obama, detail="ALL")  # type: ignore[arg-type]
+    assert engine.analyze(obama, detail="full").faces[0].emotions  # type: ignore[arg-type]
+
+
 def test_every_face_of_the_target_is_in_exactly_one_list(engine: Engine, photo: Photo) -> None:
     target = mosaic(photo, ["obama", "ardern_2018", "sunak", "macron_2025"])
     result = engine.compare(photo("ardern_2022"), target)

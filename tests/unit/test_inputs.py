@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from http.client import IncompleteRead
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,8 @@ def test_a_path_of_any_kind_is_read(file: Path) -> None:
         def __fspath__(self) -> str:
             return str(file)
 
-    (found,) = os.scandir(file.parent)
-    assert [bytes_or_pixels(path) for path in (file, Entry(), found)] == [DATA] * 3
+    (found,), (in_bytes,) = os.scandir(file.parent), os.scandir(os.fsencode(file.parent))
+    assert [bytes_or_pixels(path) for path in (file, Entry(), found, in_bytes)] == [DATA] * 4
 
 
 def test_an_open_file_is_read_from_where_it_stands(file: Path) -> None:
@@ -44,6 +45,46 @@ def test_an_open_file_is_read_from_where_it_stands(file: Path) -> None:
         opened.seek(3)
         assert bytes_or_pixels(opened) == DATA[3:]
     assert bytes_or_pixels(io.BytesIO(DATA)) == DATA
+
+
+class Drops:
+    """A file that gives what has arrived, as one that is not buffered does, or raises what is left."""
+
+    def __init__(self, *parts: bytes | Exception) -> None:
+        self.parts = list(parts)
+
+    def read(self, _: int) -> bytes:
+        part = self.parts.pop(0) if self.parts else b""
+        if isinstance(part, Exception):
+            raise part
+        return part
+
+
+def test_a_file_that_gives_a_part_at_a_time_is_read_to_its_end() -> None:
+    assert bytes_or_pixels(Drops(DATA[:3], DATA[3:5], DATA[5:])) == DATA
+
+
+def test_a_file_is_read_no_further_than_an_image_may_be_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visavis.inputs.LARGEST_FILE", 10)
+    assert bytes_or_pixels(Drops(b"12345", b"67890")) == b"1234567890"
+    endless = Drops(*[b"12345"] * 1000)
+    with pytest.raises(InvalidRequest, match="the open file has more than"):
+        bytes_or_pixels(endless)
+    assert len(endless.parts) == 997
+
+
+def test_what_a_file_of_another_library_raises_is_an_invalid_request() -> None:
+    for error in (EOFError("gone"), IncompleteRead(b""), RuntimeError("gone")):
+        with pytest.raises(InvalidRequest, match="the open file cannot be read: ") as caught:
+            bytes_or_pixels(Drops(DATA, error))
+        assert caught.value.__cause__ is error
+
+
+def test_a_view_that_was_released_is_named() -> None:
+    view = memoryview(DATA)
+    view.release()
+    with pytest.raises(InvalidRequest, match=r"the memoryview cannot be read: .*released"):
+        bytes_or_pixels(view)
 
 
 def test_pixels_are_copied_so_that_the_caller_may_go_on_writing() -> None:
@@ -98,7 +139,7 @@ def test_a_threshold_may_be_any_number_or_its_text(value: float) -> None:
     assert CompareOptions(similarity_threshold=value).similarity_threshold == 80.0
 
 
-@pytest.mark.parametrize("value", ["eighty", None, float("nan"), "nan", "inf", -0.1, 100.1, True, [80]])
+@pytest.mark.parametrize("value", ["eighty", None, float("nan"), "nan", "inf", -0.1, 100.1, True, [80], 10**400])
 def test_a_threshold_that_is_none_is_named(value: float) -> None:
     with pytest.raises(InvalidRequest, match="similarity_threshold must be a number from 0 to 100, not"):
         CompareOptions(similarity_threshold=value)
@@ -124,3 +165,14 @@ def test_a_review_band_may_be_a_list_of_texts() -> None:
 def test_a_review_band_that_is_none_is_named(value: object) -> None:
     with pytest.raises(InvalidRequest, match="review must be"):
         CompareOptions(review=value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("image", [DATA * 1000, bytearray(DATA), [DATA], np.zeros((9, 9, 3), np.uint8)])
+@pytest.mark.parametrize("argument", ["similarity_threshold", "quality_filter", "detail", "review"])
+def test_an_image_passed_for_something_else_is_not_in_the_text_of_the_error(image: object, argument: str) -> None:
+    with pytest.raises(InvalidRequest, match=argument) as caught:
+        CompareOptions(**{argument: image})  # type: ignore[arg-type]
+    text = str(caught.value)
+    assert len(text) < 150
+    assert "xff" not in text
+    assert "picture" not in text

@@ -185,3 +185,18 @@ def test_the_key_is_left_out_of_the_text_and_of_the_log(folder: Path, caplog: py
             read(folder, name)
         assert "jane" not in str(caught.value)
     assert caplog.records == []
+
+
+def test_a_folder_may_be_a_path_of_any_kind(folder: Path) -> None:
+    class InBytes:
+        def __fspath__(self) -> bytes:
+            return os.fsencode(folder)
+
+    for path in (folder, str(folder), InBytes()):
+        store = FolderStore({"photos": path})  # type: ignore[dict-item]
+        assert store.read(S3ObjectRef("photos", "a.jpg", None), limit=LIMIT) == b"a"
+
+
+def test_a_folder_that_cannot_be_looked_at_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"bucket photos: x+ cannot be used: .*too long"):
+        FolderStore({"photos": "x" * 5000})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,13 @@ class Request:
 
 
 class Core:
-    """Stands in for `_Core`."""
+    """Stands in for `Core` of models/core.py."""
 
     def __init__(self) -> None:
         self.compiled: list[tuple[int, ...]] = []
         self.ran: list[tuple[tuple[int, ...], bool]] = []
         self.destroyed: list[tuple[tuple[int, ...], bool]] = []
-        self.while_running = lambda: None
+        self.while_running: Callable[[], object] = lambda: None
 
     def read(self, network: Path) -> Any:
         return network

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from visavis.api.request import S3ObjectRef
 from visavis.errors import ImageTooLarge, ObjectUnavailable, SettingsError
+from visavis.forks import keep_for_ever, renew_in_children
 
 __all__ = ["OBJECT_LIMIT", "FolderStore", "NoStore", "ObjectStore", "S3Store"]
 
@@ -87,10 +88,13 @@ class FolderStore:
 def _folder(name: str, folder: object) -> Path:
     if not isinstance(folder, str | os.PathLike) or not str(folder):
         raise SettingsError(f"bucket {name}: a folder is needed, as a path, not {folder!r}")
-    path = Path(folder)
-    if not path.is_dir():
-        raise SettingsError(f"bucket {name}: {path} is not a folder")
-    return path.resolve()
+    path = Path(os.fsdecode(folder))
+    try:
+        if path.is_dir():
+            return path.resolve()
+    except (OSError, RuntimeError) as error:  # out of reach, too long a name, or a loop of links
+        raise SettingsError(f"bucket {name}: {path} cannot be used: {error}") from error
+    raise SettingsError(f"bucket {name}: {path} is not a folder")
 
 
 def _file_of(root: Path, ref: S3ObjectRef) -> Path:
@@ -108,7 +112,8 @@ def _file_of(root: Path, ref: S3ObjectRef) -> Path:
 class S3Store:
     """S3, or a server that speaks it, with the credentials that boto3 finds: those of this process, not the caller's.
 
-    HEAD goes first, so that an object over the limit is never fetched. Each call is tried at most twice.
+    HEAD goes first, so that an object over the limit is never fetched. Each call is tried at most twice. A forked child
+    makes a client of its own: over its parent's connections it could get an object that another process asked for.
     """
 
     def __init__(
@@ -131,7 +136,6 @@ class S3Store:
         Raises:
             SettingsError: boto3 cannot make a client of that.
         """
-        from boto3.session import Session
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -145,10 +149,27 @@ class S3Store:
         self._deadline = deadline
         # ValueError: a key that is not Unicode, or a bucket that makes no host name.
         self._failures = (BotoCoreError, ClientError, ValueError)
+        self._options = {"endpoint_url": endpoint_url, "region_name": region, "config": config}
+        self._client: Any = None
         try:
-            self._client: Any = Session().client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+            self._s3()
         except (BotoCoreError, ValueError) as error:
             raise SettingsError(f"no S3 client: {error}") from error
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Forget the parent's client, in a forked child. Closing it could wait for locks of threads that are gone."""
+        if self._client is not None:
+            keep_for_ever(self._client)
+            self._client = None
+
+    def _s3(self) -> Any:
+        from boto3.session import Session
+
+        client = self._client
+        if client is None:
+            client = self._client = Session().client("s3", **self._options)
+        return client
 
     def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
         if any(part in {".", ".."} for part in ref.name.split("/")):
@@ -159,9 +180,10 @@ class S3Store:
             asked["VersionId"] = ref.version
         started = time.monotonic()
         try:
-            if self._client.head_object(**asked).get("ContentLength", 0) > limit:
+            client = self._s3()
+            if client.head_object(**asked).get("ContentLength", 0) > limit:
                 raise _too_large(limit)
-            with closing(self._client.get_object(**asked)["Body"]) as body:
+            with closing(client.get_object(**asked)["Body"]) as body:
                 return self._collect(ref, body.iter_chunks(CHUNK), limit, started)
         except self._failures as error:
             raise _unavailable(ref, _reason(error)) from error

@@ -1,0 +1,89 @@
+"""What the calls of one process share, without an engine."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from visavis import local
+from visavis.errors import InvalidRequest, SettingsError
+from visavis.settings import Settings
+
+SETTINGS = Settings(Path("home"))
+
+
+class Engine:
+    """Gives back what it was asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def compare(self, *asked: object) -> tuple[object, ...]:
+        return asked
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """The settings of every engine that was opened."""
+    settings: list[Settings] = []
+
+    def open_engine(given: Settings) -> Engine:
+        settings.append(given)
+        time.sleep(0.1)
+        return Engine(given)
+
+    monkeypatch.setattr("visavis.runtime.open_engine", open_engine)
+    monkeypatch.setattr(local, "_engine", local._Engines().of)
+    return settings
+
+
+def test_threads_that_ask_at_once_share_one_engine(opened: list[Settings]) -> None:
+    engines: list[object] = []
+    threads = [threading.Thread(target=lambda: engines.append(local._engine(SETTINGS))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert opened == [SETTINGS]
+    assert len({id(engine) for engine in engines}) == 1
+
+
+def test_each_settings_have_an_engine_of_their_own(opened: list[Settings]) -> None:
+    other = Settings(Path("other"))
+    assert [local._engine(s).settings for s in (SETTINGS, other, SETTINGS)] == [SETTINGS, other, SETTINGS]  # type: ignore[attr-defined]
+    assert opened == [SETTINGS, other]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_forked_while_an_engine_is_opened_opens_its_own(opened: list[Settings]) -> None:
+    thread = threading.Thread(target=local._engine, args=(SETTINGS,))
+    thread.start()
+    while not opened:
+        time.sleep(0.001)
+    child = os.fork()
+    if not child:
+        os._exit(7 if local._engine(SETTINGS).settings == SETTINGS and len(opened) == 2 else 1)  # type: ignore[attr-defined]
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert opened == [SETTINGS]
+
+
+def test_what_are_no_settings_and_no_store_is_named(opened: list[Settings]) -> None:
+    for settings in ("x", {"threads": 2}, 0):
+        with pytest.raises(SettingsError, match="settings must be a visavis"):
+            local.compare(b"", b"", settings=settings)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="objects must be a store, or folders by bucket name"):
+        local.client(objects=["/srv/photos"], settings=SETTINGS)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest, match="attributes must be one of DEFAULT, ALL, not 'SOME'"):
+        local.client(attributes="some".upper(), settings=SETTINGS)
+    assert opened == []
+
+
+def test_options_are_passed_on_as_they_are(opened: list[Settings]) -> None:
+    assert local.compare(b"a", b"b", 0, settings=SETTINGS) == (b"a", b"b", 0)  # type: ignore[arg-type, comparison-overlap]
+    assert len(opened) == 1
