@@ -211,6 +211,7 @@ def test_a_file_that_is_opened_does_not_take_the_place_of_a_closed_stream() -> N
     assert shell(f'"{sys.executable}" -c "{code}" <&- >&- 2>&-').returncode > 2
 
 
+@pytest.mark.slow
 def test_a_name_that_the_terminal_has_no_letters_for_is_shown_escaped(tmp_path: Path) -> None:
     for env in (
         {"PYTHONIOENCODING": "ascii"},
