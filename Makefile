@@ -6,14 +6,17 @@ RUN    := $(VENV)/.installed
 STAMP  := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install models demo test check lint types imports bench clean
+.PHONY: help install models demo test test-fast coverage check lint types imports docs wheel bench clean
 
 help:
-	@echo "make demo    compare real photographs (sets everything up first)"
-	@echo "make test    run the tests"
-	@echo "make check   what CI runs: style, types, layering, tests, the built wheel"
-	@echo "make bench   speed against the floor and beside the peers; accuracy on a folder (VISAVIS_DATA=...)"
-	@echo "make clean   remove what make made in this folder"
+	@echo "make demo       compare real photographs (sets everything up first)"
+	@echo "make test       run the tests"
+	@echo "make test-fast  run the unit tests that take no longer than a second each"
+	@echo "make coverage   run the tests and measure which lines of src they reach; fails below the gate"
+	@echo "make docs       build the site of the documentation into site/"
+	@echo "make check      what CI runs: style, types, layering, documentation, tests with coverage, the built wheel"
+	@echo "make bench      speed against the floor and beside the peers; accuracy on a folder (VISAVIS_DATA=...)"
+	@echo "make clean      remove what make made in this folder"
 
 $(RUN): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("visavis needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -36,7 +39,13 @@ demo: models
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP) models
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q $(MEASURED)
+
+test-fast: $(STAMP)
+	@$(BIN)/python -m pytest -q -m 'not slow' tests/unit
+
+coverage check: MEASURED := --cov --cov-report=term
+coverage: test
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .
@@ -48,12 +57,18 @@ types: $(STAMP)
 imports: $(STAMP)
 	@$(BIN)/lint-imports
 
-check: lint types imports test
+docs: $(STAMP)
+	@$(BIN)/python tools/check_docs.py
+
+wheel: $(STAMP)
 	@$(BIN)/python tools/check_wheel.py
+
+check: lint types imports docs test wheel
 
 bench: $(STAMP) models
 	@$(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist build bench/.peers
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build site bench/.peers
+	rm -rf htmlcov .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +14,10 @@ from PIL import Image as Pil
 
 from visavis.engine import Engine
 from visavis.runtime import open_engine
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell, its signals or its named pipes")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is read as Linux reports it")
+full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 
 PHOTOS = Path(__file__).parent.parent / "examples/photos"
 

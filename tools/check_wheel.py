@@ -31,6 +31,9 @@ def main() -> None:
         ).stdout.strip()
         if not found.startswith(str(folder)):
             raise SystemExit(f"the tests would run against {found}, not against the wheel")
+        same = "import visavis, importlib.metadata as m, sys; sys.exit(m.version('visavis') != visavis.__version__)"
+        if subprocess.run([sys.executable, "-c", same], check=False, env=environment, cwd=folder).returncode:
+            raise SystemExit("the version in the wheel's metadata is not visavis.__version__")
         tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit"]
         options = ["--rootdir", str(folder), "-c", str(ROOT / "pyproject.toml"), "--override-ini", "testpaths="]
         done = subprocess.run([*tests, *options], check=False, env=environment, cwd=folder)

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.conftest import posix
 from tests.contract.serving import (
     BODY,
     HEADERS,
@@ -475,6 +476,7 @@ def test_limits_out_of_range_are_refused(fault: dict[str, Any]) -> None:
 # A process of its own
 
 
+@posix
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_finishes_what_is_in_flight_takes_no_more_and_exits_with_0(stop: signal.Signals) -> None:
     with process() as (child, url), boto(url) as slow, ThreadPoolExecutor(1) as pool:
@@ -500,6 +502,7 @@ def refuses_connections(port: int) -> bool:
     return False
 
 
+@posix
 def test_a_stop_does_not_wait_longer_than_its_deadline() -> None:
     with process("--grace", "0.5", "--no-auth") as (child, url), ThreadPoolExecutor(1) as pool:
         body = BODY.replace(b"c291cmNl", b"c2xlZXA9MjA=")  # sleep=20

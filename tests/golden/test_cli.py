@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pil
 
-from tests.conftest import PHOTOS, WITH_INTERRUPT, encode
+from tests.conftest import PHOTOS, WITH_INTERRUPT, encode, full_device, posix
 from visavis.api.objects import NoStore
 from visavis.api.operations import Dispatcher
 from visavis.api.response import Attributes
@@ -146,6 +146,7 @@ def test_a_name_may_begin_with_a_hyphen_and_hold_letters_that_the_terminal_lacks
         assert b"-caf" in done.stdout
 
 
+@full_device
 @pytest.mark.parametrize("words", [[], ["--json"]])
 def test_a_full_disk_is_a_problem(words: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
@@ -175,6 +176,7 @@ def stopped_after(seconds: float, words: Sequence[str], cwd: Path) -> tuple[int,
         return process.returncode, said
 
 
+@posix
 @pytest.mark.parametrize("tenths", range(20))
 def test_ctrl_c_at_any_moment_is_one_line_at_most_and_leaves_nothing_half_written(tmp_path: Path, tenths: int) -> None:
     seconds = 0.01 + tenths * 0.075
@@ -186,6 +188,7 @@ def test_ctrl_c_at_any_moment_is_one_line_at_most_and_leaves_nothing_half_writte
         assert status == 130
 
 
+@posix
 @pytest.mark.parametrize("at", range(150, 1000, 50))
 def test_ctrl_c_during_the_import_of_a_library_is_one_line(at: int) -> None:
     done = subprocess.run(
@@ -194,6 +197,7 @@ def test_ctrl_c_during_the_import_of_a_library_is_one_line(at: int) -> None:
     assert (done.returncode, done.stderr) in [(130, b"visavis: stopped\n"), (0, b"")]
 
 
+@posix
 def test_a_server_whose_output_is_closed_serves_all_the_same() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pil
 
+from tests.conftest import posix
 from visavis.settings import Settings
 
 PHOTOS = Path(__file__).parent.parent.parent / "examples/photos"
@@ -196,6 +197,7 @@ def test_calibrate_sends_nothing_and_leaves_nothing(watched: Watched, labelled: 
     assert watched.left() == set()
 
 
+@posix
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_the_server_opens_its_own_socket_and_no_other(watched: Watched, stop: signal.Signals) -> None:
     process = watched.start(as_command("serve", "--port", "0"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import resource
 import struct
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import zlib
 
 import pytest
 
-from tests.conftest import encode, gradient
+from tests.conftest import encode, gradient, linux
 from visavis.errors import BadImage, ImageTooLarge, VisavisError
 from visavis.image import decode
 
@@ -35,6 +34,7 @@ def bomb() -> bytes:
     return png(30_000, 30_000, chunk(b"IDAT", zlib.compress((b"\0" + b"\xff" * 3750) * 30_000, 9)))
 
 
+@linux
 def test_a_pixel_bomb_is_refused_at_once_and_before_memory_is_spent() -> None:
     code = (
         "import resource, sys, time\n"
@@ -115,7 +115,6 @@ def test_a_hostile_exif_block_does_not_hide_the_picture() -> None:
 
 
 def test_a_large_picture_within_the_limits_decodes_in_bounded_memory() -> None:
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
     began = time.monotonic()
     rows = zlib.compress((b"\0" + b"\xff" * 1000) * 8000, 1)
     assert decode(png(8000, 8000, chunk(b"IDAT", rows))).size.pixels == 64_000_000

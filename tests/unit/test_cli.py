@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PHOTOS, WITH_INTERRUPT
+from tests.conftest import PHOTOS, WITH_INTERRUPT, full_device, posix
 from visavis import __version__
 from visavis.cli import main
 from visavis.cli.files import Photo, write_file
@@ -175,15 +175,19 @@ def shell(script: str, **env: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
+NO_SPACE = "visavis: standard output cannot be written: No space left on device\n"
+
+
+@posix
 @pytest.mark.parametrize(
     ("script", "status", "says"),
     [
-        ("visavis models path > /dev/full", 2, "visavis: standard output cannot be written: No space left on device\n"),
-        ("visavis --help > /dev/full", 2, "visavis: standard output cannot be written: No space left on device\n"),
+        pytest.param("visavis models path > /dev/full", 2, NO_SPACE, marks=full_device),
+        pytest.param("visavis --help > /dev/full", 2, NO_SPACE, marks=full_device),
         ("visavis models path >&-", 2, "visavis: standard output is closed\n"),
         ("visavis models path 2>&- >&- <&-", 2, ""),
         ("visavis models lst 2>&-", 2, ""),
-        ("visavis faces missing.jpg 2> /dev/full", 2, ""),
+        pytest.param("visavis faces missing.jpg 2> /dev/full", 2, "", marks=full_device),
         ("visavis faces - < /dev/null", 2, "visavis: standard input is empty, but a picture is read from it\n"),
         ("visavis faces - <&-", 2, "visavis: standard input is closed, but a picture is read from it\n"),
     ],
@@ -197,6 +201,7 @@ def test_a_stream_that_is_full_or_closed_is_a_problem_without_a_traceback(
     assert done.stdout == b""
 
 
+@posix
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize("words", ["models path", "--help"])
 def test_a_reader_that_goes_ends_a_command_quietly(words: str, unbuffered: str) -> None:
@@ -205,12 +210,15 @@ def test_a_reader_that_goes_ends_a_command_quietly(words: str, unbuffered: str) 
     assert done.stderr == b"status 141\n"
 
 
+@posix
 def test_a_file_that_is_opened_does_not_take_the_place_of_a_closed_stream() -> None:
     code = "import os, sys; from visavis.cli.process import run_process; "
     code += "sys.exit(run_process(lambda: os.open(os.devnull, os.O_RDONLY)))"
     assert shell(f'"{sys.executable}" -c "{code}" <&- >&- 2>&-').returncode > 2
 
 
+@posix
+@pytest.mark.slow
 def test_a_name_that_the_terminal_has_no_letters_for_is_shown_escaped(tmp_path: Path) -> None:
     for env in (
         {"PYTHONIOENCODING": "ascii"},
@@ -225,6 +233,7 @@ def test_a_name_that_the_terminal_has_no_letters_for_is_shown_escaped(tmp_path: 
         assert b"No such file or directory" in done.stderr
 
 
+@posix
 @pytest.mark.parametrize("at", [1, 2, 5, 10, 20, 40, 60, 80, 100, 120, 140])
 def test_ctrl_c_during_an_import_is_one_line_and_130(at: int) -> None:
     done = subprocess.run(
@@ -263,12 +272,14 @@ sys.exit(process.run_process(globals()[sys.argv[1]]))
 """
 
 
+@posix
 @pytest.mark.parametrize("way", ["in_a_callback", "as_another_error", "swallowed"])
 def test_ctrl_c_that_is_lost_on_its_way_stops_all_the_same(way: str) -> None:
     done = subprocess.run([sys.executable, "-c", SWALLOWED, way], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr, done.stdout) == (130, "visavis: stopped\n", "")
 
 
+@posix
 def test_ctrl_c_stays_ignored_where_it_was() -> None:
     code = "import os, signal, sys; from visavis.cli import process; "
     code += "sys.exit(process.run_process(lambda: os.kill(os.getpid(), signal.SIGINT) or 0))"

@@ -123,6 +123,7 @@ def test_folds_are_of_people_and_the_same_everywhere() -> None:
     assert folds_of(["Ann", "Bob", "Cid", "Dan", "Eve"], 5).tolist() == [3, 0, 3, 4, 4]
 
 
+@pytest.mark.slow
 def test_the_fold_check_counts_what_it_did_not_fit_on() -> None:
     random = np.random.default_rng(8)
     vectors = random.normal(size=(1500, 64)).astype(np.float32)

@@ -115,6 +115,7 @@ def test_without_drawing_people_only_wilson_is_there() -> None:
     assert "| - |" in as_markdown(found, {}, [])
 
 
+@pytest.mark.slow
 def test_plots_are_drawn_in_both_formats(found: Evaluation, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     names = draw(found, tmp_path)
@@ -225,6 +226,7 @@ def test_calibrate_writes_a_scale_that_visavis_reads(
     assert calibration.similarity(3.09 / 8) == pytest.approx(80, abs=1.5)
 
 
+@pytest.mark.slow
 def test_the_fold_check_says_what_was_counted_and_what_is_thin(
     crowd: tuple[Path, Acquired], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

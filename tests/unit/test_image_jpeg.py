@@ -59,6 +59,7 @@ def test_a_jpeg_that_lacks_only_its_end_marker_is_taken_as_whole(kind: str, tail
     assert (decode(whole[:-2] + tail).pixels == decode(whole).pixels).all()
 
 
+@pytest.mark.slow
 def test_a_large_jpeg_that_lacks_only_its_end_marker_is_decoded_at_the_same_scales() -> None:
     whole = jpeg("baseline", 2600, 2000)
     lacking, sound = decode(whole[:-2] + bytes(512)), decode(whole)

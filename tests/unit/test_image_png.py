@@ -66,6 +66,7 @@ ancillary = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(mode=st.sampled_from(list(MODES)), front=st.lists(ancillary, max_size=6), behind=st.lists(ancillary, max_size=4))
 def test_ancillary_chunks_change_nothing(mode: str, front: list[bytes], behind: list[bytes]) -> None:

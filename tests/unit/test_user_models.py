@@ -280,6 +280,7 @@ def test_a_folder_too_small_to_calibrate_on_is_refused_before_anything_is_taken(
     assert everything_under(settings.home) == []
 
 
+@pytest.mark.slow
 def test_a_folder_given_with_the_network_calibrates_it(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
