@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Protocol, TypeVar
@@ -15,7 +15,7 @@ from visavis.geometry import Size
 from visavis.image import Image
 from visavis.orientation import Candidate, OrientationResolver
 from visavis.vision.align import align, five_points
-from visavis.vision.confidence import MAX_NORM, MIN_CONFIDENCE, face_confidence
+from visavis.vision.confidence import MIN_CONFIDENCE, face_confidence
 from visavis.vision.detect import Detections, Detector
 from visavis.vision.embed import Embedder
 from visavis.vision.expression import ExpressionReader
@@ -125,16 +125,14 @@ class Analyzer:
     def _refine(self, image: Image, found: Detections, *, largest_only: bool, spread: Spread) -> list[Candidate]:
         """Read the mesh of each detection, and keep one candidate a face."""
 
-        def resolve(i: int) -> Candidate | None:
-            face = self._orientation.resolve(image, found.boxes[i], found.points[i], float(found.scores[i]))
-            return face if face_confidence(face.score, face.mesh.presence, MAX_NORM) >= MIN_CONFIDENCE else None
+        def resolve(i: int) -> Candidate:
+            return self._orientation.resolve(image, found.boxes[i], found.points[i], float(found.scores[i]))
 
-        resolved: Iterable[Candidate | None]
         if largest_only:
-            resolved = _while_maybe_largest(found.visible_areas(image.size), resolve)
+            candidates = [resolve(i) for i in _maybe_largest(found.visible_areas(image.size))]
         else:
-            resolved = spread(resolve, range(len(found)))
-        return _deduplicated([face for face in resolved if face is not None])
+            candidates = spread(resolve, range(len(found)))
+        return _deduplicated(candidates)
 
     def _describe(self, image: Image, candidate: Candidate, detail: Detail) -> Face | None:
         """Everything about a face, or None if it turns out to be none."""
@@ -168,18 +166,10 @@ class Analyzer:
         return replace(face, emotions=expression.emotions, smile=expression.smile)
 
 
-def _while_maybe_largest(
-    areas: NDArray[np.float32], resolve: Callable[[int], Candidate | None]
-) -> Iterator[Candidate | None]:
-    """Resolve detections, largest area first, until one is too small to become the largest face."""
-    largest = 0.0
-    for i, area in enumerate(areas.tolist()):
-        if area < _MAYBE_LARGEST * largest:
-            return
-        face = resolve(i)
-        if face is not None:
-            largest = max(largest, area)
-        yield face
+def _maybe_largest(areas: NDArray[np.float32]) -> range:
+    """The detections, by their areas (n,) largest first, that can become the largest face."""
+    ordered = areas.astype(np.float64)
+    return range(int((ordered >= _MAYBE_LARGEST * ordered[:1]).sum()))
 
 
 def _batches(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:

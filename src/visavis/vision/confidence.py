@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["ASSUMED_NORM", "MAX_NORM", "MIN_CONFIDENCE", "face_confidence"]
+__all__ = ["ASSUMED_NORM", "MIN_CONFIDENCE", "face_confidence"]
 
 MIN_CONFIDENCE = 60.0
 """Detections with a lower confidence are dropped because they are no faces."""
-
-MAX_NORM = 16.0
-"""No embedding seen had a longer norm. A detection that stays below `MIN_CONFIDENCE` even with this norm is dropped
-before it is embedded."""
 
 ASSUMED_NORM = 8.0
 """The norm assumed for an embedder whose norms are not calibrated, so that detector and mesh decide alone. With this
