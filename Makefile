@@ -6,12 +6,13 @@ RUN    := $(VENV)/.installed
 STAMP  := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install models demo test check lint types imports bench clean
+.PHONY: help install models demo test check lint types imports mutants bench clean
 
 help:
 	@echo "make demo    compare real photographs (sets everything up first)"
 	@echo "make test    run the tests"
 	@echo "make check   what CI runs: style, types, layering, tests, the built wheel"
+	@echo "make mutants break the core in some 180 places, one at a time, and see that the tests notice (ten minutes)"
 	@echo "make bench   speed against the floor and beside the peers; accuracy on a folder (VISAVIS_DATA=...)"
 	@echo "make clean   remove what make made in this folder"
 
@@ -50,6 +51,9 @@ imports: $(STAMP)
 
 check: lint types imports test
 	@$(BIN)/python tools/check_wheel.py
+
+mutants: $(STAMP) models
+	@$(BIN)/python -m tools.mutants
 
 bench: $(STAMP) models
 	@$(BIN)/python -m bench

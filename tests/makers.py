@@ -162,7 +162,9 @@ class Scene:
         return Analyzer(
             detector=Detector(self._session("detector", self._detect)),
             mesher=self._mesher,
-            pupils=PupilFinder(self._session("iris", lambda _: {"output_iris": np.full((1, 15), 32, np.float32)})),
+            pupils=PupilFinder(
+                self._session("iris", lambda _: {"output_iris": np.array([[40, 32, 0] * 5], np.float32)})
+            ),
             expressions=ExpressionReader(
                 self._session("expression", lambda _: {"logits": np.zeros((1, 8), np.float32)})
             ),
@@ -186,6 +188,8 @@ class Scene:
             if score <= 0 or not (0 <= centre[0] < width and 0 <= centre[1] < height):
                 continue
             half = face.detected_side * interocular / 2
+            if half > 150:  # As the real one, which finds faces up to about 300 pixels.
+                continue
             box = np.array([*(centre - half), *(centre + half)])
             # What is found the wrong way up is taken for an upright face in the same place.
             points = five_points(mesh if abs(roll) <= 45 else posed_mesh(interocular=interocular))

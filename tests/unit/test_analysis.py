@@ -87,10 +87,11 @@ def test_with_all_details_pupils_and_expression_are_read() -> None:
     assert (scene.runs["iris"], scene.runs["expression"]) == (2, 1)
     assert face.smile is not None
     assert len(face.emotions) >= 7
-    # The scripted iris lies midway between the corners of the eye, a little off the middle of corners and lids.
+    # The scripted iris lies an eighth of the crop to the right of the eye's middle.
     eyes = {point.type: (point.x, point.y) for point in face.landmarks}
-    corners = scene.faces[0].mesh[[33, 133], :2].mean(axis=0)
-    assert eyes[LandmarkType.LEFT_PUPIL] == pytest.approx(corners, abs=0.3)
+    left, right = scene.faces[0].mesh[[33, 133], :2]
+    expected = (left + right) / 2 + 2.3 / 8 * (right - left)
+    assert eyes[LandmarkType.LEFT_PUPIL] == pytest.approx(expected, abs=0.3)
 
 
 def test_eyes_too_small_for_the_iris_network_have_their_middles_for_pupils() -> None:
@@ -148,6 +149,7 @@ def test_where_the_largest_turns_out_no_face_a_smaller_one_is_taken() -> None:
     no_face = SceneFace(centre=(65, 100), interocular=36, norm=4, presence=11)
     assert places(no_face, SMALL, largest_only=True) == [220]
     assert places(no_face, SMALL) == [220]
+    assert places(no_face, SMALL, SceneFace(centre=(160, 100), interocular=16), largest_only=True) == [220]
 
 
 @pytest.mark.parametrize(("norm", "faces"), [(4.5, 1), (4.1, 0)])
@@ -194,6 +196,12 @@ def grid(count: int) -> list[SceneFace]:
     return [
         SceneFace(centre=(14 + 22 * (i % 11), 12 + 24 * (i // 11)), interocular=6.5 - 0.01 * i) for i in range(count)
     ]
+
+
+def test_no_more_faces_are_described_than_tell_whether_there_are_more() -> None:
+    scene = Scene(grid(103))
+    assert scene.analyzer(scene.image, detail=Detail.PLAIN).more
+    assert scene.runs["embedder"] == 101
 
 
 @pytest.mark.parametrize(("count", "kept", "more"), [(100, 100, False), (101, 100, True)])

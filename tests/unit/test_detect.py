@@ -92,11 +92,13 @@ def test_nothing_found_merges_to_nothing() -> None:
 
 def test_a_face_comes_back_in_pixels_of_the_picture() -> None:
     # The canvas is 512 x 448, of which the image fills 512 x 407, and the face lies in the middle of the canvas.
-    (box,) = Detector(FakeSession())(Image(np.zeros((900, 716, 3), np.uint8))).boxes
+    faces = Detector(FakeSession())(Image(np.zeros((900, 716, 3), np.uint8)))
+    (box,) = faces.boxes
     scale = 900 / 512
     x, y = (box[:2] + box[2:]) / 2
     assert (x, y) == pytest.approx((224.1 * 716 / 407, 256.1 * scale), abs=0.01)
     assert box[3] - box[1] == pytest.approx(128 * scale, abs=0.01)
+    np.testing.assert_allclose(faces.points[0], [(x, y)] * 5, atol=0.01)
 
 
 @pytest.mark.parametrize(

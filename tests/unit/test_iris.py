@@ -48,9 +48,9 @@ def test_the_crop_is_2_3_times_as_wide_as_the_eye() -> None:
 
 
 def test_the_crop_turns_with_the_eye() -> None:
-    left, right = pupils(IrisSession(64, 32), eye_mesh(width=40, turn=90))
-    assert left.tolist() == pytest.approx([120, 40 + 46], abs=1e-4)
-    assert right.tolist() == pytest.approx([120, 160 - 46], abs=1e-4)
+    left, right = pupils(IrisSession(64, 0), eye_mesh(width=40, turn=90))
+    assert left.tolist() == pytest.approx([120 + 46, 40 + 46], abs=1e-4)
+    assert right.tolist() == pytest.approx([120 + 46, 160 - 46], abs=1e-4)
 
 
 def test_the_network_is_shown_the_left_eye_as_it_is_and_the_right_one_mirrored() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,7 +106,7 @@ MIDDLING_LIGHT = Light(brightness=25, sharpness=50, contrast=8)
 MIDDLING = replace(GOOD, presence=0, strength=10)
 
 
-def middling(light: Light = MIDDLING_LIGHT, **changes: float) -> float:
+def middling(light: Light = MIDDLING_LIGHT, **changes: Any) -> float:
     """The score of a face in the middle of every range, in the unit of the regression, with some changes."""
     return 0.0037 * quality_of(light, replace(MIDDLING, **changes)).score
 
