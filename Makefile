@@ -6,7 +6,7 @@ RUN    := $(VENV)/.installed
 STAMP  := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install models demo test test-fast coverage check lint types imports docs wheel bench clean
+.PHONY: help install models demo test test-fast coverage check lint types imports docs wheel mutants bench clean
 
 help:
 	@echo "make demo       compare real photographs (sets everything up first)"
@@ -15,6 +15,7 @@ help:
 	@echo "make coverage   run the tests and measure which lines of src they reach; fails below the gate"
 	@echo "make docs       build the site of the documentation into site/"
 	@echo "make check      what CI runs: style, types, layering, documentation, tests with coverage, the built wheel"
+	@echo "make mutants    break the core in some 180 places, one at a time, and see that the tests notice (ten minutes)"
 	@echo "make bench      speed against the floor and beside the peers; accuracy on a folder (VISAVIS_DATA=...)"
 	@echo "make clean      remove what make made in this folder"
 
@@ -64,6 +65,9 @@ wheel: $(STAMP)
 	@$(BIN)/python tools/check_wheel.py
 
 check: lint types imports docs test wheel
+
+mutants: $(STAMP) models
+	@$(BIN)/python -m tools.mutants
 
 bench: $(STAMP) models
 	@$(BIN)/python -m bench

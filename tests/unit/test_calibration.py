@@ -120,3 +120,26 @@ def test_with_poor_faces_similarity_still_never_falls() -> None:
     similarity = load_calibration().similarity
     values = [similarity(c, (10, 30)) for c in np.linspace(-1, 1, 2001)]
     assert values == sorted(values)
+
+
+@pytest.mark.parametrize(
+    ("qualities", "penalty"),
+    [
+        ((84, 20), 0),
+        ((80, 80), 0.002 * 4),
+        ((64, 4), 0.002 * 40),
+        ((4, 64), 0.002 * 40),
+        ((44, 44), 0.002 * 40),
+    ],
+)
+def test_a_score_is_lowered_by_the_geometric_mean_of_what_both_lack_to_a_quality_of_84(
+    qualities: tuple[float, float], penalty: float
+) -> None:
+    assert load_calibration().score(0.3, qualities) == pytest.approx(0.3 - penalty)
+
+
+def test_a_score_is_lowered_less_the_nearer_the_cosine_is_to_1() -> None:
+    score = load_calibration().score
+    # In full up to .35, by half midway from there to 1.
+    assert score(0.35, (44, 44)) == pytest.approx(0.35 - 0.08)
+    assert score(0.675, (44, 44)) == pytest.approx(0.675 - 0.04)

@@ -116,3 +116,37 @@ def test_unmatched_faces_are_ordered_by_what_the_picture_shows_of_them() -> None
     cut, whole = make_face(0.1, side=100), make_face(0.2, side=80)
     cut = replace(cut, box=Box(-60, 0, 40, 100))
     assert [u.face for u in compared(80, cut, whole).unmatched] == [whole, cut]
+
+
+def test_a_threshold_that_float32_cannot_hold_is_reached_by_the_same_similarity() -> None:
+    assert compare(make_face(), [make_face()], threshold=80.1, similarity=lambda *_: 80.1).matches
+    assert float(np.float32(80.1)) < 80.1
+
+
+def test_a_cosine_beyond_1_counts_as_1() -> None:
+    long = replace(make_face(), embedding=np.array([1.0001, 0], np.float32))
+    (match,) = compare(long, [long], threshold=0, similarity=lambda cosine, _: 100 * cosine).matches
+    assert (match.cosine, match.similarity) == (1, 100)
+
+
+def test_the_similarity_is_told_the_quality_of_source_and_target() -> None:
+    told: list[tuple[float, float]] = []
+
+    def similarity(_: float, qualities: tuple[float, float]) -> float:
+        told.append(qualities)
+        return 90.0
+
+    compare(of_quality(70, [1, 0]), [of_quality(30, [1, 0])], threshold=0, similarity=similarity)
+    assert told == [(70, 30)]
+
+
+def test_a_template_has_the_quality_of_its_best_photograph() -> None:
+    told: list[tuple[float, float]] = []
+
+    def fused(_: float, qualities: tuple[float, float]) -> float:
+        told.append(qualities)
+        return 90.0
+
+    sources = [of_quality(40, [1, 0]), of_quality(75, [1, 0]), of_quality(60, [1, 0])]
+    compare_fused(sources, [of_quality(30, [1, 0])], threshold=0, fused=fused, single=lambda *_: 90.0)
+    assert told == [(75, 30)]

@@ -3,40 +3,32 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.makers import empty_grids, put_face
 from visavis.geometry import Size
 from visavis.image import Image
 from visavis.vision.detect import Detections, Detector, decode, merge
 
 
-def outputs(height: int, width: int) -> dict[str, np.ndarray]:
-    """A network's grids without any face."""
-    grids: dict[str, np.ndarray] = {}
-    for s in (8, 16, 32):
-        cells = (height // s) * (width // s)
-        for name, n in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)):
-            grids[f"{name}_{s}"] = np.zeros((1, cells, n), np.float32)
-    return grids
-
-
-def put_face(grids: dict[str, np.ndarray], stride: int, columns: int, x: int, y: int, score: float = 0.9) -> None:
-    """A face four cells wide and high, in the cell (x, y)."""
-    cell = y * columns + x
-    grids[f"cls_{stride}"][0, cell] = grids[f"obj_{stride}"][0, cell] = score
-    grids[f"bbox_{stride}"][0, cell] = [0.5, 0.5, np.log(4), np.log(4)]
-    grids[f"kps_{stride}"][0, cell] = np.arange(10) / 10
+def four_cells(stride: int, x: int, y: int) -> tuple[np.ndarray, np.ndarray]:
+    """The box and points of a face four cells wide and high in the middle of the cell (x, y), in pixels."""
+    middle = (np.array([x, y]) + 0.5) * stride
+    box = np.array([*(middle - 2 * stride), *(middle + 2 * stride)])
+    return box, (np.array([x, y]) + np.arange(10).reshape(5, 2) / 10) * stride
 
 
 class FakeSession:
-    """A network that finds one face in the middle of whatever it is shown."""
+    """A network that finds one face in the middle of whatever it is shown, `side` of the longer side of the input."""
 
-    def __init__(self) -> None:
+    def __init__(self, score: float = 0.9, side: float = 0.25) -> None:
         self.shapes: list[tuple[int, ...]] = []
+        self.score, self.side = score, side
 
     def run(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
         self.shapes.append(pictures.shape)
         _, height, width, _ = pictures.shape
-        grids = outputs(height, width)
-        put_face(grids, 32, width // 32, width // 64, height // 64)
+        grids = empty_grids(height, width)
+        middle, half = np.array([width, height]) / 2 + 0.1, self.side * max(width, height) / 2
+        put_face(grids, width, np.array([*(middle - half), *(middle + half)]), np.tile(middle, (5, 1)), self.score)
         return grids
 
 
@@ -48,8 +40,8 @@ def found(*faces: tuple[float, float, float, float, float]) -> Detections:
 
 @pytest.mark.parametrize(("stride", "x", "y"), [(8, 3, 5), (16, 7, 2), (32, 4, 9)])
 def test_a_cell_decodes_to_its_box_and_points_in_pixels(stride: int, x: int, y: int) -> None:
-    grids = outputs(640, 512)
-    put_face(grids, stride, 512 // stride, x, y)
+    grids = empty_grids(640, 512)
+    put_face(grids, 512, *four_cells(stride, x, y), 0.9, stride)
     faces = decode(grids, 512 // 8)
     left, top = (x - 1.5) * stride, (y - 1.5) * stride
     np.testing.assert_allclose(faces.boxes, [[left, top, left + 4 * stride, top + 4 * stride]], rtol=1e-5)
@@ -57,10 +49,19 @@ def test_a_cell_decodes_to_its_box_and_points_in_pixels(stride: int, x: int, y: 
     np.testing.assert_allclose(faces.scores, [0.9])
 
 
-def test_a_faint_cell_is_no_face() -> None:
-    grids = outputs(640, 640)
-    put_face(grids, 8, 80, 3, 3, score=0.59)
-    assert len(decode(grids, 80)) == 0
+@pytest.mark.parametrize(("score", "faces"), [(0.59, 0), (0.61, 1)])
+def test_a_faint_cell_is_no_face(score: float, faces: int) -> None:
+    grids = empty_grids(640, 640)
+    put_face(grids, 640, *four_cells(8, 3, 3), score)
+    assert len(decode(grids, 80)) == faces
+
+
+def test_a_score_is_the_geometric_mean_of_class_and_centre_each_at_most_1() -> None:
+    grids = empty_grids(640, 640)
+    put_face(grids, 640, *four_cells(8, 3, 3), 0.9)
+    grids["cls_8"][grids["cls_8"] > 0] = 0.5
+    grids["obj_8"][grids["obj_8"] > 0] = 1.7
+    assert decode(grids, 80).scores.tolist() == pytest.approx([0.5**0.5])
 
 
 def test_of_overlapping_faces_the_best_stays() -> None:
@@ -68,12 +69,21 @@ def test_of_overlapping_faces_the_best_stays() -> None:
     assert faces.scores.tolist() == pytest.approx([0.9, 0.7])
 
 
-def test_a_face_seen_again_inside_a_larger_box_is_one_face() -> None:
-    assert len(merge([found((0, 0, 100, 100, 0.9), (30, 30, 70, 70, 0.8))])) == 1
+@pytest.mark.parametrize(("shift", "faces"), [(53, 1), (55, 2)])
+def test_boxes_with_an_iou_over_3_tenths_are_one_face(shift: float, faces: int) -> None:
+    # Two squares of side 100, moved by 53.8 against each other, have an IoU of .3.
+    assert len(merge([found((0, 0, 100, 100, 0.9), (shift, 0, 100 + shift, 100, 0.8))])) == faces
 
 
-def test_faces_side_by_side_stay_apart() -> None:
-    assert len(merge([found((0, 0, 100, 100, 0.9), (60, 0, 160, 100, 0.8))])) == 2
+@pytest.mark.parametrize(("outside", "faces"), [(7, 1), (9, 2)])
+def test_a_box_that_lies_to_8_tenths_in_a_larger_one_is_one_face_with_it(outside: float, faces: int) -> None:
+    # Of a side of 40; the IoU is far below .3.
+    assert len(merge([found((0, 0, 100, 100, 0.9), (60 + outside, 30, 100 + outside, 70, 0.8))])) == faces
+
+
+def test_a_face_that_the_best_leaves_is_kept_though_it_overlaps_one_that_was_dropped() -> None:
+    chain = found((0, 0, 100, 100, 0.9), (40, 0, 140, 100, 0.8), (80, 0, 180, 100, 0.7))
+    assert merge([chain]).scores.tolist() == pytest.approx([0.9, 0.7])
 
 
 def test_nothing_found_merges_to_nothing() -> None:
@@ -81,11 +91,48 @@ def test_nothing_found_merges_to_nothing() -> None:
 
 
 def test_a_face_comes_back_in_pixels_of_the_picture() -> None:
+    # The canvas is 512 x 448, of which the image fills 512 x 407, and the face lies in the middle of the canvas.
+    faces = Detector(FakeSession())(Image(np.zeros((900, 716, 3), np.uint8)))
+    (box,) = faces.boxes
+    scale = 900 / 512
+    x, y = (box[:2] + box[2:]) / 2
+    assert (x, y) == pytest.approx((224.1 * 716 / 407, 256.1 * scale), abs=0.01)
+    assert box[3] - box[1] == pytest.approx(128 * scale, abs=0.01)
+    np.testing.assert_allclose(faces.points[0], [(x, y)] * 5, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("score", "side", "longer_sides"),
+    [
+        (0.9, 0.3, [512]),
+        (0.86, 0.3, [512]),
+        (0.84, 0.3, [512, 256]),
+        (0.9, 0.14, [512, 256]),
+        (0.9, 0.16, [512]),
+        (0.9, 0.49, [512]),
+        (0.9, 0.51, [512, 256]),
+    ],
+)
+def test_a_smaller_size_is_detected_at_unless_a_face_is_sure_and_of_middle_size(
+    score: float, side: float, longer_sides: list[int]
+) -> None:
+    session = FakeSession(score, side)
+    Detector(session)(Image(np.zeros((512, 512, 3), np.uint8)))
+    # 224 pixels on a canvas in steps of 64.
+    assert [max(shape[1:3]) for shape in session.shapes] == longer_sides
+
+
+@pytest.mark.parametrize(("longer", "largest"), [(960, 512), (961, 1280)])
+def test_images_over_960_pixels_are_also_detected_at_the_large_size(longer: int, largest: int) -> None:
     session = FakeSession()
-    faces = Detector(session)(Image(np.zeros((900, 716, 3), np.uint8)))
-    assert len(faces) == 1
-    x, y = (faces.boxes[0, :2] + faces.boxes[0, 2:]) / 2
-    assert (x, y) == pytest.approx((358, 450), abs=70)
+    Detector(session)(Image(np.zeros((600, longer, 3), np.uint8)))
+    assert max(max(shape[1:3]) for shape in session.shapes) == largest
+
+
+def test_a_face_found_at_two_sizes_is_one_face() -> None:
+    session = FakeSession()
+    assert len(Detector(session)(Image(np.zeros((1280, 1280, 3), np.uint8)))) == 1
+    assert len(session.shapes) == 2
 
 
 def test_a_canvas_is_a_multiple_of_64_so_that_few_networks_are_compiled() -> None:

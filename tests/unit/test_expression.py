@@ -152,6 +152,9 @@ def test_the_network_sees_the_middle_of_the_crop_in_grey() -> None:
     crop[24:168, 24:168] = (255, 0, 0)
     small = expression_crop(crop)
     assert small.shape == (48, 48)
+    corner = np.zeros((192, 192, 3), np.uint8)
+    corner[24:27, 24:27] = 255
+    assert np.argwhere(expression_crop(corner)).tolist() == [[0, 0]]
     assert set(np.unique(small)) == {76}  # 0.299 of 255: ITU-R BT.601
     session = FixedSession()
     ExpressionReader(session, EVEN)(crop, make_mesh())

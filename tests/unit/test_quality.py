@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,3 +77,98 @@ def test_less_light_on_the_same_picture_changes_its_sharpness_little() -> None:
 
 def test_a_face_without_any_contrast_is_wholly_unsharp() -> None:
     assert light_of(noise(120, 0), WHOLE, 128).sharpness < 1
+
+
+@pytest.mark.parametrize(
+    ("light", "evidence", "reason", "poor"),
+    [
+        (GOOD_LIGHT, replace(GOOD, pose=Pose(0, 45.5, 0)), QualityReason.EXTREME_POSE, True),
+        (GOOD_LIGHT, replace(GOOD, pose=Pose(0, -44.5, 0)), QualityReason.EXTREME_POSE, False),
+        (GOOD_LIGHT, replace(GOOD, pose=Pose(0, 0, -30.5)), QualityReason.EXTREME_POSE, True),
+        (GOOD_LIGHT, replace(GOOD, pose=Pose(0, 0, -29.5)), QualityReason.EXTREME_POSE, False),
+        (GOOD_LIGHT, replace(GOOD, pose=Pose(0, 0, 45.5)), QualityReason.EXTREME_POSE, True),
+        (GOOD_LIGHT, replace(GOOD, pose=Pose(0, 0, 44.5)), QualityReason.EXTREME_POSE, False),
+        (GOOD_LIGHT, replace(GOOD, eye_distance=19.9), QualityReason.SMALL_BOUNDING_BOX, True),
+        (GOOD_LIGHT, replace(GOOD, eye_distance=20), QualityReason.SMALL_BOUNDING_BOX, False),
+        (GOOD_LIGHT, replace(GOOD, confidence=89.9), QualityReason.LOW_CONFIDENCE, True),
+        (GOOD_LIGHT, replace(GOOD, confidence=90), QualityReason.LOW_CONFIDENCE, False),
+        (replace(GOOD_LIGHT, brightness=14.9), GOOD, QualityReason.LOW_BRIGHTNESS, True),
+        (replace(GOOD_LIGHT, brightness=15), GOOD, QualityReason.LOW_BRIGHTNESS, False),
+        (replace(GOOD_LIGHT, sharpness=14.9), GOOD, QualityReason.LOW_SHARPNESS, True),
+        (replace(GOOD_LIGHT, sharpness=15), GOOD, QualityReason.LOW_SHARPNESS, False),
+    ],
+)
+def test_each_reason_has_its_bound(light: Light, evidence: Evidence, reason: QualityReason, poor: bool) -> None:
+    assert (reason in quality_of(light, evidence).reasons) is poor
+
+
+MIDDLING_LIGHT = Light(brightness=25, sharpness=50, contrast=8)
+MIDDLING = replace(GOOD, presence=0, strength=10)
+
+
+def middling(light: Light = MIDDLING_LIGHT, **changes: Any) -> float:
+    """The score of a face in the middle of every range, in the unit of the regression, with some changes."""
+    return 0.0037 * quality_of(light, replace(MIDDLING, **changes)).score
+
+
+@pytest.mark.parametrize(
+    ("change", "effect"),
+    [
+        (middling(presence=17) - middling(presence=0), 0.0611),
+        (middling(presence=30) - middling(presence=17), 0),
+        (middling(presence=-5) - middling(presence=0), -0.0611 * 5 / 17),
+        (middling(replace(MIDDLING_LIGHT, sharpness=25)) - middling(), -0.0262 / 2),
+        (middling(replace(MIDDLING_LIGHT, sharpness=90)) - middling(), 0),
+        (middling(replace(MIDDLING_LIGHT, brightness=15)) - middling(), -0.0936 * 10 / 25),
+        (middling(replace(MIDDLING_LIGHT, brightness=70)) - middling(), 0),
+        (middling(replace(MIDDLING_LIGHT, brightness=85)) - middling(), -0.0783 / 2),
+        (middling(replace(MIDDLING_LIGHT, contrast=4)) - middling(), 0.0342),
+        (middling(replace(MIDDLING_LIGHT, contrast=12)) - middling(replace(MIDDLING_LIGHT, contrast=24)), 0),
+        (middling(strength=11) - middling(strength=10), 0.3695 * np.log(1.1)),
+        (middling(eye_distance=18) - middling(), -0.0037 * 6),
+    ],
+)
+def test_the_score_is_the_regression_of_its_docstring(change: float, effect: float) -> None:
+    assert change == pytest.approx(effect, abs=1e-9)
+
+
+def test_a_score_is_the_expected_cosine_from_25_to_62_hundredths() -> None:
+    # -.405 + .0262 + .0936 - 3 * .0342 + .3695 * ln 10 is a cosine of .4630.
+    assert quality_of(MIDDLING_LIGHT, MIDDLING).score == pytest.approx(100 * (0.46300 - 0.25) / 0.37, abs=0.01)
+
+
+def test_a_face_without_a_calibrated_norm_is_scored_with_the_typical_one() -> None:
+    assert middling(strength=11.6) == quality_of(MIDDLING_LIGHT, replace(MIDDLING, strength=None)).score * 0.0037
+
+
+def test_each_degree_beyond_the_guidance_costs_a_point() -> None:
+    turned = quality_of(MIDDLING_LIGHT, replace(MIDDLING, pose=Pose(0, -50, 52)))
+    assert quality_of(MIDDLING_LIGHT, MIDDLING).score - turned.score == pytest.approx(5 + 7)
+
+
+def test_the_bars_are_those_that_were_measured() -> None:
+    assert list(BARS.values()) == [0, 35, 50, 65, 80]
+
+
+def test_background_outside_the_faces_oval_does_not_count() -> None:
+    pixels = np.full((128, 128, 3), 100, np.uint8)
+    y, x = np.mgrid[:128, :128] / 128 - 0.5
+    pixels[(x / 0.30) ** 2 + (y / 0.35) ** 2 > 1] = 255
+    light = light_of(Image(pixels), WHOLE, 128)
+    assert light.brightness == pytest.approx(100 / 2.55, abs=0.01)
+    assert light.contrast == pytest.approx(0, abs=0.01)
+    pixels[(x / 0.22) ** 2 + (y / 0.27) ** 2 > 1] = 255
+    assert light_of(Image(pixels), WHOLE, 128).brightness > 50
+
+
+def test_contrast_is_the_deviation_of_luma_in_percent() -> None:
+    # Detail is judged at 88 pixels across, so stripes of 32 pixels keep their contrast.
+    stripes = np.zeros((128, 128, 3), np.uint8)
+    stripes[:, 64:] = 200
+    assert light_of(Image(stripes), WHOLE, 128).contrast == pytest.approx(100 / 2.55, rel=0.03)
+
+
+@pytest.mark.parametrize(("mean", "spread", "sharpness"), [(120, 6, 3.71), (120, 10, 39.08), (60, 10, 95.29)])
+def test_sharpness_of_noise_is_what_it_was(mean: float, spread: float, sharpness: float) -> None:
+    # Recorded from this code, which was set so that the median of lfw-dev is 60.
+    assert light_of(noise(mean, spread), WHOLE, 128).sharpness == pytest.approx(sharpness, abs=0.1)

@@ -1,0 +1,62 @@
+"""Boxes, landmarks, poses and confidences of 2026-11-25, recorded by tools/record_faces.py from visavis 0.1.0.
+
+They pin what was fitted to recorded answers: the proportions of the box, the zero of pitch, the places of the
+landmarks, the crop of the iris, the coefficients of confidence. The tolerances leave room for another processor.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from visavis.engine import Engine
+from visavis.face import Face, LandmarkType
+
+RECORDED = json.loads((Path(__file__).parent / "faces.json").read_text("utf-8"))
+PHOTOS = sorted(RECORDED)
+
+
+@pytest.fixture(scope="module")
+def faces(engine: Engine, photo: Callable[[str], bytes]) -> dict[str, Face]:
+    """The largest face of each photograph."""
+    return {name: engine.analyze(photo(name)).faces[0] for name in PHOTOS}
+
+
+def test_every_example_photograph_is_recorded() -> None:
+    assert len(PHOTOS) == 6
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_the_box_is_where_it_was(faces: dict[str, Face], name: str) -> None:
+    box = faces[name].box.relative_to(faces[name].image_size)
+    left, top, width, height = RECORDED[name]["box"]
+    # Within 1 % of its sides.
+    assert (box.left, box.width) == pytest.approx((left, width), abs=0.01 * width)
+    assert (box.top, box.height) == pytest.approx((top, height), abs=0.01 * height)
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_the_pose_is_what_it_was(faces: dict[str, Face], name: str) -> None:
+    pose = faces[name].pose
+    assert (pose.roll, pose.yaw, pose.pitch) == pytest.approx(RECORDED[name]["pose"], abs=0.5)
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_every_landmark_is_where_it_was(faces: dict[str, Face], name: str) -> None:
+    face, values = faces[name], RECORDED[name]["landmarks"]
+    width, height = face.image_size.width, face.image_size.height
+    places = {kind: (x * width, y * height) for kind, x, y in zip(LandmarkType, values[::2], values[1::2], strict=True)}
+    interocular = abs(places[LandmarkType.EYE_RIGHT][0] - places[LandmarkType.EYE_LEFT][0])
+    assert [point.type for point in face.landmarks] == list(LandmarkType)
+    for point in face.landmarks:
+        # Pupils to .5 % of the distance between the eyes, which is what a change of the iris crop moves them by.
+        part = 0.005 if "upil" in point.type.value or point.type.value.startswith("eye") else 0.01
+        assert (point.x, point.y) == pytest.approx(places[point.type], abs=part * interocular), point.type
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_the_confidence_is_what_it_was(faces: dict[str, Face], name: str) -> None:
+    assert faces[name].confidence == pytest.approx(RECORDED[name]["confidence"][0], abs=0.01)

@@ -1,0 +1,248 @@
+"""The stages in order, with scripted networks: see tests/makers.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+import pytest
+
+from tests.makers import Scene, SceneFace, map_image, posed_mesh
+from visavis.analysis import MAX_FACES, Analysis, one_by_one
+from visavis.analysis import _deduplicated as deduplicated
+from visavis.face import Detail, Face, LandmarkType
+from visavis.geometry import Size
+from visavis.orientation import Candidate
+from visavis.vision.confidence import face_confidence
+from visavis.vision.landmarks import box_around, pupils_without_iris
+from visavis.vision.mesh import Mesh
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def analysed(*faces: SceneFace, largest_only: bool = False, detail: Detail = Detail.PLAIN) -> Analysis:
+    scene = Scene(list(faces))
+    return scene.analyzer(scene.image, largest_only=largest_only, detail=detail)
+
+
+def place(face: Face) -> float:
+    """Where the face is from left to right: the middle of its eyes, to 5 pixels."""
+    xs = {point.type: point.x for point in face.landmarks}
+    return 5 * round((xs[LandmarkType.EYE_LEFT] + xs[LandmarkType.EYE_RIGHT]) / 10)
+
+
+def places(*faces: SceneFace, largest_only: bool = False) -> list[float]:
+    return [place(face) for face in analysed(*faces, largest_only=largest_only).faces]
+
+
+def test_an_upright_face_is_described() -> None:
+    known = SceneFace()
+    (face,) = analysed(known).faces
+    expected = box_around(known.mesh)
+    assert (face.box.left, face.box.top, face.box.right, face.box.bottom) == pytest.approx(
+        (expected.left, expected.top, expected.right, expected.bottom), abs=0.5
+    )
+    assert face.image_size == Size(256, 256)
+    assert (face.pose.roll, face.pose.yaw, face.pose.pitch) == pytest.approx((0, 0, 8), abs=0.2)
+    assert face.confidence == pytest.approx(face_confidence(0.9, 18, 12))
+    assert face.embedding.tolist() == [1.0] + [0.0] * 127
+    assert len(face.landmarks) == 30
+
+
+@pytest.mark.parametrize("roll", [0.0, 45.0, 90.0, 180.0, -90.0])
+def test_a_face_is_found_at_every_roll_with_that_roll(roll: float) -> None:
+    (face,) = analysed(SceneFace(roll=roll)).faces
+    assert (face.pose.roll - roll + 180) % 360 - 180 == pytest.approx(0, abs=1)
+
+
+def test_a_face_is_found_upside_down_though_the_detector_takes_it_for_upright() -> None:
+    (face,) = analysed(SceneFace(roll=180, score=0.95, wrong_score=0.9, wrong_presence=12)).faces
+    assert abs(face.pose.roll) == pytest.approx(180, abs=1)
+
+
+def test_an_image_without_faces_gives_none() -> None:
+    analysis = analysed()
+    assert (analysis.size, analysis.faces, analysis.more) == (Size(256, 256), (), False)
+
+
+def test_without_details_neither_pupils_nor_expression_are_read() -> None:
+    scene = Scene([SceneFace()])
+    (face,) = scene.analyzer(scene.image, detail=Detail.PLAIN).faces
+    assert "iris" not in scene.runs
+    assert "expression" not in scene.runs
+    assert (face.emotions, face.smile) == ((), None)
+    eyes = {point.type: (point.x, point.y) for point in face.landmarks}
+    np.testing.assert_allclose(
+        [eyes[LandmarkType.LEFT_PUPIL], eyes[LandmarkType.RIGHT_PUPIL]],
+        pupils_without_iris(scene.faces[0].mesh),
+        atol=0.3,
+    )
+
+
+def test_with_all_details_pupils_and_expression_are_read() -> None:
+    scene = Scene([SceneFace()])
+    (face,) = scene.analyzer(scene.image).faces
+    assert (scene.runs["iris"], scene.runs["expression"]) == (2, 1)
+    assert face.smile is not None
+    assert len(face.emotions) >= 7
+    # The scripted iris lies an eighth of the crop to the right of the eye's middle.
+    eyes = {point.type: (point.x, point.y) for point in face.landmarks}
+    left, right = scene.faces[0].mesh[[33, 133], :2]
+    expected = (left + right) / 2 + 2.3 / 8 * (right - left)
+    assert eyes[LandmarkType.LEFT_PUPIL] == pytest.approx(expected, abs=0.3)
+
+
+def test_eyes_too_small_for_the_iris_network_have_their_middles_for_pupils() -> None:
+    scene = Scene([SceneFace(interocular=8)])
+    (face,) = scene.analyzer(scene.image).faces
+    assert "iris" not in scene.runs
+    eyes = {point.type: (point.x, point.y) for point in face.landmarks}
+    middle = pupils_without_iris(scene.faces[0].mesh)[0]
+    assert eyes[LandmarkType.LEFT_PUPIL] == pytest.approx(middle, abs=0.3)
+
+
+LARGE, MIDDLE, SMALL = (
+    SceneFace(centre=(65, 100), interocular=30),
+    SceneFace(centre=(150, 100), interocular=24),
+    SceneFace(centre=(220, 100), interocular=18),
+)
+
+
+def test_faces_come_largest_first() -> None:
+    assert places(SMALL, LARGE, MIDDLE) == [65, 150, 220]
+
+
+def test_a_face_cut_by_the_border_counts_by_what_the_image_shows_of_it() -> None:
+    cut = SceneFace(centre=(20, 180), interocular=40, detected_side=1.5)
+    whole = SceneFace(centre=(150, 90), interocular=36, detected_side=1.5)
+    boxes = [box_around(face.mesh) for face in (cut, whole)]
+    assert boxes[0].area > boxes[1].area
+    assert places(cut, whole) == [150, 20]
+    assert places(cut, whole, largest_only=True) == [150]
+
+
+def test_the_largest_only_is_the_first_of_all() -> None:
+    assert places(SMALL, LARGE, MIDDLE, largest_only=True) == [65]
+
+
+def test_with_the_largest_only_faces_too_small_to_become_it_are_not_read() -> None:
+    scene = Scene([LARGE, MIDDLE, SMALL])
+    scene.analyzer(scene.image, largest_only=True, detail=Detail.PLAIN)
+    # The detected area of the middle one is .64 of the largest, that of the small one .36.
+    assert scene.runs["mesh"] == 4
+    assert scene.runs["embedder"] == 1
+
+
+def test_a_face_whose_detected_box_is_not_the_largest_can_become_the_largest() -> None:
+    # By detected area the first is larger, by .5 of it; by the box of the mesh the second.
+    seems, becomes = (
+        SceneFace(centre=(65, 100), interocular=26, detected_side=2.6),
+        SceneFace(centre=(180, 100), interocular=30, detected_side=1.6),
+    )
+    assert places(seems, becomes, largest_only=True) == [180]
+
+
+def test_where_the_largest_turns_out_no_face_a_smaller_one_is_taken() -> None:
+    # Its mesh makes it likely; only the embedding shows that it is none. The small one was not read before.
+    no_face = SceneFace(centre=(65, 100), interocular=36, norm=4, presence=11)
+    assert places(no_face, SMALL, largest_only=True) == [220]
+    assert places(no_face, SMALL) == [220]
+    assert places(no_face, SMALL, SceneFace(centre=(160, 100), interocular=16), largest_only=True) == [220]
+
+
+@pytest.mark.parametrize(("norm", "faces"), [(4.5, 1), (4.1, 0)])
+def test_a_face_is_kept_from_a_confidence_of_60(norm: float, faces: int) -> None:
+    known = SceneFace(norm=norm, presence=12)
+    assert (face_confidence(0.9, 12, norm) >= 60) is bool(faces)
+    assert len(analysed(known).faces) == faces
+
+
+def test_two_detections_of_one_face_are_one_face() -> None:
+    scene = Scene([SceneFace(detected_again=True)])
+    assert len(scene.orientation.detect(scene.image)) == 2
+    assert len(scene.analyzer(scene.image).faces) == 1
+
+
+def candidate(presence: float, centre: tuple[float, float] = (100, 100), interocular: float = 30) -> Candidate:
+    points = posed_mesh(centre=centre, interocular=interocular)
+    crop = np.zeros((192, 192, 3), np.uint8)
+    return Candidate(0.9, Mesh(points, presence, np.eye(2, 3), crop), box_around(points))
+
+
+def test_of_two_candidates_for_one_face_the_one_with_more_presence_stays() -> None:
+    one, other = candidate(12), candidate(15, centre=(104, 101))
+    assert deduplicated([one, other]) == [other]
+    assert deduplicated([other, one]) == [other]
+
+
+def test_a_small_face_beside_the_middle_of_a_large_one_is_the_same_face() -> None:
+    # The centre of the small box lies in the large one, and not the other way round.
+    large, small = candidate(15, interocular=40), candidate(12, centre=(120, 100), interocular=10)
+    assert deduplicated([small, large]) == [large]
+
+
+@pytest.mark.parametrize("centre", [(140.0, 100.0), (60.0, 100.0), (100.0, 155.0), (100.0, 45.0)])
+def test_neighbours_whose_boxes_overlap_are_two_faces(centre: tuple[float, float]) -> None:
+    one, other = candidate(15), candidate(12, centre=centre)
+    assert one.box.left < other.box.right
+    assert one.box.right > other.box.left
+    assert len(deduplicated([one, other])) == 2
+
+
+def grid(count: int) -> list[SceneFace]:
+    """Small faces in rows of eleven, each larger than the next."""
+    return [
+        SceneFace(centre=(14 + 22 * (i % 11), 12 + 24 * (i // 11)), interocular=6.5 - 0.01 * i) for i in range(count)
+    ]
+
+
+def test_no_more_faces_are_described_than_tell_whether_there_are_more() -> None:
+    scene = Scene(grid(103))
+    assert scene.analyzer(scene.image, detail=Detail.PLAIN).more
+    assert scene.runs["embedder"] == 101
+
+
+@pytest.mark.parametrize(("count", "kept", "more"), [(100, 100, False), (101, 100, True)])
+def test_the_hundred_largest_faces_are_kept_and_more_are_told_of(count: int, kept: int, more: bool) -> None:
+    analysis = analysed(*grid(count))
+    assert (len(analysis.faces), analysis.more) == (kept, more)
+    assert MAX_FACES == 100
+
+
+def test_with_the_largest_only_more_is_not_looked_for() -> None:
+    analysis = analysed(*grid(101), largest_only=True)
+    assert (len(analysis.faces), analysis.more) == (1, False)
+
+
+def test_of_102_faces_one_that_turns_out_none_is_replaced_by_the_next() -> None:
+    faces = grid(102)
+    faces[50] = SceneFace(centre=faces[50].centre, interocular=faces[50].interocular, norm=4, presence=11)
+    scene = Scene(faces)
+    analysis = scene.analyzer(scene.image, detail=Detail.PLAIN)
+    assert (len(analysis.faces), analysis.more) == (100, True)
+    # 101 at once, then the one that is missing.
+    assert scene.runs["embedder"] == 102
+
+
+def test_the_work_on_several_faces_goes_through_the_given_map() -> None:
+    given: list[int] = []
+
+    def counting(function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
+        given.append(len(items))
+        return one_by_one(function, items)
+
+    scene = Scene([LARGE, MIDDLE, SMALL])
+    scene.analyzer(scene.image, spread=counting)
+    assert given == [3, 3]
+    given.clear()
+    scene.analyzer(scene.image, largest_only=True, spread=counting)
+    assert given == []
+
+
+def test_a_small_image_is_analysed_like_a_large_one() -> None:
+    scene = Scene([SceneFace(centre=(50, 45), interocular=20)], map_image(100, 100))
+    (face,) = scene.analyzer(scene.image, detail=Detail.PLAIN).faces
+    assert face.image_size == Size(100, 100)
+    assert place(face) == 50

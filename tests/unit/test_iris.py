@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.makers import locate, map_image, posed_mesh
+from visavis.geometry import Points, apply
+from visavis.vision.iris import SMALLEST_EYE, PupilFinder
+
+
+class IrisSession:
+    """Sees the pupil at a fixed place of the (64, 64) crop; keeps the crops."""
+
+    def __init__(self, x: float, y: float) -> None:
+        self.answer = np.array([[x, y, 0], *[[-99, -99, -99]] * 4], np.float32)
+        self.crops: list[NDArray[np.uint8]] = []
+
+    def run(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        self.crops.append(pictures[0])
+        return {"output_iris": self.answer.reshape(1, 15)}
+
+
+def eye_mesh(width: float = 40, turn: float = 0) -> NDArray[np.float32]:
+    """Eyes of this width, centred at (60, 100) and (180, 100) before they are turned about (120, 100), in degrees."""
+    mesh = np.zeros((468, 3), np.float32)
+    mesh[[33, 133, 362, 263], 0] = np.array([-60 - width / 2, -60 + width / 2, 60 - width / 2, 60 + width / 2])
+    c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+    mesh[:, :2] = mesh[:, :2] @ np.array([[c, s], [-s, c]]) + [120, 100]
+    return mesh
+
+
+def pupils(session: IrisSession, mesh: NDArray[np.float32]) -> Points:
+    found = PupilFinder(session)(map_image(), mesh)
+    assert found is not None
+    return found
+
+
+def test_a_pupil_in_the_middle_of_the_crop_lies_midway_between_the_corners_of_its_eye() -> None:
+    assert pupils(IrisSession(32, 32), eye_mesh()).tolist() == [[60, 100], [180, 100]]
+
+
+def test_the_crop_is_2_3_times_as_wide_as_the_eye() -> None:
+    left, right = pupils(IrisSession(64, 0), eye_mesh(width=40))
+    # Its upper right corner; of the other eye, which is shown mirrored, the upper left.
+    assert left.tolist() == pytest.approx([60 + 46, 100 - 46])
+    assert right.tolist() == pytest.approx([180 - 46, 100 - 46])
+
+
+def test_the_crop_turns_with_the_eye() -> None:
+    left, right = pupils(IrisSession(64, 0), eye_mesh(width=40, turn=90))
+    assert left.tolist() == pytest.approx([120 + 46, 40 + 46], abs=1e-4)
+    assert right.tolist() == pytest.approx([120 + 46, 160 - 46], abs=1e-4)
+
+
+def test_the_network_is_shown_the_left_eye_as_it_is_and_the_right_one_mirrored() -> None:
+    session = IrisSession(32, 32)
+    pupils(session, eye_mesh(width=40))
+    assert [crop.shape for crop in session.crops] == [(64, 64, 3)] * 2
+    corners = np.array([[40, 100], [80, 100]]), np.array([[200, 100], [160, 100]])
+    half = 32 / 2.3
+    for crop, eye in zip(session.crops, corners, strict=True):
+        np.testing.assert_allclose(apply(locate(crop), eye), [[32 - half, 32], [32 + half, 32]], atol=0.5)
+
+
+def test_an_eye_too_small_to_look_into_gives_no_pupils() -> None:
+    session = IrisSession(32, 32)
+    assert PupilFinder(session)(map_image(), eye_mesh(width=SMALLEST_EYE - 0.1)) is None
+    assert session.crops == []
+    assert PupilFinder(session)(map_image(), eye_mesh(width=SMALLEST_EYE + 0.1)) is not None
+    assert SMALLEST_EYE == 6
+
+
+def test_one_small_eye_is_enough_to_give_none() -> None:
+    mesh = posed_mesh(interocular=100)
+    mesh[263] = mesh[362] + [3, 0, 0]
+    assert PupilFinder(IrisSession(32, 32))(map_image(), mesh) is None

@@ -1,0 +1,72 @@
+"""Record anew the faces that tests/golden/test_recorded_faces.py holds the engine to.
+
+    python -m tools.record_faces
+
+Needed when a box, a landmark, a pose or a confidence is meant to move. It says by how much each has moved.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from visavis.engine import Engine
+from visavis.face import Face
+from visavis.runtime import open_engine
+
+__all__ = ["recorded"]
+
+ROOT = Path(__file__).parent.parent
+FILE = ROOT / "tests/golden/faces.json"
+
+Record = dict[str, list[float]]
+
+
+def recorded(face: Face) -> Record:
+    """A face in numbers, rounded.
+
+    box:        left, top, width, height, in fractions of the image
+    pose:       roll, yaw, pitch, in degrees
+    confidence: in percent
+    landmarks:  x and y of each in turn, in fractions of the image
+    """
+    box, size = face.box.relative_to(face.image_size), face.image_size
+    points = [v for p in face.landmarks for v in (p.x / size.width, p.y / size.height)]
+    return {
+        "box": [round(v, 5) for v in (box.left, box.top, box.width, box.height)],
+        "pose": [round(v, 2) for v in (face.pose.roll, face.pose.yaw, face.pose.pitch)],
+        "confidence": [round(face.confidence, 4)],
+        "landmarks": [round(v, 5) for v in points],
+    }
+
+
+def main() -> None:
+    before: dict[str, Record] = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
+    with open_engine() as engine:
+        now = {path.stem: of_photo(engine, path) for path in sorted((ROOT / "examples/photos").glob("*.jpg"))}
+    for key in next(iter(now.values())):
+        moved = [
+            abs(new - old)
+            for name, record in now.items()
+            if name in before
+            for new, old in zip(record[key], before[name][key], strict=True)
+        ]
+        print(f"{key}: moved by at most {max(moved, default=float('nan')):g}")
+    FILE.write_text(as_text(now), "utf-8")
+
+
+def of_photo(engine: Engine, path: Path) -> Record:
+    return recorded(engine.analyze(path.read_bytes()).faces[0])
+
+
+def as_text(records: dict[str, Record]) -> str:
+    """One entry a line."""
+    photos = (
+        f' "{name}": {{\n' + ",\n".join(f'  "{key}": {json.dumps(row)}' for key, row in record.items()) + "\n }"
+        for name, record in records.items()
+    )
+    return "{\n" + ",\n".join(photos) + "\n}\n"
+
+
+if __name__ == "__main__":
+    main()
