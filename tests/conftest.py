@@ -25,7 +25,7 @@ PHOTOS = Path(__file__).parent.parent / "examples/photos"
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Let programs that tests start be interrupted: a shell's background jobs ignore SIGINT, and so do their children."""
+    """Let programs that tests start be interrupted: background jobs of a shell ignore SIGINT."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
