@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from functools import partial
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.face import Face
 
-__all__ = ["DEFAULT_SIMILARITY_THRESHOLD", "Comparison", "Match", "compare", "compare_fused", "fuse", "fuse_embeddings"]
+__all__ = ["DEFAULT_SIMILARITY_THRESHOLD", "Comparison", "Match", "Similarity", "compare", "fuse", "fuse_embeddings"]
 
 DEFAULT_SIMILARITY_THRESHOLD = 80.0
 """CompareFaces' own default (API reference, SimilarityThreshold)."""
@@ -23,7 +24,7 @@ class Match:
 
     similarity: 0..100 on the calibrated scale, a float32 value
     cosine:     -1..1, of the two embeddings
-    by_source:  with several source photographs, the similarity to each of them alone, in their order; else empty
+    by_source:  the similarity to each source alone, in their order; of one source, `similarity` again
     review:     the similarity lies in the band in which a person was asked to look
     """
 
@@ -36,86 +37,80 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The largest face of the source against the faces of the target.
+    """The largest face of each source against the faces of the target.
 
-    sources:   with several source photographs the largest face of each, in their order, `source` the first of them
+    sources:   the largest face of each source, in their order; at least one
     strangers: of these, the ones whose face does not match the first: index in `sources`, and the similarity to the
                first, which is below `DEFAULT_SIMILARITY_THRESHOLD`
     matches:   highest similarity first
     unmatched: the `Match`es below the threshold, largest face first
     """
 
-    source: Face
+    sources: tuple[Face, ...]
     matches: tuple[Match, ...]
     unmatched: tuple[Match, ...]
     threshold: float
-    sources: tuple[Face, ...] = ()
     strangers: tuple[tuple[int, float], ...] = ()
 
+    @property
+    def source(self) -> Face:
+        """The face of the first source."""
+        return self.sources[0]
 
-Similarity: TypeAlias = Callable[[float, tuple[float, float]], float]
+
+class Similarity(Protocol):
+    """From a cosine to similarity; `Calibration.similarity` is one."""
+
+    def __call__(self, cosine: float, qualities: tuple[float, float], /, *, sources: int = 1) -> float:
+        """0..100 for a cosine of -1..1 between two faces of these quality scores, which must not fall as it rises.
+
+        Args:
+            sources: how many faces the first of the two was fused of.
+        """
+        ...
 
 
 def compare(
-    source: Face,
+    sources: Sequence[Face],
     targets: Sequence[Face],
     *,
     threshold: float,
     similarity: Similarity,
     review: tuple[float, float] | None = None,
 ) -> Comparison:
-    """Compare `source` with each of `targets`; every one ends in exactly one of the two lists.
+    """Compare one person, shown by one face or several, with each of `targets`.
 
-    Args:
-        review: a band of similarities, both ends inclusive, whose faces are marked for a person to look at.
-        threshold: 0..100, inclusive: a face whose similarity equals it is a match.
-        similarity: from a cosine, -1..1, and the two faces' quality scores to similarity, 0..100; must not decrease
-            with the cosine.
-    """
-    scored = [_match(source.embedding, source.quality.score, face, similarity) for face in targets]
-    matches, unmatched = _parted([_reviewed(match, review) for match in scored], threshold)
-    return Comparison(source, matches, unmatched, threshold)
-
-
-def compare_fused(
-    sources: Sequence[Face],
-    targets: Sequence[Face],
-    *,
-    threshold: float,
-    fused: Similarity,
-    single: Similarity,
-    review: tuple[float, float] | None = None,
-) -> Comparison:
-    """Compare one person's several faces, fused into a template, with each of `targets`.
+    Several faces are fused into a template. Every target ends in exactly one of the two lists.
 
     Args:
         sources: at least one.
-        fused: from a cosine with the template to similarity.
-        single: from a cosine with one face to similarity.
+        threshold: 0..100, inclusive: a face whose similarity equals it is a match.
+        review: a band of similarities, both ends inclusive, whose faces are marked for a person to look at.
     """
     template, best = fuse(sources), max(source.quality.score for source in sources)
+    fused = partial(similarity, sources=len(sources))
     scored = [
         replace(
             _reviewed(_match(template, best, face, fused), review),
-            by_source=tuple(_match(s.embedding, s.quality.score, face, single).similarity for s in sources),
+            by_source=tuple(_match(s.embedding, s.quality.score, face, similarity).similarity for s in sources),
         )
         for face in targets
     ]
-    return Comparison(
-        sources[0], *_parted(scored, threshold), threshold, tuple(sources), tuple(_strangers(sources, single))
-    )
+    return Comparison(tuple(sources), *_parted(scored, threshold), threshold, tuple(_strangers(sources, similarity)))
 
 
-def _strangers(sources: Sequence[Face], single: Similarity) -> Iterator[tuple[int, float]]:
+def _strangers(sources: Sequence[Face], similarity_of: Similarity) -> Iterator[tuple[int, float]]:
     first = sources[0]
     for i, face in enumerate(sources[1:], 1):
-        similarity = _match(first.embedding, first.quality.score, face, single).similarity
+        similarity = _match(first.embedding, first.quality.score, face, similarity_of).similarity
         if similarity < DEFAULT_SIMILARITY_THRESHOLD:
             yield i, similarity
 
 
 def fuse(faces: Sequence[Face]) -> NDArray[np.float32]:
-    """The mean of the faces' embeddings, weighed by quality: (d,) float32 of unit length."""
+    """The mean of the faces' embeddings, weighed by quality: (d,) float32 of unit length; of one face, its own."""
+    if len(faces) == 1:
+        return faces[0].embedding
     embeddings = np.stack([face.embedding for face in faces])
     return fuse_embeddings(embeddings, np.array([face.quality.score for face in faces]))
 
@@ -140,7 +135,10 @@ def _reviewed(match: Match, band: tuple[float, float] | None) -> Match:
     return replace(match, review=band is not None and band[0] <= match.similarity <= band[1])
 
 
-def _match(embedding: NDArray[np.float32], quality: float, target: Face, similarity: Similarity) -> Match:
+_Scale: TypeAlias = Callable[[float, tuple[float, float]], float]
+
+
+def _match(embedding: NDArray[np.float32], quality: float, target: Face, similarity: _Scale) -> Match:
     cosine = float(np.dot(embedding, target.embedding))
     cosine = min(1.0, max(-1.0, cosine))
     return Match(

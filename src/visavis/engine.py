@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from visavis.analysis import Analysis, Analyzer
 from visavis.calibration import Calibration
-from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison, compare_fused
+from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
 from visavis.comparison import compare as compare_faces
 from visavis.errors import (
     BadImage,
@@ -148,15 +147,7 @@ class Engine:
             FaceBelowQuality: the source's largest face does not clear `options.quality_filter`.
             CalibrationMismatch: the engine has no calibration.
         """
-        calibration = self.calibration
-        faces, targets = self._faces_of([source], target, options)
-        return compare_faces(
-            faces[0],
-            [f for f in targets if clears(f, options.quality_filter)],
-            threshold=options.similarity_threshold,
-            similarity=calibration.similarity,
-            review=options.review,
-        )
+        return self.compare_many([source], target, options)
 
     def compare_many(
         self, sources: Sequence[ImageInput], target: ImageInput, options: CompareOptions = CompareOptions()
@@ -180,16 +171,13 @@ class Engine:
             raise InvalidRequest(f"sources must be a list of images, not {type(sources).__name__}")
         if not sources:
             raise InvalidRequest("at least one source image is needed")
-        if len(sources) == 1:
-            return self.compare(sources[0], target, options)
         calibration = self.calibration
         faces, targets = self._faces_of(sources, target, options)
-        comparison = compare_fused(
+        comparison = compare_faces(
             faces,
             [f for f in targets if clears(f, options.quality_filter)],
             threshold=options.similarity_threshold,
-            fused=partial(calibration.similarity, sources=len(faces)),
-            single=calibration.similarity,
+            similarity=calibration.similarity,
             review=options.review,
         )
         if comparison.strangers:

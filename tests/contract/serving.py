@@ -91,7 +91,7 @@ def compare(source: bytes, target: bytes, options: CompareOptions) -> Comparison
     if "small" in asked:
         raise ImageTooSmall("target: 64 x 512 pixels, at least 80 are needed")
     matches = tuple(Match(99.5, 0.9, make_face()) for _ in range(int(asked.get("faces", 1))))
-    return Comparison(make_face(float(asked.get("id", 1))), matches, (), options.similarity_threshold)
+    return Comparison((make_face(float(asked.get("id", 1))),), matches, (), options.similarity_threshold)
 
 
 def make_gateway(*, keys: bool = True, tps: float | None = None) -> Gateway:

@@ -47,7 +47,9 @@ def make_face() -> Face:
     )
 
 
-COMPARISON = Comparison(make_face(), (Match(97.7, 0.9, make_face()),), (Match(0.1, 0.0, make_face()),), threshold=80.0)
+COMPARISON = Comparison(
+    (make_face(),), (Match(97.7, 0.9, make_face()),), (Match(0.1, 0.0, make_face()),), threshold=80.0
+)
 
 
 @cache

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from visavis.comparison import Comparison, compare, compare_fused, fuse
+from visavis.comparison import Comparison, compare, fuse
 from visavis.face import Face, Pose, Quality
 from visavis.geometry import Box, Size
 
@@ -16,8 +16,13 @@ def make_face(cosine: float = 1.0, side: float = 100) -> Face:
     return Face(Box(0, 0, side, side), Size(400, 300), 99.0, (), Pose(0, 0, 0), Quality(50, 50, 50), embedding)
 
 
+def hundredfold(cosine: float, _: tuple[float, float], *, sources: int = 1) -> float:
+    """A scale that is easy to read; a template of several faces is held to one point more for each."""
+    return round(100 * max(0.0, cosine), 3) - (sources - 1)
+
+
 def compared(threshold: float, *targets: Face) -> Comparison:
-    return compare(make_face(), targets, threshold=threshold, similarity=lambda cosine, _: 100 * max(0.0, cosine))
+    return compare([make_face()], targets, threshold=threshold, similarity=hundredfold)
 
 
 def test_matches_come_most_similar_first() -> None:
@@ -75,15 +80,9 @@ def test_the_template_of_one_photograph_is_its_embedding() -> None:
 
 def test_with_several_sources_each_ones_own_similarity_is_told() -> None:
     sources = [of_quality(50, [1, 0]), of_quality(50, [0, 1])]
-    result = compare_fused(
-        sources,
-        [of_quality(50, [1, 0])],
-        threshold=60,
-        fused=lambda cosine, _: 100 * cosine - 1,
-        single=lambda cosine, _: 100 * cosine,
-    )
+    result = compare(sources, [of_quality(50, [1, 0])], threshold=60, similarity=hundredfold)
     (match,) = result.matches
-    assert match.similarity == pytest.approx(100 * 0.5**0.5 - 1)
+    assert match.similarity == pytest.approx(100 * 0.5**0.5 - 1, abs=1e-3)
     assert match.by_source == pytest.approx((100, 0))
     assert result.sources == tuple(sources)
     assert result.source is sources[0]
@@ -91,25 +90,20 @@ def test_with_several_sources_each_ones_own_similarity_is_told() -> None:
 
 @pytest.mark.parametrize(("cosine", "review"), [(0.69, False), (0.7, True), (0.85, True), (0.9, True), (0.91, False)])
 def test_similarities_in_the_band_are_marked_for_review(cosine: float, review: bool) -> None:
-    result = compare(
-        make_face(), [make_face(cosine)], threshold=80, similarity=lambda c, _: round(100 * c, 3), review=(70, 90)
-    )
+    result = compare([make_face()], [make_face(cosine)], threshold=80, similarity=hundredfold, review=(70, 90))
     (match,) = (*result.matches, *result.unmatched)
     assert match.review is review
 
 
 def test_sources_that_do_not_match_the_first_are_strangers() -> None:
     sources = [make_face(1.0), make_face(0.9), make_face(0.3), make_face(0.79)]
-    result = compare_fused(
-        sources, [make_face()], threshold=0, fused=lambda c, _: 100 * c, single=lambda c, _: round(100 * max(c, 0), 3)
-    )
+    result = compare(sources, [make_face()], threshold=0, similarity=hundredfold)
     assert result.strangers == ((2, 30.0), (3, 79.0))
 
 
 def test_sources_that_all_match_the_first_are_no_strangers() -> None:
-    similarity = lambda cosine, _: round(100 * max(cosine, 0), 3)  # noqa: E731
     alike = [make_face(1.0), make_face(0.8), make_face(0.9)]
-    assert compare_fused(alike, [make_face()], threshold=0, fused=similarity, single=similarity).strangers == ()
+    assert compare(alike, [make_face()], threshold=0, similarity=hundredfold).strangers == ()
 
 
 def test_unmatched_faces_are_ordered_by_what_the_picture_shows_of_them() -> None:
@@ -119,34 +113,36 @@ def test_unmatched_faces_are_ordered_by_what_the_picture_shows_of_them() -> None
 
 
 def test_a_threshold_that_float32_cannot_hold_is_reached_by_the_same_similarity() -> None:
-    assert compare(make_face(), [make_face()], threshold=80.1, similarity=lambda *_: 80.1).matches
+    assert compare([make_face()], [make_face()], threshold=80.1, similarity=lambda *_, **__: 80.1).matches
     assert float(np.float32(80.1)) < 80.1
 
 
 def test_a_cosine_beyond_1_counts_as_1() -> None:
     long = replace(make_face(), embedding=np.array([1.0001, 0], np.float32))
-    (match,) = compare(long, [long], threshold=0, similarity=lambda cosine, _: 100 * cosine).matches
+    (match,) = compare([long], [long], threshold=0, similarity=hundredfold).matches
     assert (match.cosine, match.similarity) == (1, 100)
 
 
-def test_the_similarity_is_told_the_quality_of_source_and_target() -> None:
-    told: list[tuple[float, float]] = []
+class Told:
+    """A scale that notes what it is told: the qualities, and of how many faces the first was fused."""
 
-    def similarity(_: float, qualities: tuple[float, float]) -> float:
-        told.append(qualities)
+    def __init__(self) -> None:
+        self.calls: list[tuple[tuple[float, float], int]] = []
+
+    def __call__(self, _: float, qualities: tuple[float, float], *, sources: int = 1) -> float:
+        self.calls.append((qualities, sources))
         return 90.0
 
-    compare(of_quality(70, [1, 0]), [of_quality(30, [1, 0])], threshold=0, similarity=similarity)
-    assert told == [(70, 30)]
+
+def test_the_similarity_is_told_the_quality_of_source_and_target() -> None:
+    told = Told()
+    (match,) = compare([of_quality(70, [1, 0])], [of_quality(30, [1, 0])], threshold=0, similarity=told).matches
+    assert set(told.calls) == {((70, 30), 1)}
+    assert match.by_source == (match.similarity,)
 
 
 def test_a_template_has_the_quality_of_its_best_photograph() -> None:
-    told: list[tuple[float, float]] = []
-
-    def fused(_: float, qualities: tuple[float, float]) -> float:
-        told.append(qualities)
-        return 90.0
-
-    sources = [of_quality(40, [1, 0]), of_quality(75, [1, 0]), of_quality(60, [1, 0])]
-    compare_fused(sources, [of_quality(30, [1, 0])], threshold=0, fused=fused, single=lambda *_: 90.0)
-    assert told == [(75, 30)]
+    told, sources = Told(), [of_quality(40, [1, 0]), of_quality(75, [1, 0]), of_quality(60, [1, 0])]
+    compare(sources, [of_quality(30, [1, 0])], threshold=0, similarity=told)
+    assert [qualities for qualities, fused_of in told.calls if fused_of == 3] == [(75, 30)]
+    assert {qualities for qualities, fused_of in told.calls if fused_of == 1} >= {(40, 30), (75, 30), (60, 30)}

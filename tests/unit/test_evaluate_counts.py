@@ -80,7 +80,7 @@ def answered(calibration: Calibration, acquired: Acquired, i: int, j: int) -> fl
         )
         for k in (i, j)
     )  # fmt: skip
-    (match,) = compare(one, [other], threshold=0, similarity=calibration.similarity).matches
+    (match,) = compare([one], [other], threshold=0, similarity=calibration.similarity).matches
     # What the comparison must be: the calibrated similarity, rounded to float32.
     cosine = min(1.0, max(-1.0, float(np.dot(acquired.embeddings[i], acquired.embeddings[j]))))
     expected = calibration.similarity(cosine, (acquired.quality[i], acquired.quality[j]))

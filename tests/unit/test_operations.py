@@ -33,7 +33,7 @@ def make_comparison() -> Comparison:
     face = Face(
         Box(0, 0, 5, 5), Size(10, 10), 99.0, landmarks, Pose(0, 0, 0), Quality(50, 50, 50), np.ones(1, np.float32)
     )
-    return Comparison(face, (Match(100.0, 1.0, face),), (), threshold=80.0)
+    return Comparison((face,), (Match(100.0, 1.0, face),), (), threshold=80.0)
 
 
 @dataclass

@@ -38,7 +38,7 @@ def make_face(
 def make_comparison(face: Face | None = None, *, unmatched: int = 1) -> Comparison:
     face = face or make_face()
     lower = tuple(Match(0.1, 0.0, face) for _ in range(unmatched))
-    return Comparison(make_face(), (Match(100.0, 1.0, face),), lower, threshold=80.0)
+    return Comparison((make_face(),), (Match(100.0, 1.0, face),), lower, threshold=80.0)
 
 
 def body(comparison: Comparison, attributes: Attributes) -> str:

@@ -98,13 +98,14 @@ def _detail(args: argparse.Namespace) -> Detail:
 
 def as_text(comparison: Comparison, photos: Sequence[Photo]) -> str:
     *sources, target = photos
-    faces = comparison.sources or (comparison.source,)
-    lines = [f"source     {photo}: face at {_place(face)}" for photo, face in zip(sources, faces, strict=True)]
+    lines = [
+        f"source     {photo}: face at {_place(face)}" for photo, face in zip(sources, comparison.sources, strict=True)
+    ]
     for verdict, found in (("match", comparison.matches), ("no match", comparison.unmatched)):
         for match in found:
             line = f"{'REVIEW' if match.review else verdict:10} {shown(match.similarity):>6}  {target}: "
             line += f"face at {_place(match.face)}"
-            if match.by_source:
+            if len(match.by_source) > 1:
                 line += f", to each source {', '.join(shown(s) for s in match.by_source)}"
             lines.append(line)
     return "\n".join(lines)
