@@ -6,7 +6,6 @@ was trained on and how often it is right. It tells looks apart, not feelings.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from visavis.errors import CalibrationMismatch
 from visavis.face import Emotion, EmotionType, Smile
+from visavis.files import sha256_of
 from visavis.models.session import Session
 
 __all__ = [
@@ -129,7 +129,7 @@ def load_calibration(network: Path = NETWORK) -> Calibration:
         CalibrationMismatch: it was fitted on another network.
     """
     stored = json.loads(network.with_suffix(".json").read_text(encoding="utf-8"))
-    found = hashlib.sha256(network.read_bytes()).hexdigest()
+    found = sha256_of(network)
     if stored["network_sha256"] != found:
         raise CalibrationMismatch(
             f"{network.name} is {found}, and its calibration was fitted on {stored['network_sha256']}"
