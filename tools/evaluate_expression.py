@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import hashlib
 import json
 import tempfile
 import time
@@ -32,6 +31,7 @@ from tools.expression_data import (
 )
 
 from visavis.face import EmotionType, Smile
+from visavis.files import sha256_of
 from visavis.models.session import Runtime, Session
 from visavis.vision.expression import (
     NETWORK,
@@ -74,7 +74,7 @@ def calibrate(network: Path, ferplus: Path, cache: Path) -> None:
     logits = np.concatenate([session.run(crop[None, :, :, None])["logits"] for crop in faces.crops[clear]])
     truth, half = classes[clear], np.arange(clear.sum()) % 2
     shares, fit = soft_labels(load_ferplus(ferplus, "train", cache).labels)
-    sha256 = hashlib.sha256(network.read_bytes()).hexdigest()
+    sha256 = sha256_of(network)
     plain = Calibration(CLASSES, 1.0, tuple(float(p) for p in shares[fit].mean(axis=0)), 0.0, sha256)
     print(f"uncalibrated: {summary(plain.probabilities(logits), truth)}")
     for exponent in sorted({0.0, 0.15, 0.3, 0.45, PRIOR_EXPONENT}):

@@ -18,10 +18,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.face_mesh import CROP_SIDE
 from visavis.geometry import Points, Size
 from visavis.image import Image, decode
 from visavis.runtime import open_stages
-from visavis.vision.expression import CROP_SIDE, INPUT_SIDE, expression_crop
+from visavis.vision.expression import INPUT_SIDE, expression_crop
 from visavis.vision.mesh import Mesher
 
 __all__ = ["CLASSES", "Faces", "clear_majority", "held_out", "load_ferplus", "load_lfw", "soft_labels", "stage_input"]

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import VisavisError
+from visavis.face_mesh import eye_centres
 from visavis.image import decode
 from visavis.runtime import open_stages
-from visavis.vision.landmarks import pupils_without_iris
 
 OUT = Path(__file__).parent.parent / "src/visavis/vision/data/mean_face.npy"
 FRONTAL = 0.06
@@ -26,7 +26,7 @@ FRONTAL = 0.06
 
 def normalised(mesh: NDArray[np.float32]) -> NDArray[np.float64]:
     """`mesh` (468, 3) with the eyes' midpoint at the origin, the eyes level and one unit apart."""
-    left, right = pupils_without_iris(mesh).astype(np.float64)
+    left, right = eye_centres(mesh).astype(np.float64)
     across = right - left
     apart = float(np.hypot(*across))
     turn = np.eye(3)

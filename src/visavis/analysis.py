@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.face import Detail, Face
+from visavis.face_mesh import CROP_SIDE, eye_centres
 from visavis.geometry import Size
 from visavis.image import Image
 from visavis.orientation import Candidate, OrientationResolver
@@ -20,8 +21,8 @@ from visavis.vision.detect import Detections, Detector
 from visavis.vision.embed import Embedder
 from visavis.vision.expression import ExpressionReader
 from visavis.vision.iris import PupilFinder
-from visavis.vision.landmarks import named_points, pupils_without_iris
-from visavis.vision.mesh import CROP_SIDE, Mesher
+from visavis.vision.landmarks import named_points
+from visavis.vision.mesh import Mesher
 from visavis.vision.pose import pose_of
 from visavis.vision.quality import Evidence, light_of, quality_of
 
@@ -141,7 +142,7 @@ class Analyzer:
         certainty = face_confidence(candidate.score, candidate.mesh.presence, embedded.strength)
         if certainty < MIN_CONFIDENCE:
             return None
-        pose, eyes = pose_of(mesh), pupils_without_iris(mesh)
+        pose, eyes = pose_of(mesh), eye_centres(mesh)
         evidence = Evidence(
             confidence=certainty,
             presence=candidate.mesh.presence,

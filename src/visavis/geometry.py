@@ -12,7 +12,17 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Box", "Matrix", "Points", "RelativeBox", "Size", "apply", "invert", "similarity_from_points"]
+__all__ = [
+    "Box",
+    "Matrix",
+    "Points",
+    "RelativeBox",
+    "Size",
+    "apply",
+    "invert",
+    "similarity_from_points",
+    "square_crop",
+]
 
 Points: TypeAlias = NDArray[np.float32]
 """(n, 2) float32, x before y, pixels of the upright picture unless said otherwise."""
@@ -126,3 +136,26 @@ def similarity_from_points(source: NDArray[np.floating], target: NDArray[np.floa
     b = float((s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum()) / spread
     linear = np.array([[a, -b], [b, a]])
     return np.hstack([linear, (target_mean - linear @ source_mean)[:, None]])
+
+
+def square_crop(
+    centre: NDArray[np.floating],
+    side: float,
+    axis: NDArray[np.floating],
+    pixels: int,
+    *,
+    mirrored: bool = False,
+) -> Matrix:
+    """The transform from an image to a square of it, resized to (pixels, pixels).
+
+    Args:
+        centre: (2,), of the square in pixels of the image.
+        side: of the square in pixels of the image, above 0.
+        axis: (2,), a unit vector: the direction in the image that becomes the crop's x axis.
+        pixels: side of the crop.
+        mirrored: whether left and right of the crop are exchanged.
+    """
+    linear = pixels / side * np.array([axis, [-axis[1], axis[0]]])
+    if mirrored:
+        linear[0] = -linear[0]
+    return np.column_stack([linear, pixels / 2 - linear @ centre])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.geometry import Box, Matrix, Points, Size, apply, invert, similarity_from_points
+from visavis.geometry import Box, Matrix, Points, Size, apply, invert, similarity_from_points, square_crop
 from visavis.image import Image
 from visavis.vision.align import five_points
 from visavis.vision.detect import Detections, Detector, merge
@@ -160,6 +160,5 @@ def rotated_square(centre: NDArray[np.floating], side: float, pixels: int, turn:
         pixels: side of the result
         turn: degrees
     """
-    angle, scale = math.radians(turn), pixels / side
-    linear = scale * np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-    return np.column_stack([linear, pixels / 2 - linear @ centre])
+    angle = math.radians(turn)
+    return square_crop(centre, side, np.array([math.cos(angle), math.sin(angle)]), pixels)

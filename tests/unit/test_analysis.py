@@ -12,10 +12,11 @@ from tests.makers import Scene, SceneFace, map_image, posed_mesh
 from visavis.analysis import MAX_FACES, Analysis, one_by_one
 from visavis.analysis import _deduplicated as deduplicated
 from visavis.face import Detail, Face, LandmarkType
+from visavis.face_mesh import eye_centres
 from visavis.geometry import Size
 from visavis.orientation import Candidate
 from visavis.vision.confidence import face_confidence
-from visavis.vision.landmarks import box_around, pupils_without_iris
+from visavis.vision.landmarks import box_around
 from visavis.vision.mesh import Mesh
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ def test_without_details_neither_pupils_nor_expression_are_read() -> None:
     eyes = {point.type: (point.x, point.y) for point in face.landmarks}
     np.testing.assert_allclose(
         [eyes[LandmarkType.LEFT_PUPIL], eyes[LandmarkType.RIGHT_PUPIL]],
-        pupils_without_iris(scene.faces[0].mesh),
+        eye_centres(scene.faces[0].mesh),
         atol=0.3,
     )
 
@@ -99,7 +100,7 @@ def test_eyes_too_small_for_the_iris_network_have_their_middles_for_pupils() -> 
     (face,) = scene.analyzer(scene.image).faces
     assert "iris" not in scene.runs
     eyes = {point.type: (point.x, point.y) for point in face.landmarks}
-    middle = pupils_without_iris(scene.faces[0].mesh)[0]
+    middle = eye_centres(scene.faces[0].mesh)[0]
     assert eyes[LandmarkType.LEFT_PUPIL] == pytest.approx(middle, abs=0.3)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from visavis.geometry import Box, RelativeBox, Size, apply, invert, similarity_from_points
+from visavis.geometry import Box, RelativeBox, Size, apply, invert, similarity_from_points, square_crop
 
 
 def test_a_box_outside_the_picture_keeps_its_negative_fractions() -> None:
@@ -52,3 +52,17 @@ def test_points_that_coincide_give_no_similarity() -> None:
 )
 def test_only_the_part_of_a_box_within_the_picture_counts(box: Box, area: float) -> None:
     assert box.area_within(Size(100, 80)) == area
+
+
+@pytest.mark.parametrize(
+    ("mirrored", "corners"),
+    [
+        (False, [(0, 0), (100, 0), (100, 100), (0, 100)]),
+        (True, [(100, 0), (0, 0), (0, 100), (100, 100)]),
+    ],
+)
+def test_the_corners_of_a_square_become_those_of_its_crop(mirrored: bool, corners: list[tuple[float, float]]) -> None:
+    # Centre (60, 80), side 50, x axis along (0.6, 0.8); from its upper left corner, clockwise.
+    square = np.array([(65, 45), (95, 85), (55, 115), (25, 75)])
+    matrix = square_crop(np.array([60, 80]), 50, np.array([0.6, 0.8]), 100, mirrored=mirrored)
+    np.testing.assert_allclose(apply(matrix, square), corners, atol=1e-4)

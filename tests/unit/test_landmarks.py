@@ -5,7 +5,7 @@ import pytest
 
 from tests.makers import posed_mesh
 from visavis.face import LandmarkType
-from visavis.vision.landmarks import box_around, named_points, pupils_without_iris
+from visavis.vision.landmarks import box_around, named_points
 from visavis.vision.pose import mean_face
 
 PUPILS = np.array([[-50, 1], [50, 2]], np.float32)
@@ -75,12 +75,6 @@ def test_a_landmark_between_two_vertices_is_their_weighted_mean() -> None:
     at = {point.type: (point.x, point.y) for point in named_points(mesh, PUPILS)}
     assert at[LandmarkType.LEFT_EYE_BROW_RIGHT] == pytest.approx((7, 6))
     assert at[LandmarkType.LEFT_EYE_BROW_UP] == pytest.approx((0, 6.4))
-
-
-def test_the_middles_of_the_eyes_of_the_mean_face_are_its_pupils() -> None:
-    eyes = pupils_without_iris(posed_mesh(roll=30, interocular=80, centre=(10, 20)))
-    across = 40 * np.array([np.cos(np.radians(30)), np.sin(np.radians(30))])
-    np.testing.assert_allclose(eyes, np.add([-across, across], [10, 20]), atol=0.01)
 
 
 def extents() -> tuple[float, float, float]:

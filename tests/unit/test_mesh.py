@@ -7,15 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.makers import locate, map_image, posed_mesh
+from visavis.face_mesh import CROP_MARGIN, CROP_SIDE
 from visavis.geometry import Matrix, apply
 from visavis.vision.align import five_points
-from visavis.vision.mesh import (
-    CROP_MARGIN,
-    CROP_SIDE,
-    Mesher,
-    crop_matrix_from_mesh,
-    crop_matrix_from_points,
-)
+from visavis.vision.mesh import Mesher, crop_matrix_from_mesh, crop_matrix_from_points
 
 IMAGE = map_image()
 

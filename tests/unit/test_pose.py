@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.makers import posed_mesh, rotation
-from visavis.vision.landmarks import pupils_without_iris
+from visavis.face_mesh import eye_centres
 from visavis.vision.pose import mean_face, pose_of, rotation_between
 
 
@@ -46,6 +46,6 @@ def test_a_mirrored_mesh_is_answered_with_a_rotation_and_no_mirror() -> None:
 def test_the_mean_face_is_symmetrical_with_its_eyes_one_unit_apart() -> None:
     face = mean_face()
     assert face.shape == (468, 3)
-    np.testing.assert_allclose(pupils_without_iris(face.astype(np.float32)), [[-0.5, 0], [0.5, 0]], atol=1e-4)
+    np.testing.assert_allclose(eye_centres(face.astype(np.float32)), [[-0.5, 0], [0.5, 0]], atol=1e-4)
     nearest = np.abs((face * [-1, 1, 1])[:, None] - face[None]).max(axis=2).min(axis=1)
     assert nearest.max() < 1e-6

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from visavis.errors import InvalidRequest
+from visavis.files import writing_atomically
 from visavis.inputs import read_file, read_from
 
 __all__ = ["Photo", "read_photos", "refuse_overwriting", "write_file"]
@@ -68,16 +68,8 @@ def write_file(path: Path, data: bytes) -> None:
         InvalidRequest: it cannot be written.
     """
     try:
-        target = path.resolve()
-        with tempfile.NamedTemporaryFile(prefix=".visavis-", dir=target.parent, delete=False) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(data)
-                file.flush()
-                temporary.chmod(0o644)
-                temporary.replace(target)
-            finally:
-                temporary.unlink(missing_ok=True)
+        with writing_atomically(path.resolve()) as temporary:
+            temporary.write_bytes(data)
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be written: {error.strerror}") from error
 

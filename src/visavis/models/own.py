@@ -6,7 +6,6 @@ guessed; what it can tell (shapes) is checked against what was named, and the ne
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from typing import get_args
 import numpy as np
 
 from visavis.errors import ManifestError, ModelStoreError, ModelUnfit
+from visavis.files import sha256_of
 from visavis.models.build import shapes_of
 from visavis.models.manifest import Build, Layout, Manifest, ModelFile, Template, load_manifest, parse_own
 from visavis.models.session import Runtime
@@ -82,7 +82,7 @@ def add_own(store: ModelStore, source: Path, *, name: str, build: Build, licence
     manifest = manifest_with_own(store.root)
     _check_name(name, manifest)
     try:
-        sha256, size = _hash(source), source.stat().st_size
+        sha256, size = sha256_of(source), source.stat().st_size
         _check_shapes(source, build.layout)
     except OSError as error:
         raise ModelStoreError(f"{source} cannot be read: {error.strerror}") from error
@@ -168,11 +168,6 @@ def _probe(network: Path) -> None:
 
 def _shape(sides: Iterable[int | None]) -> str:
     return "(" + ", ".join("n" if side is None else str(side) for side in sides) + ")"
-
-
-def _hash(source: Path) -> str:
-    with source.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _printable(text: str) -> str:

@@ -14,7 +14,6 @@ place and moved there in one step.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import sys
@@ -26,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visavis.errors import ModelCorrupt, ModelError, ModelStoreError, ModelUnavailable
+from visavis.files import sha256_of, writing_atomically
 from visavis.models.manifest import Manifest, ModelFile
 
 __all__ = ["ModelStore", "Status", "writing"]
@@ -290,8 +290,7 @@ def _same_wheel(one: ModelFile, other: ModelFile) -> bool:
 
 
 def _check(model: ModelFile, path: Path) -> None:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of(path)
     if found != model.sha256:
         way_out = (
             f"Run `visavis models remove {model.name}` and add it anew."
@@ -305,18 +304,15 @@ def _check(model: ModelFile, path: Path) -> None:
 
 @contextmanager
 def writing(target: Path) -> Iterator[Path]:
-    """A temporary path beside `target` that becomes it when the block ends well."""
+    """As `writing_atomically`, in a folder that is made if need be.
+
+    Raises:
+        ModelStoreError: the file cannot be written.
+    """
     with _as_store_error(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".visavis-", dir=target.parent)
-        os.close(handle)
-        temporary = Path(name)
-        try:
+        with writing_atomically(target) as temporary:
             yield temporary
-            temporary.chmod(0o644)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ was trained on and how often it is right. It tells looks apart, not feelings.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -17,10 +16,18 @@ from numpy.typing import NDArray
 
 from visavis.errors import CalibrationMismatch
 from visavis.face import Emotion, EmotionType, Smile
+from visavis.face_mesh import (
+    CROP_SIDE,
+    INNER_BROWS,
+    INNER_EYE_CORNERS,
+    LOWER_LIDS,
+    OUTER_EYE_CORNERS,
+    UPPER_LIDS,
+)
+from visavis.files import sha256_of
 from visavis.models.session import Session
 
 __all__ = [
-    "CROP_SIDE",
     "INPUT_SIDE",
     "NETWORK",
     "Calibration",
@@ -35,9 +42,6 @@ __all__ = [
 
 NETWORK = Path(__file__).parent / "data" / "expression.onnx"
 """(n, 48, 48, 1) uint8 grey -> `logits` (n, 8) float32; normalises each picture itself. Open it with a `Runtime`."""
-
-CROP_SIDE = 192
-"""Pixels of the crop that the mesh is read off: a square of 1.5 times the face, eyes level."""
 
 INPUT_SIDE = 48
 """Pixels; the network's input."""
@@ -129,7 +133,7 @@ def load_calibration(network: Path = NETWORK) -> Calibration:
         CalibrationMismatch: it was fitted on another network.
     """
     stored = json.loads(network.with_suffix(".json").read_text(encoding="utf-8"))
-    found = hashlib.sha256(network.read_bytes()).hexdigest()
+    found = sha256_of(network)
     if stored["network_sha256"] != found:
         raise CalibrationMismatch(
             f"{network.name} is {found}, and its calibration was fitted on {stored['network_sha256']}"
@@ -211,13 +215,13 @@ def action_units(mesh: NDArray[np.float32]) -> tuple[float, float]:
     lids:  mean opening of the lids per mean width of the eyes, negated
     """
     points = mesh[:, :2].astype(np.float64)
-    left, right = points[33], points[263]
+    left, right = points[list(OUTER_EYE_CORNERS)]
     across = right - left
     apart = max(float(np.hypot(*across)), 1e-6)
     up = np.array([across[1], -across[0]]) / apart
-    inner = points[[107, 336]]
+    inner = points[list(INNER_BROWS)]
     height = float((inner.mean(axis=0) - (left + right) / 2) @ up)
     brows = -(height + 0.5 * float(np.hypot(*(inner[1] - inner[0])))) / apart
-    opening = np.linalg.norm(points[[159, 158, 386, 385]] - points[[145, 153, 374, 380]], axis=1).mean()
-    width = np.linalg.norm(points[[33, 263]] - points[[133, 362]], axis=1).mean()
+    opening = np.linalg.norm(points[list(UPPER_LIDS)] - points[list(LOWER_LIDS)], axis=1).mean()
+    width = np.linalg.norm(points[list(OUTER_EYE_CORNERS)] - points[list(INNER_EYE_CORNERS)], axis=1).mean()
     return brows, -float(opening) / max(float(width), 1e-6)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.geometry import Matrix, Points, Size, apply, invert
+from visavis.face_mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
+from visavis.geometry import Matrix, Points, Size, apply, invert, square_crop
 from visavis.image import Image
 from visavis.models.session import Session
 
@@ -13,8 +14,6 @@ __all__ = ["SMALLEST_EYE", "PupilFinder"]
 
 _SIDE = 64
 _MARGIN = 2.3  # the crop's side over the eye's width, as in MediaPipe's iris_landmark graph
-
-_CORNERS = ((33, 133), (362, 263))  # of the image-left and the image-right eye, each from left to right
 
 SMALLEST_EYE = 6.0
 """Pixels between the corners of an eye below which the network sees nothing and the eye's middle is as good."""
@@ -32,7 +31,7 @@ class PupilFinder:
         Args:
             mesh: (468, 3), pixels of the upright image.
         """
-        corners = [mesh[list(pair), :2].astype(np.float64) for pair in _CORNERS]
+        corners = [mesh[list(pair), :2].astype(np.float64) for pair in (LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS)]
         if min(np.hypot(*(right - left)) for left, right in corners) < SMALLEST_EYE:
             return None
         return np.stack([self._pupil(image, *pair, mirrored=bool(i)) for i, pair in enumerate(corners)])
@@ -51,8 +50,4 @@ def _crop(left: NDArray[np.float64], right: NDArray[np.float64], *, mirrored: bo
     """From the image to a square around an eye with these corners, level, and mirrored if need be."""
     across = right - left
     width = float(np.hypot(*across))
-    scale = _SIDE / (_MARGIN * width)
-    rows = scale / width * np.array([across, [-across[1], across[0]]])
-    if mirrored:
-        rows[0] = -rows[0]
-    return np.column_stack([rows, _SIDE / 2 - rows @ (left + right) / 2])
+    return square_crop((left + right) / 2, _MARGIN * width, across / width, _SIDE, mirrored=mirrored)

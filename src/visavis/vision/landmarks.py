@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.face import Landmark, LandmarkType
+from visavis.face_mesh import eye_centres
 from visavis.geometry import Box, Points
 
-__all__ = ["box_around", "named_points", "pupils_without_iris"]
+__all__ = ["box_around", "named_points"]
 
 L = LandmarkType
 
 # Where each name lies on the mesh, as (vertex, weight). The vertices were chosen by searching all 468 for the one, or
 # pair, nearest to the points of 107 recorded responses; the residuals are 1 to 8 % of the distance between the eyes.
+# They are results of that search, so they stay numbers even where `face_mesh` has a name for a vertex.
 _PLACES: dict[LandmarkType, tuple[tuple[int, float], ...]] = {
     L.NOSE: ((4, 1.0),),
     L.MOUTH_LEFT: ((61, 1.0),),
@@ -46,8 +48,6 @@ _PLACES: dict[LandmarkType, tuple[tuple[int, float], ...]] = {
 _VERTICES = np.array([[i for i, _ in (*place, place[0])[:2]] for place in _PLACES.values()])
 _WEIGHTS = np.array([[w for _, w in (*place, (0, 0.0))[:2]] for place in _PLACES.values()], np.float32)[:, :, None]
 
-_EYES = ([33, 133, 159, 145], [362, 263, 386, 374])
-
 # What the mesh's extents become in the box: to each side of the eyes' midpoint, above and below the eye line. They
 # bring the medians over 1,112 near-frontal faces of LFW to those of recorded responses: a width of 2.21 times the
 # distance between the eyes, a height of 2.86 times that from the eyes to the mouth, the eye line at 0.38 of it.
@@ -69,11 +69,6 @@ def named_points(mesh: NDArray[np.float32], pupils: Points) -> tuple[Landmark, .
     return tuple(Landmark(name, *placed[name]) for name in LandmarkType)
 
 
-def pupils_without_iris(mesh: NDArray[np.float32]) -> Points:
-    """(2, 2): the middles of the eyes, which stand for the pupils where an eye is too small to look into."""
-    return np.stack([mesh[list(eye), :2].mean(axis=0) for eye in _EYES])
-
-
 def box_around(mesh: NDArray[np.float32]) -> Box:
     """The box of a face, with the proportions of Amazon's, from its mesh (468, 2 or 3).
 
@@ -81,7 +76,7 @@ def box_around(mesh: NDArray[np.float32]) -> Box:
     width and height exchanged, for a face on its side.
     """
     points = mesh[:, :2].astype(np.float64)
-    left_eye, right_eye = pupils_without_iris(mesh).astype(np.float64)
+    left_eye, right_eye = eye_centres(mesh).astype(np.float64)
     middle = (left_eye + right_eye) / 2
     across = right_eye - left_eye
     across = across / max(float(np.hypot(*across)), 1e-6)

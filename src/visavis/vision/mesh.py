@@ -12,22 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.geometry import Matrix, Points, Size, apply, invert
+from visavis.face_mesh import CROP_MARGIN, CROP_SIDE, OUTER_EYE_CORNERS, VERTICES
+from visavis.geometry import Matrix, Points, Size, apply, invert, square_crop
 from visavis.image import Image
 from visavis.models.session import Session
 
-__all__ = ["CROP_MARGIN", "CROP_SIDE", "Mesh", "Mesher", "crop_matrix_from_mesh", "crop_matrix_from_points"]
+__all__ = ["Mesh", "Mesher", "crop_matrix_from_mesh", "crop_matrix_from_points"]
 
-CROP_SIDE = 192
-"""Pixels; the network's input."""
-
-CROP_MARGIN = 1.5
-"""Side of the crop over the longer side of the mesh's own square."""
-
-_POINTS = 468
 _SETTLED = 4.0  # degrees between one crop and the next
 _MOST_READINGS = 6
-_OUTER_EYE_CORNERS = (33, 263)  # image-left, image-right
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +63,7 @@ class Mesher:
         picture = image.warped(crop, Size(CROP_SIDE, CROP_SIDE))
         outputs = self._session.run(picture[None])
         presence = float(outputs["conv2d_31"].reshape(()))
-        in_crop = outputs["conv2d_21"].reshape(_POINTS, 3)
+        in_crop = outputs["conv2d_21"].reshape(VERTICES, 3)
         points = np.empty_like(in_crop)
         points[:, :2] = apply(invert(crop), in_crop[:, :2])
         points[:, 2] = in_crop[:, 2] / math.hypot(*crop[:, 0])
@@ -92,27 +85,22 @@ def crop_matrix_from_points(points: Points) -> Matrix:
     drop = abs(float((mouth - eyes) @ down))
     side = max(3.80 * apart, 3.66 * drop)
     centre = eyes + 0.5 * float((mouth - eyes) @ across) * across + 0.47 * drop * down
-    return _square(centre, side, across)
+    return square_crop(centre, side, across, CROP_SIDE)
 
 
 def crop_matrix_from_mesh(points: Points) -> Matrix:
     """The crop around a mesh: its bounding square in the frame in which the eyes are level, with a margin."""
-    left, right = points[list(_OUTER_EYE_CORNERS)].astype(np.float64)
+    left, right = points[list(OUTER_EYE_CORNERS)].astype(np.float64)
     across = right - left
     across = across / max(float(np.hypot(*across)), 1e-3)
     frame = np.array([across, [-across[1], across[0]]])
     levelled = frame @ points.T
     low, high = levelled.min(axis=1), levelled.max(axis=1)
-    return _square(((low + high) / 2) @ frame, CROP_MARGIN * float((high - low).max()), across)
+    side = max(CROP_MARGIN * float((high - low).max()), 1e-3)
+    return square_crop(((low + high) / 2) @ frame, side, across, CROP_SIDE)
 
 
 def _turn_between(one: Matrix, other: Matrix) -> float:
     """Degrees, 0..180."""
     turn = np.angle(complex(one[0, 0], one[1, 0]) / complex(other[0, 0], other[1, 0]), deg=True)
     return abs(float(turn))
-
-
-def _square(centre: NDArray[np.floating], side: float, across: NDArray[np.floating]) -> Matrix:
-    scale = CROP_SIDE / max(side, 1e-3)
-    linear = scale * np.array([across, [-across[1], across[0]]])
-    return np.column_stack([linear, CROP_SIDE / 2 - linear @ centre])
