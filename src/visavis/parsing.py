@@ -8,7 +8,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["BadValue", "flag", "folder_to_make", "nonempty", "number", "one_of", "path_prefix", "whole_number"]
+__all__ = [
+    "BadValue",
+    "device",
+    "flag",
+    "folder_to_make",
+    "nonempty",
+    "number",
+    "one_of",
+    "path_prefix",
+    "whole_number",
+]
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -17,6 +27,7 @@ _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+_DEVICE = re.compile(r"CPU|GPU(\.(0|[1-9][0-9]?))?|NPU|AUTO")
 _LONGEST_SHOWN = 100
 
 
@@ -91,6 +102,20 @@ def one_of(text: str, choices: Iterable[Choice]) -> Choice:
             return choice
     listed = f"{', '.join(map(str, others))} or {last}" if others else str(last)
     raise BadValue(listed, text)
+
+
+def device(text: str) -> str:
+    """A device as OpenVINO names it, in capitals: CPU, GPU, GPU.0 to GPU.99, NPU or AUTO. The case does not matter.
+
+    Whether the machine has it is not checked here.
+
+    Raises:
+        BadValue: it is no such name.
+    """
+    name = text.strip().upper()
+    if not _DEVICE.fullmatch(name):
+        raise BadValue("CPU, GPU, GPU.0 (GPU.1 and so on), NPU or AUTO", text)
+    return name
 
 
 def flag(text: str) -> bool:

@@ -50,7 +50,7 @@ class Stages:
 
 
 def open_engine(settings: Settings | None = None, *, once: bool = False) -> Engine:
-    """An engine on this machine's processor; fetches models that are not in the cache yet.
+    """An engine on this machine; fetches models that are not in the cache yet.
 
     Args:
         settings: default: from the environment.
@@ -60,7 +60,8 @@ def open_engine(settings: Settings | None = None, *, once: bool = False) -> Engi
     Raises:
         ModelError: models are missing and cannot be fetched, or the cache cannot be used.
         CalibrationMismatch: the embedder has no calibration, or one that was fitted on another.
-        SettingsError: an environment variable holds something it cannot, or there is no such embedder.
+        SettingsError: an environment variable holds something it cannot, there is no such embedder, or the machine
+            does not have the device.
     """
     settings = settings or Settings.from_env()
     return _engine(settings, open_calibration(settings), once=once)
@@ -135,10 +136,13 @@ def open_stages(settings: Settings | None = None, *, once: bool = False) -> Stag
     from visavis.models.session import Runtime
 
     settings = settings or Settings.from_env()
+    runtime = Runtime(
+        lanes=1 if once else settings.threads, cache=settings.home / "compiled", device=settings.device
+    )  # fmt: skip
+    runtime.check_device()
     store = open_store(settings)
     embedder = chosen_embedder(settings)
     networks = {name: store.ready(name) for name in ("detector", "mesh", "iris", embedder.name)}
-    runtime = Runtime(lanes=1 if once else settings.threads, cache=settings.home / "compiled")
     embedding, mesh = runtime.session(networks[embedder.name]), runtime.session(networks["mesh"])
     if once:
         # Before anything else is imported: that goes on beside it.

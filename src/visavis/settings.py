@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 from visavis.errors import SettingsError
-from visavis.parsing import BadValue, flag, folder_to_make, nonempty, one_of, whole_number
+from visavis.parsing import BadValue, device, flag, folder_to_make, nonempty, one_of, whole_number
 
 __all__ = ["ACCURACIES", "SHIPPED_EMBEDDER", "Accuracy", "Settings"]
 
@@ -38,6 +38,13 @@ class Settings:
     remembered: pictures whose faces are kept in memory, to
               be compared again without being analysed again;
               the least recently used go first; 0 for none     VISAVIS_REMEMBERED
+    device:   where networks run, as OpenVINO names it: CPU,
+              GPU, GPU.0, GPU.1 ..., NPU or AUTO; kept in
+              capitals. Opening an engine checks that the
+              machine has it                                   VISAVIS_DEVICE
+
+    Raises:
+        SettingsError: a value is out of its range; the text names the field and what would be right.
     """
 
     home: Path
@@ -46,6 +53,7 @@ class Settings:
     accuracy: Accuracy = "standard"
     embedder: str = SHIPPED_EMBEDDER
     remembered: int = 0
+    device: str = "CPU"
 
     def __post_init__(self) -> None:
         if self.accuracy not in ACCURACIES:
@@ -54,6 +62,10 @@ class Settings:
             raise SettingsError(f"threads must be at least 1, not {self.threads}")
         if self.remembered < 0:
             raise SettingsError(f"remembered must be at least 0, not {self.remembered}")
+        try:
+            object.__setattr__(self, "device", device(self.device))
+        except BadValue as error:
+            raise SettingsError(f"device {error}") from error
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -72,6 +84,7 @@ class Settings:
             accuracy=_read(env, "VISAVIS_ACCURACY", partial(one_of, choices=ACCURACIES)) or "standard",
             embedder=_read(env, "VISAVIS_EMBEDDER", nonempty) or SHIPPED_EMBEDDER,
             remembered=_read(env, "VISAVIS_REMEMBERED", whole_number) or 0,
+            device=_read(env, "VISAVIS_DEVICE", device) or "CPU",
         )
 
 

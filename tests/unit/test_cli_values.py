@@ -71,7 +71,13 @@ ORIGIN = (
 )
 NAME = "a name such as visavis or faces.example.com, or an IP address, without scheme, port or path"
 PREFIX = "a path such as /faces, without a slash at its end"
-ENGINE = [("--accuracy", "best", "standard or high"), ("--accuracy", "", "standard or high"), ("--embedder", "", TEXT)]
+DEVICE = "CPU, GPU, GPU.0 (GPU.1 and so on), NPU or AUTO"
+ENGINE = [
+    ("--accuracy", "best", "standard or high"),
+    ("--accuracy", "", "standard or high"),
+    ("--embedder", "", TEXT),
+    *[("--device", bad, DEVICE) for bad in ("", "CUDA", "CPU.0", "GPU.", "GPU.x", "GPU.01", "GPU,CPU", "AUTO:GPU")],
+]
 NOT_IN_PERCENT = [(bad, PERCENT) for bad in ("", "nan", "inf", "-0.1", "-1", "100.1", "101", "x", "1_0", "0x1")]
 NOT_A_FILE = [(bad, READABLE_FILE) for bad in ("", "missing", "folder", "missing/file", "file/below")]
 NOT_A_FOLDER = [(bad, READABLE_FOLDER) for bad in ("", "missing", "file")]
@@ -247,6 +253,8 @@ def test_keys_in_a_url_are_refused_and_not_shown(capsys: pytest.CaptureFixture[s
         ("compare", "--quality", "auto", "AUTO"),
         ("compare", "--attributes", "default", "DEFAULT"),
         ("compare", "--accuracy", "HIGH", "high"),
+        ("compare", "--device", "gpu.1", "GPU.1"),
+        ("serve", "--device", "auto", "AUTO"),
         ("compare", "--draw", "out.JPEG", Path("out.JPEG")),
         ("serve", "--port", "0", 0),
         ("serve", "--port", "65535", 65535),

@@ -15,9 +15,10 @@ def test_settings_come_from_the_environment() -> None:
     assert Settings.from_env({**env, "VISAVIS_EMBEDDER": "arc"}).embedder == "arc"
     assert Settings.from_env({**env, "VISAVIS_REMEMBERED": "500"}).remembered == 500
     assert Settings.from_env({**env, "VISAVIS_ACCURACY": "High"}).accuracy == "high"
+    assert Settings.from_env({**env, "VISAVIS_DEVICE": "gpu.1"}).device == "GPU.1"
 
 
-NAMES = ("HOME", "OFFLINE", "THREADS", "ACCURACY", "EMBEDDER", "REMEMBERED")
+NAMES = ("HOME", "OFFLINE", "THREADS", "ACCURACY", "EMBEDDER", "REMEMBERED", "DEVICE")
 
 
 @pytest.mark.parametrize("env", [{}, {f"VISAVIS_{name}": " " for name in NAMES}])
@@ -29,6 +30,7 @@ def test_without_an_environment_or_with_an_empty_one_there_are_defaults(env: dic
     assert settings.accuracy == "standard"
     assert settings.embedder == "embedder"
     assert settings.remembered == 0
+    assert settings.device == "CPU"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,7 @@ def test_without_an_environment_or_with_an_empty_one_there_are_defaults(env: dic
         ("VISAVIS_THREADS", "two", "a whole number from 1 to 1024"),
         ("VISAVIS_THREADS", "nan", "a whole number from 1 to 1024"),
         ("VISAVIS_EMBEDDER", "a\nb", "a text that is not empty, on one line"),
+        ("VISAVIS_DEVICE", "CUDA", "CPU, GPU, GPU.0 (GPU.1 and so on), NPU or AUTO"),
         ("VISAVIS_REMEMBERED", "-1", "a whole number of at least 0"),
         ("VISAVIS_REMEMBERED", "1.5", "a whole number of at least 0"),
     ],
@@ -56,3 +59,13 @@ def test_a_value_that_makes_no_sense_is_named(name: str, value: str, right: str)
 def test_fewer_pictures_than_none_cannot_be_remembered() -> None:
     with pytest.raises(SettingsError, match="remembered must be at least 0, not -1"):
         Settings(Path("/srv/models"), remembered=-1)
+
+
+@pytest.mark.parametrize("name", ["CPU", "cpu", "GPU", "GPU.0", "gpu.12", "NPU", "Auto", " NPU "])
+def test_a_device_goes_by_the_name_that_openvino_has_for_it(name: str) -> None:
+    assert Settings(Path("/srv/models"), device=name).device == name.strip().upper()
+
+
+def test_a_device_that_openvino_has_no_name_for_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"device must be CPU, GPU, GPU\.0 \(.*\), NPU or AUTO, not 'CUDA'"):
+        Settings(Path("/srv/models"), device="CUDA")

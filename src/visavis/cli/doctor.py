@@ -9,7 +9,8 @@ from importlib.metadata import version
 
 from visavis import __version__
 from visavis.cli.process import DONE, PROBLEM
-from visavis.errors import ModelError
+from visavis.errors import ModelError, SettingsError
+from visavis.models.core import Core, devices
 from visavis.runtime import open_store
 from visavis.settings import Settings
 
@@ -29,7 +30,13 @@ def run(args: argparse.Namespace) -> int:
     print(f"python     {platform.python_version()} at {sys.executable}")
     print(f"machine    {platform.system()} {platform.machine()}, {settings.threads} threads")
     print("parts      " + ", ".join(f"{part} {version(part)}" for part in _PARTS))
+    print("devices    " + ", ".join(f"{name} ({full_name})" for name, full_name in devices()))
     print(f"cache      {settings.home}{' (offline)' if settings.offline else ''}")
+    try:
+        Core(cache=None, device=settings.device).check_device()
+    except SettingsError as error:
+        print(f"chosen     {error}")
+        return PROBLEM
     try:
         checked = open_store(settings).verify()
     except ModelError as error:

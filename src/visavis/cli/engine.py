@@ -22,6 +22,11 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         "--embedder", type=values.nonempty, metavar="NAME",
         help="compare by this one of `visavis models list` (default: VISAVIS_EMBEDDER, else the one that ships)",
     )  # fmt: skip
+    parser.add_argument(
+        "--device", type=values.device, metavar="CPU|GPU|NPU|AUTO",
+        help="where the networks run, by OpenVINO's name; GPU.0, GPU.1 where there are several; `visavis doctor` lists "
+        "them (default: CPU, or VISAVIS_DEVICE)",
+    )  # fmt: skip
 
 
 def engine_settings(args: argparse.Namespace) -> Settings:
@@ -33,4 +38,6 @@ def engine_settings(args: argparse.Namespace) -> Settings:
     settings = Settings.from_env()
     if args.accuracy:
         settings = replace(settings, accuracy=args.accuracy)
+    if args.device:
+        settings = replace(settings, device=args.device)
     return replace(settings, embedder=args.embedder) if args.embedder else settings

@@ -148,13 +148,14 @@ def calibration_of(file: Path | None, settings: Settings) -> Calibration:
 
 
 def acquired(protocol: Protocol, work: Path | None, settings: Settings) -> Acquired:
-    """The embeddings of a set's images, on this machine's processor; the embedder needs no calibration."""
+    """The embeddings of a set's images, on the device of `settings`; the embedder needs no calibration."""
     networks = {name: model.sha256 for name, model in load_manifest().models.items()}
     embedder = chosen_embedder(settings)
     if embedder.own:
         # The same bytes, fed otherwise, are another embedder.
         networks |= {SHIPPED_EMBEDDER: embedder.sha256, "input": input_of(embedder.build)}
-    opened = WorkFile(work, {"visavis": __version__, "accuracy": settings.accuracy, **networks}) if work else None
+    made_by = {"visavis": __version__, "accuracy": settings.accuracy, "device": settings.device, **networks}
+    opened = WorkFile(work, made_by) if work else None
     try:
         with open_uncalibrated(settings) as engine:
             # One more than the engine's own threads, so that reading a file does not keep a core waiting.

@@ -12,11 +12,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from visavis.cli.files import Photo
-from visavis.parsing import BadValue, folder_to_make, nonempty, number, one_of, path_prefix, whole_number
+from visavis.parsing import BadValue, device, folder_to_make, nonempty, number, one_of, path_prefix, whole_number
 
 __all__ = [
     "BadValue",
     "bucket",
+    "device",
     "existing_file",
     "existing_folder",
     "file_or_folder",

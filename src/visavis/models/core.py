@@ -1,12 +1,14 @@
 """OpenVINO itself: its core, set up once, and networks compiled by it.
 
-What is odd about it in a process that forks, threads or closes things is dealt with here (docs/adr/0003, 0005, 0006).
+What is odd about it in a process that forks, threads or closes things is dealt with here (docs/adr/0003, 0005, 0006),
+and so are its devices (docs/adr/0007).
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,22 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from visavis.errors import EngineClosed, ModelStoreError
+from visavis.errors import EngineClosed, ModelStoreError, SettingsError
 from visavis.forks import before_forks, forks_wait, keep_for_ever, renew_in_children
 from visavis.models.openvino_import import import_openvino
 
-__all__ = ["CONFIG", "Core", "Lane"]
+__all__ = ["CONFIG", "Core", "Lane", "devices"]
 
 
-CONFIG = {
-    "INFERENCE_NUM_THREADS": 1,
-    "NUM_STREAMS": 1,
-    # f32 everywhere: left to itself the runtime picks bf16 where the processor has it, and answers would then differ
-    # from machine to machine.
-    "INFERENCE_PRECISION_HINT": "f32",
-    "ENABLE_CPU_PINNING": False,
-}
-"""What every network is compiled with."""
+# f32 everywhere: left to itself the runtime picks bf16 or f16 where the device has it, and answers would then differ
+# from machine to machine.
+_PRECISION = {"INFERENCE_PRECISION_HINT": "f32"}
+
+CONFIG = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, **_PRECISION, "ENABLE_CPU_PINNING": False}
+"""What every network is compiled with on the CPU."""
+
+# AUTO hands the precision on to the device that it picks. By default it answers on the CPU until another device has
+# compiled the network, and answers would then change within one process.
+_CONFIG_OF_AUTO = {**_PRECISION, "ENABLE_STARTUP_FALLBACK": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +44,36 @@ class Lane:
 
 
 class Core:
-    """OpenVINO's own `Core`, made when first needed; in a forked child, once more."""
+    """OpenVINO's own `Core`, made when first needed; in a forked child, once more.
 
-    def __init__(self, cache: Path | None) -> None:
+    Args:
+        cache: a folder for compiled networks, or None to compile every time.
+        device: where networks run, as OpenVINO names it, in capitals.
+    """
+
+    def __init__(self, cache: Path | None, device: str = "CPU") -> None:
         self._cache = cache
+        self._device = device
         self._lock = threading.Lock()
         self._core: Any = None
         self._closed = False
         renew_in_children(self)
+
+    def check_device(self) -> None:
+        """Check that the machine has the device. The CPU is not asked about, because to list devices takes time.
+
+        Raises:
+            SettingsError: it is not there; the text lists those that are.
+        """
+        if self._device == "CPU":
+            return
+        with forks_wait():
+            there = self._get().available_devices
+        if not _is_there(self._device, there):
+            raise SettingsError(
+                f"device {self._device} is not on this machine, or its driver is missing; OpenVINO finds: "
+                f"{', '.join([*there, 'AUTO'])}"
+            )
 
     def read(self, network: Path) -> Any:
         """The network in a file.
@@ -72,7 +97,8 @@ class Core:
             # The copy shares the weights.
             network = network.clone()
             network.reshape(list(shape))
-            request = self._get().compile_model(network, "CPU", CONFIG).create_infer_request()
+            core = self._get()
+            request = core.compile_model(network, self._device, _config(core, self._device)).create_infer_request()
             # Compiling may give an output a second name; it goes by each.
             names = (tuple(output.names) for output in request.model_outputs)
             return Lane(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
@@ -105,6 +131,35 @@ class Core:
         if self._cache is not None and _writable(self._cache):
             core.set_property({"CACHE_DIR": str(self._cache)})
         return core
+
+
+def devices() -> list[tuple[str, str]]:
+    """The devices that OpenVINO finds on this machine, each with its full name; AUTO is not among them."""
+    with forks_wait():
+        core = import_openvino().Core()
+        return [(name, _full_name(core, name)) for name in core.available_devices]
+
+
+def _full_name(core: Any, device: str) -> str:
+    with suppress(RuntimeError):  # a driver that does not tell
+        return str(core.get_property(device, "FULL_DEVICE_NAME"))
+    return "name unknown"
+
+
+def _is_there(device: str, there: Sequence[str]) -> bool:
+    """Whether `device` is among those there. A machine's only GPU is listed as GPU, several as GPU.0, GPU.1, ..."""
+    same = {"GPU": "GPU.0", "GPU.0": "GPU"}.get(device)
+    return device == "AUTO" or device in there or same in there
+
+
+def _config(core: Any, device: str) -> dict[str, Any]:
+    """What a network is compiled with on `device`, because a device may refuse a property that it does not know."""
+    if device == "CPU":
+        return CONFIG
+    if device == "AUTO":
+        return _CONFIG_OF_AUTO
+    known = core.get_property(device, "SUPPORTED_PROPERTIES")
+    return {name: value for name, value in _PRECISION.items() if name in known}
 
 
 _settling = threading.Lock()

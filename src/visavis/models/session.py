@@ -32,11 +32,11 @@ class Session(Protocol):
 
 
 class Runtime:
-    """OpenVINO on the processor, set up once for all networks.
+    """OpenVINO on one device, set up once for all networks.
 
-    Every inference runs on one thread, so that the same picture gives the same numbers whatever else is going on. For
-    several at once a network is compiled several times: streams inside one compilation, which OpenVINO offers for
-    that, make two threads a fifth to a third slower than two of them need be (docs/adr/0003).
+    On the CPU every inference runs on one thread, so that the same picture gives the same numbers whatever else is
+    going on. For several at once a network is compiled several times: streams inside one compilation, which OpenVINO
+    offers for that, make two threads a fifth to a third slower than two of them need be (docs/adr/0003).
 
     In a forked child everything is compiled anew at first use (docs/adr/0005).
 
@@ -44,12 +44,21 @@ class Runtime:
         lanes: how many inferences of one network may run at once; each needs a compilation, with weights of its own.
         cache: a folder for compiled networks, or None to compile every time. One that cannot be written is done
             without.
+        device: where networks run, as OpenVINO names it, in capitals.
     """
 
-    def __init__(self, *, lanes: int, cache: Path | None) -> None:
-        self._core = Core(cache)
+    def __init__(self, *, lanes: int, cache: Path | None, device: str = "CPU") -> None:
+        self._core = Core(cache, device)
         self._lanes = lanes
         self._sessions: list[OpenVinoSession] = []
+
+    def check_device(self) -> None:
+        """Check that the machine has the device.
+
+        Raises:
+            SettingsError: it is not there; the text lists those that are.
+        """
+        self._core.check_device()
 
     def session(self, network: Path, *, shapes: int = 1) -> OpenVinoSession:
         """A session for a ready network; `shapes` is how many input shapes are kept compiled at once."""
