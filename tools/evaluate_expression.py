@@ -35,11 +35,11 @@ from visavis.files import sha256_of
 from visavis.models.session import Runtime, Session
 from visavis.vision.expression import (
     NETWORK,
-    Calibration,
     Expression,
+    ExpressionCalibration,
     ExpressionReader,
     action_units,
-    load_calibration,
+    load_expression_calibration,
 )
 
 __all__ = ["calibrate", "evaluate", "open_network"]
@@ -75,7 +75,7 @@ def calibrate(network: Path, ferplus: Path, cache: Path) -> None:
     truth, half = classes[clear], np.arange(clear.sum()) % 2
     shares, fit = soft_labels(load_ferplus(ferplus, "train", cache).labels)
     sha256 = sha256_of(network)
-    plain = Calibration(CLASSES, 1.0, tuple(float(p) for p in shares[fit].mean(axis=0)), 0.0, sha256)
+    plain = ExpressionCalibration(CLASSES, 1.0, tuple(float(p) for p in shares[fit].mean(axis=0)), 0.0, sha256)
     print(f"uncalibrated: {summary(plain.probabilities(logits), truth)}")
     for exponent in sorted({0.0, 0.15, 0.3, 0.45, PRIOR_EXPONENT}):
         # Each half is judged with the temperature of the other.
@@ -105,7 +105,9 @@ def calibrate(network: Path, ferplus: Path, cache: Path) -> None:
     network.with_suffix(".json").write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
 
 
-def fitted(calibration: Calibration, logits: NDArray[np.float32], truth: NDArray[np.intp]) -> Calibration:
+def fitted(
+    calibration: ExpressionCalibration, logits: NDArray[np.float32], truth: NDArray[np.intp]
+) -> ExpressionCalibration:
     """With the temperature that makes `truth` likeliest, to a hundredth."""
     rows = np.arange(len(truth))
 
@@ -136,7 +138,7 @@ def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_])
 
 def evaluate(network: Path, ferplus: Path, lfw: Path, cache: Path) -> None:
     """Print every figure of the model card."""
-    calibration = load_calibration(network)
+    calibration = load_expression_calibration(network)
     watched = Watched(open_network(network))
     reader = ExpressionReader(watched, calibration)
     faces = load_ferplus(ferplus, "validation", cache)

@@ -258,7 +258,7 @@ UNIT_MUTANTS = [
             ("key=lambda m: -m.face.visible_area", "key=lambda m: -m.face.box.area"),
             ("(qualities + 5)", "(qualities + 50)"),
             ("mean / np.linalg.norm(mean)", "mean"),
-            ("DEFAULT_SIMILARITY_THRESHOLD = 80.0", "DEFAULT_SIMILARITY_THRESHOLD = 78.0"),
+            ("DEFAULT_SIMILARITY_THRESHOLD = float(LOWEST_PROMISED)", "DEFAULT_SIMILARITY_THRESHOLD = 78.0"),
             ("if similarity < DEFAULT_SIMILARITY_THRESHOLD:", "if similarity <= DEFAULT_SIMILARITY_THRESHOLD:"),
             ("band[0] <= match.similarity <= band[1]", "band[0] < match.similarity < band[1]"),
             ("min(1.0, max(-1.0, cosine))", "cosine"),
@@ -266,7 +266,7 @@ UNIT_MUTANTS = [
             ("(quality, target.quality.score)", "(quality, quality)"),
         ],
         ("calibration.py", "calibration"): [
-            ("(97.0, 5.0)", "(96.0, 5.0)"),
+            ("(97, 1e-5)", "(96, 1e-5)"),
             ("_FULL_QUALITY = 84.0", "_FULL_QUALITY = 74.0"),
             ("_FULL_QUALITY = 84.0", "_FULL_QUALITY = 94.0"),
             ("_PENALTY_PER_POINT = 0.002", "_PENALTY_PER_POINT = 0.001"),

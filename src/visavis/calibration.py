@@ -3,7 +3,7 @@
 The score is the cosine after the adjustments for quality and for the number of source photographs; the curve maps it to
 a similarity. Everything that measures or fits the scale counts scores.
 
-Similarity 80 is a false match rate of 1e-3, 90 of 1e-4, 97 of 1e-5, 99 of 1e-6, among impostors of the same sex.
+What a similarity promises stands in `SIMILARITY_SCALE`.
 """
 
 from __future__ import annotations
@@ -22,19 +22,27 @@ from visavis.errors import CalibrationMismatch
 from visavis.models.store import writing
 
 __all__ = [
-    "PROMISE",
+    "LOWEST_PROMISED",
+    "PROMISED_FMR",
+    "SIMILARITY_SCALE",
     "Calibration",
     "keep_calibration",
     "load_calibration",
     "lowest_score",
+    "neg_log10_fmr",
     "parse_calibration",
     "quality_adjusted",
     "read_calibration",
     "template_adjusted",
 ]
 
-PROMISE = ((0.0, 0.0), (25.0, 1.0), (58.0, 2.0), (80.0, 3.0), (90.0, 4.0), (97.0, 5.0), (99.0, 6.0))
-"""Similarity and -log10 of the false match rate. From 80 on it is promised; below, it is how the scale was drawn."""
+SIMILARITY_SCALE = ((0, 1.0), (25, 1e-1), (58, 1e-2), (80, 1e-3), (90, 1e-4), (97, 1e-5), (99, 1e-6), (99.6, 1e-7))
+"""The scale: a similarity and its false match rate (FMR) among impostors of the same sex. See `PROMISED_FMR`."""
+PROMISED_FMR = {int(similarity): fmr for similarity, fmr in SIMILARITY_SCALE if 1e-6 <= fmr <= 1e-3}
+"""The part of the scale that is promised and measured, as similarity -> FMR. The points below and above only shape the
+curve."""
+LOWEST_PROMISED = min(PROMISED_FMR)
+"""The lowest similarity with a promise, 80, because CompareFaces has this default for SimilarityThreshold."""
 
 _FULL_QUALITY = 84.0
 """The quality score from which a cosine is not lowered."""
@@ -101,8 +109,12 @@ class Calibration:
         return lowest_score(self.scores, self.similarities, similarity)
 
     def false_match_rate(self, similarity: float) -> float:
-        """How often two different people of one sex reach `similarity`; from 80 on it is what the scale promises."""
-        return float(10 ** -np.interp(similarity, [s for s, _ in PROMISE], [decades for _, decades in PROMISE]))
+        """How often two different people of one sex reach `similarity`; promised from `LOWEST_PROMISED` on.
+
+        Above the highest promise it stays that promise's rate.
+        """
+        similarities = [s for s, _ in SIMILARITY_SCALE]
+        return float(10 ** -np.interp(min(similarity, max(PROMISED_FMR)), similarities, neg_log10_fmr()))
 
     def false_non_match_rate(self, similarity: float) -> float | None:
         """How often two photographs of one person stay below `similarity`, on the set this was fitted on.
@@ -126,6 +138,11 @@ class Calibration:
                 f"the similarity curve was fitted on the embedder {self.model_sha256[:12]}, not {model_sha256[:12]}; "
                 "a score of another network would mean nothing on it"
             )
+
+
+def neg_log10_fmr() -> NDArray[np.float64]:
+    """(n,) float64, rising from 0: -log10 of the false match rate at each point of `SIMILARITY_SCALE`."""
+    return -np.log10([fmr for _, fmr in SIMILARITY_SCALE])
 
 
 def quality_adjusted(cosine: T, one: float | T, other: float | T) -> T:

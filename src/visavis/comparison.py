@@ -10,11 +10,12 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.calibration import LOWEST_PROMISED
 from visavis.face import Face
 
 __all__ = ["DEFAULT_SIMILARITY_THRESHOLD", "Comparison", "Match", "Similarity", "compare", "fuse", "fuse_embeddings"]
 
-DEFAULT_SIMILARITY_THRESHOLD = 80.0
+DEFAULT_SIMILARITY_THRESHOLD = float(LOWEST_PROMISED)
 """CompareFaces' own default (API reference, SimilarityThreshold)."""
 
 

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from visavis.calibration import load_calibration, lowest_score, parse_calibration
+from visavis.calibration import PROMISED_FMR, load_calibration, lowest_score, parse_calibration
+from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
 from visavis.errors import CalibrationMismatch
 from visavis.models.manifest import load_manifest
 
@@ -79,6 +80,17 @@ def test_a_scale_that_knows_nothing_of_several_sources_refuses_them() -> None:
 def test_the_promised_false_match_rates_are_told() -> None:
     rate = load_calibration().false_match_rate
     assert [rate(s) for s in (80, 90, 97, 99)] == pytest.approx([1e-3, 1e-4, 1e-5, 1e-6])
+
+
+def test_the_promises_begin_at_the_default_threshold() -> None:
+    assert PROMISED_FMR == {80: 1e-3, 90: 1e-4, 97: 1e-5, 99: 1e-6}
+    assert min(PROMISED_FMR) == DEFAULT_SIMILARITY_THRESHOLD
+
+
+def test_beyond_the_promises_the_false_match_rate_is_that_of_the_scale_below_and_of_the_last_promise_above() -> None:
+    rate = load_calibration().false_match_rate
+    assert [rate(s) for s in (0, 25, 41.5, 58, 69)] == pytest.approx([1, 1e-1, 10**-1.5, 1e-2, 10**-2.5])
+    assert [rate(s) for s in (99.6, 100)] == pytest.approx([1e-6, 1e-6])
 
 
 def test_a_curve_for_another_accuracy_is_refused() -> None:

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from visavis.calibration import parse_calibration
+from visavis.calibration import PROMISED_FMR, SIMILARITY_SCALE, parse_calibration
 from visavis.errors import InvalidRequest
 from visavis.evaluate.calibrate import Impostors, calibration_json, fit_scale
 from visavis.evaluate.folds import FOLD, check_folds, folds_of, grouped_folds, impostors_of
 from visavis.evaluate.pair_scores import block_scores
 from visavis.evaluate.protocol import Groups
-from visavis.evaluate.scale import PROMISES, SCALE, to_similarity
+from visavis.evaluate.scale import to_similarity
 from visavis.evaluate.scores import BINS, score_all
 from visavis.evaluate.tail import Tail, fit_tail
 
@@ -96,13 +96,12 @@ def test_the_curve_rises_smoothly_from_0_to_100_and_only_oneself_is_100() -> Non
     assert np.abs(np.diff(slopes)).max() < 0.2 * slopes.max()
     # A comparison rounds to float32, whose step at 80 is 7.6e-6.
     assert calibration.similarity(fit.levels[0].score) == pytest.approx(80, abs=4e-6)
-    assert [level.score for level in fit.levels] == [calibration.lowest_score(s) for s in PROMISES]
+    assert [level.score for level in fit.levels] == [calibration.lowest_score(s) for s in PROMISED_FMR]
 
 
 def test_the_scale_has_its_published_points() -> None:
-    assert to_similarity(np.array(list(SCALE))).tolist() == pytest.approx(list(SCALE.values()))
-    for similarity, rate in PROMISES.items():
-        assert SCALE[-np.log10(rate)] == similarity
+    for similarity, rate in SIMILARITY_SCALE:
+        assert to_similarity(-np.log10([rate])) == pytest.approx(similarity)
 
 
 def test_a_set_too_small_is_refused_and_told_how_many_pairs_would_do() -> None:

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from visavis.errors import CalibrationMismatch
 from visavis.face import EmotionType
 from visavis.vision.expression import (
-    Calibration,
     Expression,
+    ExpressionCalibration,
     ExpressionReader,
     action_units,
     confused,
     expression_crop,
     expression_of,
-    load_calibration,
+    load_expression_calibration,
 )
 
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-EVEN = Calibration(CLASSES, temperature=1.0, prior=(1 / 8,) * 8, prior_exponent=0.0, network_sha256="")
+EVEN = ExpressionCalibration(CLASSES, temperature=1.0, prior=(1 / 8,) * 8, prior_exponent=0.0, network_sha256="")
 
 
 class FixedSession:
@@ -164,8 +164,8 @@ def test_the_network_sees_the_middle_of_the_crop_in_grey() -> None:
 
 def test_a_lower_temperature_sharpens_and_a_prior_lifts_the_rare() -> None:
     logits = np.array([2.0, 1.0, 0, 0, 0, 0, 0, 0], np.float32)
-    sharp = Calibration(CLASSES, 0.5, (1 / 8,) * 8, 0.0, "").probabilities(logits)
-    lifted = Calibration(CLASSES, 1.0, (0.3,) * 3 + (0.02,) * 5, 0.3, "").probabilities(logits)
+    sharp = ExpressionCalibration(CLASSES, 0.5, (1 / 8,) * 8, 0.0, "").probabilities(logits)
+    lifted = ExpressionCalibration(CLASSES, 1.0, (0.3,) * 3 + (0.02,) * 5, 0.3, "").probabilities(logits)
     plain = EVEN.probabilities(logits)
     assert sharp.sum() == pytest.approx(1)
     assert sharp[0] > plain[0]
@@ -178,11 +178,11 @@ def test_a_calibration_of_another_network_is_refused(tmp_path: Path) -> None:
     stored = {"classes": CLASSES, "temperature": 1.0, "prior": [1 / 8] * 8, "prior_exponent": 0.0}
     beside = network.with_suffix(".json")
     beside.write_text(json.dumps(stored | {"network_sha256": hashlib.sha256(b"a network").hexdigest()}))
-    assert load_calibration(network).temperature == 1.0
+    assert load_expression_calibration(network).temperature == 1.0
     beside.write_text(json.dumps(stored | {"network_sha256": "0" * 64}))
     with pytest.raises(CalibrationMismatch, match="fitted on 0000"):
-        load_calibration(network)
+        load_expression_calibration(network)
 
 
 def test_the_shipped_calibration_belongs_to_the_shipped_network() -> None:
-    assert set(load_calibration().classes) == set(CLASSES)
+    assert set(load_expression_calibration().classes) == set(CLASSES)

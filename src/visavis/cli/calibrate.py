@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.calibration import keep_calibration
+from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR, keep_calibration
 from visavis.cli import values
 from visavis.cli.engine import engine_settings
 from visavis.cli.evaluate import acquired, add_common_arguments, errata
@@ -33,7 +33,6 @@ from visavis.evaluate.fused import fit_fused_shift, genuine_scores
 from visavis.evaluate.metrics import RULE_OF_30, Carried, Rate, carried
 from visavis.evaluate.pair_scores import SCORE
 from visavis.evaluate.protocol import Codes, Groups, Protocol, read_folder
-from visavis.evaluate.scale import PROMISES
 from visavis.evaluate.scores import Scores, score_all
 from visavis.evaluate.table import read_rows
 from visavis.models.manifest import ModelFile
@@ -226,7 +225,7 @@ def check_as_text(check: FoldCheck) -> str:
         "similarity  group  FMR of unseen pairs         over promised  FMR within the fold         over promised",
     ]
     for one in check.checked:
-        promised = PROMISES[one.similarity]
+        promised = PROMISED_FMR[one.similarity]
         unseen, apart = (_counted(rate, promised) for rate in (one.unseen, one.apart))
         lines.append(f"{one.similarity:10}  {one.group or 'all':5}  {unseen}{apart}".rstrip())
     lines.append(
@@ -235,7 +234,8 @@ def check_as_text(check: FoldCheck) -> str:
     bars = "; ".join(f"{s} at {min(c):.3f} to {max(c):.3f}" for s, c in check.scores.items())
     lines.append(f"scores over the folds ({SCORE}): {bars}")
     lines.append(
-        f"FNMR at 80: {100 * check.fnmr.value:.2f} % ({check.fnmr.errors:,} of {check.fnmr.of:,} genuine pairs)"
+        f"FNMR at {LOWEST_PROMISED}: {100 * check.fnmr.value:.2f} % "
+        f"({check.fnmr.errors:,} of {check.fnmr.of:,} genuine pairs)"
     )
     verdict = "kept: everywhere" if check.kept else "not kept: not everywhere"
     lines.append(f"for unseen pairs the promise is {verdict} within a factor of {FACTOR:g}")

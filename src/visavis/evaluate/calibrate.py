@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import __version__
-from visavis.calibration import lowest_score
+from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR, lowest_score
 from visavis.errors import InvalidRequest
 from visavis.evaluate.bootstrap import draw, interval
 from visavis.evaluate.metrics import RULE_OF_30, Interval, Rate
 from visavis.evaluate.pair_scores import SCORE
 from visavis.evaluate.protocol import Codes
-from visavis.evaluate.scale import PROMISES, decades_of, mean_decades, scale_curve
+from visavis.evaluate.scale import decades_of, mean_decades, scale_curve
 from visavis.evaluate.scores import KEPT, Counts
 from visavis.evaluate.tail import Tail, fit_tail
 
@@ -122,7 +122,7 @@ def fit_scale(impostors: Impostors, *, identities: int, replicates: int = 200, s
     fit = Fit(scale_curve(*decades), dict(zip(impostors.names, tails, strict=True)), (), _middle(np.empty(0)))
     shapes, scores = _replicates(impostors, identities, replicates, seed)
     levels = []
-    for (similarity, fmr), drawn in zip(PROMISES.items(), scores.T, strict=True):
+    for (similarity, fmr), drawn in zip(PROMISED_FMR.items(), scores.T, strict=True):
         score = fit.lowest_score(similarity)
         above = np.bincount(impostors.group[impostors.score >= score], minlength=len(impostors.names))
         counts = zip(above.tolist(), impostors.pairs.tolist(), strict=True)
@@ -178,7 +178,7 @@ def fit_tails(impostors: Impostors, weights: Floats | None = None) -> list[Tail]
 
 def _replicates(impostors: Impostors, identities: int, replicates: int, seed: int) -> tuple[Floats, Floats]:
     """The tails' shape (r,) and the score of each promise (r, 4) for other draws of people."""
-    shapes, scores = np.empty(replicates), np.empty((replicates, len(PROMISES)))
+    shapes, scores = np.empty(replicates), np.empty((replicates, len(PROMISED_FMR)))
     # A replicate's tails begin not far from the set's own; what lies far below need not be weighed 200 times.
     near = np.zeros(len(impostors.score), bool)
     for g, pairs in enumerate(impostors.pairs):
@@ -191,7 +191,7 @@ def _replicates(impostors: Impostors, identities: int, replicates: int, seed: in
         # The weight of all pairs of a group is 1 on average; its own spread is small beside that of the tail.
         tails = fit_tails(few, (drawn[few.first] * drawn[few.second]).astype(np.float64))
         shapes[k] = tails[0].shape
-        scores[k] = [mean_quantile(tails, rate) for rate in PROMISES.values()]
+        scores[k] = [mean_quantile(tails, rate) for rate in PROMISED_FMR.values()]
     return shapes, scores
 
 
@@ -262,7 +262,7 @@ def _fnmr(fit: Fit, genuine: Floats | None) -> list[list[float]]:
     """[similarity, false non-match rate] over the scale."""
     if genuine is None or not len(genuine):
         return []
-    at = (30, 40, 50, 60, 70, 80, 85, 90, 95, 97, 99)
+    at = sorted({*range(30, LOWEST_PROMISED, 10), 85, 95, *PROMISED_FMR})
     below = np.searchsorted(genuine, [fit.lowest_score(similarity) for similarity in at]) / len(genuine)
     return [[similarity, float(f"{rate:.4g}")] for similarity, rate in zip(at, below, strict=True)]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.calibration import Calibration
+from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR, Calibration
 from visavis.errors import InvalidRequest
 from visavis.evaluate.acquire import Acquired
 from visavis.evaluate.discard import Discard, all_pairs_left, discard_curve, listed_pairs_left
@@ -19,7 +19,6 @@ from visavis.evaluate.metrics import Curve, Interval, Rate, TarAt, k_fold_accura
 from visavis.evaluate.pair_scores import pair_scores
 from visavis.evaluate.protocol import Codes, Pairs, Protocol
 from visavis.evaluate.resample import Resampled
-from visavis.evaluate.scale import PROMISES
 from visavis.evaluate.scores import Extremes, Scores, score_all, score_pairs
 
 __all__ = ["Evaluation", "Figure", "Group", "Point", "evaluate"]
@@ -126,7 +125,7 @@ def evaluate(
     """
     usable = acquired.usable
     pairs = None if protocol.pairs is None else _usable_pairs(protocol.pairs, usable)
-    bars = {s: calibration.lowest_score(s) for s in PROMISES}
+    bars = {s: calibration.lowest_score(s) for s in PROMISED_FMR}
     scores = _scores(protocol, acquired, pairs, list(bars.values()), quiet=quiet)
     curve = Curve.of(scores.genuine, scores.impostor, scores.edges)
     if not curve.genuine or not curve.impostors:
@@ -156,7 +155,9 @@ def evaluate(
         eer_score=eer_score,
         k_fold=fold_accuracies,
         groups=_groups(protocol, scores, bars, resampled, usable),
-        discard=discard_curve(acquired.quality, usable, scores.low_genuine, scores.high_impostors, left, bars[80]),
+        discard=discard_curve(
+            acquired.quality, usable, scores.low_genuine, scores.high_impostors, left, bars[LOWEST_PROMISED]
+        ),
         curve=curve,
         scores=scores,
         suspicious=_most_alike(protocol, scores.high_impostors),
@@ -200,7 +201,7 @@ def _points(curve: Curve, bars: Mapping[int, float], resampled: Resampled, of: N
         fmr, fnmr = curve.fmr(score), curve.fnmr(score)
         points.append(
             Point(
-                similarity, score, PROMISES[similarity],
+                similarity, score, PROMISED_FMR[similarity],
                 figure(fmr, fmr_people), figure(fnmr, fnmr_people),
             )
         )  # fmt: skip

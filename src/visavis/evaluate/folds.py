@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR
 from visavis.errors import InvalidRequest
 from visavis.evaluate.calibrate import Impostors, fit_scale
 from visavis.evaluate.metrics import Rate, total
 from visavis.evaluate.protocol import Codes, Groups, Protocol
-from visavis.evaluate.scale import PROMISES
 from visavis.evaluate.scores import Counts, Scores, Tally
 from visavis.evaluate.table import read_rows
 
@@ -21,7 +21,8 @@ __all__ = ["FOLD", "Checked", "FoldCheck", "check_folds", "folds_from_pairs", "f
 
 FOLD = "group x fold"
 """The name of the column that both this and the fit count by."""
-CHECKED = (80, 90, 97)
+CHECKED = tuple(PROMISED_FMR)[:-1]
+"""The promises that are checked: all but the highest, at which a fold has too few false matches to count."""
 FACTOR = 2.0
 
 
@@ -41,7 +42,7 @@ class Checked:
 
     def ratio(self) -> float:
         """Counted over promised."""
-        return self.unseen.value / PROMISES[self.similarity]
+        return self.unseen.value / PROMISED_FMR[self.similarity]
 
     @property
     def kept(self) -> bool:
@@ -50,7 +51,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class FoldCheck:
-    """scores: the lowest that reaches each promise, by fold; fnmr: of all genuine pairs at 80."""
+    """scores: the lowest that reaches each promise, by fold; fnmr: of all genuine pairs at `LOWEST_PROMISED`."""
 
     folds: int
     checked: tuple[Checked, ...]
@@ -164,7 +165,8 @@ def check_folds(scores: Scores, identity: Codes, group: Groups, fold: Codes, *, 
                 apart = Rate(int((of & in_first & in_second).sum()), apart_of)
                 unseen = Rate(int((of & (in_first | in_second)).sum()), unseen_of)
                 rates.setdefault((similarity, name), []).append((apart, unseen))
-        missed.append(Rate(int(((fold[low.first] == k) & (low.score < fit.lowest_score(80))).sum()), 0))
+        below = low.score < fit.lowest_score(LOWEST_PROMISED)
+        missed.append(Rate(int(((fold[low.first] == k) & below).sum()), 0))
     checked = tuple(
         Checked(similarity, name, total([a for a, _ in found]), total([u for _, u in found]))
         for (similarity, name), found in rates.items()

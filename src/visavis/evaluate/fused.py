@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.calibration import quality_adjusted, template_adjusted
+from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR, quality_adjusted, template_adjusted
 from visavis.comparison import fuse_embeddings
 from visavis.evaluate.pair_scores import pair_scores
 
@@ -17,7 +17,7 @@ FEWEST_PEOPLE = 20
 """People with four photographs or more below which nothing is said of fused templates."""
 
 _FUSED, _FROM = 3, 4
-_AT_FMR = 1e-3
+_AT_FMR = PROMISED_FMR[LOWEST_PROMISED]
 _WIDEST = 0.3  # a cosine; no shift is near it
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR
 from visavis.errors import InvalidRequest
 from visavis.evaluate.evaluation import Evaluation, Figure, Point
 from visavis.evaluate.metrics import Curve
 from visavis.evaluate.pair_scores import SCORE
-from visavis.evaluate.scale import PROMISES
 from visavis.evaluate.scores import BINS, EDGES
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def _scores(axes: Axes, e: Evaluation) -> bool:
         axes.text(point.score + 0.004, top, str(point.similarity), fontsize=8, color=_GREY, va="top", rotation=90)
     seen = np.flatnonzero(e.scores.genuine + e.scores.impostor)
     axes.set_xlim(e.scores.edges[seen[0]] - 0.02, min(1.0, e.scores.edges[seen[-1]] + 0.02))
-    axes.set(xlabel=f"{SCORE}\n(dashed: similarities 80, 90, 97, 99)", ylabel="per cent of comparisons in 0.01")
+    dashed = ", ".join(str(point.similarity) for point in e.points)
+    axes.set(xlabel=f"{SCORE}\n(dashed: similarities {dashed})", ylabel="per cent of comparisons in 0.01")
     axes.set_title(f"Scores of {e.name}")
     axes.legend(loc="upper left")
     return True
@@ -111,12 +112,10 @@ def _det(axes: Axes, e: Evaluation) -> bool:
 
 
 def _calibration(axes: Axes, e: Evaluation) -> bool:
-    promises = list(PROMISES)
+    promises, rates = list(PROMISED_FMR), list(PROMISED_FMR.values())
     spots = np.arange(len(promises))
-    axes.step(
-        np.append(spots - 0.5, spots[-1] + 0.5), [*PROMISES.values(), 1e-6], where="post", color=_GREY, linewidth=1
-    )
-    for spot, promised in zip(spots, PROMISES.values(), strict=True):
+    axes.step(np.append(spots - 0.5, spots[-1] + 0.5), [*rates, rates[-1]], where="post", color=_GREY, linewidth=1)
+    for spot, promised in zip(spots, rates, strict=True):
         axes.fill_between([spot - 0.5, spot + 0.5], promised / 2, promised * 2, color=_GREY, alpha=0.15, linewidth=0)
     rows: list[tuple[str, tuple[Point, ...]]] = [("all impostors", e.points)]
     rows += [(f"among {g.column} {g.value}", g.points) for g in e.groups if g.value]
@@ -154,7 +153,7 @@ def _discard(axes: Axes, e: Evaluation) -> bool:
     d = e.discard
     if len(d.discarded) < 2:
         return False
-    axes.plot(100 * d.discarded, 100 * d.fnmr, color=_GENUINE, label="FNMR at similarity 80")
+    axes.plot(100 * d.discarded, 100 * d.fnmr, color=_GENUINE, label=f"FNMR at similarity {LOWEST_PROMISED}")
     axes.plot(
         100 * d.discarded, 100 * d.fnmr[0] * (1 - d.discarded), color=_GREY, linewidth=1, linestyle=(0, (4, 3)),
         label="as many errors gone as pictures",

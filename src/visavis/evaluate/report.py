@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from visavis.calibration import LOWEST_PROMISED
 from visavis.evaluate.evaluation import Evaluation, Figure, Group, Point, Tar
 from visavis.evaluate.metrics import CONFIDENCE, Carried, Interval, spread, wilson
 from visavis.evaluate.pair_scores import SCORE
@@ -230,7 +231,8 @@ def _quality(e: Evaluation) -> str:
     tenth = int((abs(d.discarded - 0.1)).argmin())
     return (
         f"Without the {_percent(d.discarded[tenth])} of pictures of lowest quality score (below "
-        f"{d.quality[tenth]:.1f}), FNMR at similarity 80 goes from {_percent(d.fnmr[0])} to {_percent(d.fnmr[tenth])}."
+        f"{d.quality[tenth]:.1f}), FNMR at similarity {LOWEST_PROMISED} goes from {_percent(d.fnmr[0])} to "
+        f"{_percent(d.fnmr[tenth])}."
     )
 
 

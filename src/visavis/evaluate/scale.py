@@ -6,15 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from visavis.calibration import SIMILARITY_SCALE, neg_log10_fmr
 from visavis.evaluate.scores import EDGES, Counts
 from visavis.evaluate.tail import Floats, Tail
 
-__all__ = ["PROMISES", "SCALE", "decades_of", "mean_decades", "monotone_cubic", "scale_curve", "to_similarity"]
-
-SCALE = {0.0: 0.0, 1.0: 25.0, 2.0: 58.0, 3.0: 80.0, 4.0: 90.0, 5.0: 97.0, 6.0: 99.0, 7.0: 99.6}
-"""-log10 of the false match rate -> similarity. From 3 on it is the promise; below, a smooth way down to 0."""
-PROMISES = {80: 1e-3, 90: 1e-4, 97: 1e-5, 99: 1e-6}
-"""Similarity -> false match rate."""
+__all__ = ["decades_of", "mean_decades", "monotone_cubic", "scale_curve", "to_similarity"]
 
 _FAR = 8.0  # decades to which the tail is followed; from there on the curve goes on straight
 _HIGHEST = 0.98  # score to which the tail is followed at most
@@ -58,8 +54,11 @@ def scale_curve(grid: Floats, decades: Floats) -> Floats:
 
 
 def to_similarity(decades: Floats) -> Floats:
-    """-log10 of a false match rate -> similarity; beyond the scale's end it nears 100 and does not reach it."""
-    x, y = np.array(list(SCALE)), np.array(list(SCALE.values()))
+    """-log10 of a false match rate -> similarity, a smooth curve through the points of `SIMILARITY_SCALE`.
+
+    Beyond the scale's end it nears 100 and does not reach it.
+    """
+    x, y = neg_log10_fmr(), np.array([similarity for similarity, _ in SIMILARITY_SCALE])
     inside = monotone_cubic(x, y, np.minimum(decades, x[-1]))
     # The gap to 100 shrinks as e ** -decades, which goes on from the scale's last slope without a kink to the eye.
     return np.asarray(np.where(decades > x[-1], 100 - (100 - y[-1]) * np.exp(-(decades - x[-1]).clip(0)), inside))

@@ -30,14 +30,14 @@ from visavis.models.session import Session
 __all__ = [
     "INPUT_SIDE",
     "NETWORK",
-    "Calibration",
     "Expression",
+    "ExpressionCalibration",
     "ExpressionReader",
     "action_units",
     "confused",
     "expression_crop",
     "expression_of",
-    "load_calibration",
+    "load_expression_calibration",
 ]
 
 NETWORK = Path(__file__).parent / "data" / "expression.onnx"
@@ -78,7 +78,7 @@ class Expression:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class ExpressionCalibration:
     """How the network's outputs become probabilities that hold.
 
     classes:        names of the outputs, in their order; keys of `_TYPES`
@@ -109,9 +109,9 @@ class ExpressionReader:
         calibration: default: the one shipped with it.
     """
 
-    def __init__(self, session: Session, calibration: Calibration | None = None) -> None:
+    def __init__(self, session: Session, calibration: ExpressionCalibration | None = None) -> None:
         self._session = session
-        self._calibration = calibration or load_calibration()
+        self._calibration = calibration or load_expression_calibration()
 
     def __call__(self, crop: NDArray[np.uint8], mesh: NDArray[np.float32]) -> Expression:
         """Args:
@@ -126,7 +126,7 @@ class ExpressionReader:
         return expression_of(by_type, mesh)
 
 
-def load_calibration(network: Path = NETWORK) -> Calibration:
+def load_expression_calibration(network: Path = NETWORK) -> ExpressionCalibration:
     """The calibration that lies beside `network`.
 
     Raises:
@@ -138,7 +138,7 @@ def load_calibration(network: Path = NETWORK) -> Calibration:
         raise CalibrationMismatch(
             f"{network.name} is {found}, and its calibration was fitted on {stored['network_sha256']}"
         )
-    return Calibration(
+    return ExpressionCalibration(
         classes=tuple(stored["classes"]),
         temperature=stored["temperature"],
         prior=tuple(stored["prior"]),
