@@ -267,6 +267,12 @@ UNIT_MUTANTS = [
         ],
         ("calibration.py", "calibration"): [
             ("(97, 1e-5)", "(96, 1e-5)"),
+            ("<= fmr <= 1e-3", "<= fmr <= 1e-2"),
+            ("min(similarity, max(PROMISED_FMR))", "similarity"),
+            ("self.to_json() == other.to_json()", "self.scores is not None"),
+            ("if value.is_integer()", "if value > 1"),
+            ('.replace("\\n", "\\n ") for', " for"),
+            ("(CalibrationMismatch, UnicodeDecodeError)", "UnicodeDecodeError"),
             ("_FULL_QUALITY = 84.0", "_FULL_QUALITY = 74.0"),
             ("_FULL_QUALITY = 84.0", "_FULL_QUALITY = 94.0"),
             ("_PENALTY_PER_POINT = 0.002", "_PENALTY_PER_POINT = 0.001"),

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,10 @@ __all__ = [
     "PROMISED_FMR",
     "SIMILARITY_SCALE",
     "Calibration",
-    "keep_calibration",
     "load_calibration",
     "lowest_score",
     "neg_log10_fmr",
-    "parse_calibration",
     "quality_adjusted",
-    "read_calibration",
     "template_adjusted",
 ]
 
@@ -54,9 +51,9 @@ T = TypeVar("T", float, NDArray[np.float64])
 _WHERE_MATCHES_ARE_DECIDED = 0.35  # the cosine near similarity 80
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """A curve, and what it was fitted on.
+    """A curve, and what it was fitted on; two are equal if they are written as the same text.
 
     scores:       (n,) float64, rising from -1 to 1; see `score`
     similarities: (n,) float64, rising from 0 to 100; the curve is straight between the points
@@ -65,7 +62,10 @@ class Calibration:
     fused_shift:  how much nearer, as a score, strangers come to a template of endlessly many photographs; None where
                   that was not measured
     fnmr:         (m, 2) float64: a similarity, rising, and the part of genuine pairs below it; empty where not measured
-    provenance:   data set, counts, date and tool, for people to read
+    provenance:   data set, counts, date and tool, for people to read; of what JSON can hold
+
+    Raises:
+        CalibrationMismatch: the curve does not rise, or not from (-1, 0) to (1, 100).
     """
 
     scores: NDArray[np.float64]
@@ -75,6 +75,78 @@ class Calibration:
     provenance: Mapping[str, object]
     fused_shift: float | None
     fnmr: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        scores, similarities = self.scores, self.similarities
+        rising = (np.diff(scores) > 0).all() and (np.diff(similarities) >= 0).all()
+        ends = (scores[0], similarities[0], scores[-1], similarities[-1]) == (-1, 0, 1, 100)
+        if not (rising and ends):
+            raise CalibrationMismatch("the similarity curve must rise from (-1, 0) to (1, 100)")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Calibration) and self.to_json() == other.to_json()
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read the text of `to_json`.
+
+        Raises:
+            CalibrationMismatch: it is not such a text, or its curve does not rise from (-1, 0) to (1, 100).
+        """
+        try:
+            stored = json.loads(text)
+            scores, similarities = (np.array(column, np.float64) for column in zip(*stored["curve"], strict=True))
+            fnmr = np.array(stored["fnmr"], np.float64).reshape(-1, 2)
+            return cls(
+                scores,
+                similarities,
+                stored["model_sha256"],
+                stored["accuracy"],
+                stored["provenance"],
+                stored["fused_shift"],
+                fnmr,
+            )
+        except KeyError as error:
+            raise CalibrationMismatch(f"this is not a scale of `visavis calibrate`: it has no {error}") from error
+        except (ValueError, TypeError) as error:
+            raise CalibrationMismatch(f"this is not a scale of `visavis calibrate`: {error}") from error
+
+    def to_json(self) -> str:
+        """The text of a calibration file, with one point of the curve a line; `from_json` reads it back unchanged."""
+        fields = {
+            "model_sha256": self.model_sha256,
+            "accuracy": self.accuracy,
+            "fused_shift": self.fused_shift,
+            "fnmr": _rows(self.fnmr),
+            "provenance": dict(self.provenance),
+        }
+        # Strings hold no line break in JSON, so every line break here is one of the layout.
+        texts = {name: json.dumps(value, indent=1).replace("\n", "\n ") for name, value in fields.items()}
+        points = _rows(np.stack([self.scores, self.similarities], axis=1))
+        texts["curve"] = "[\n  " + ",\n  ".join(json.dumps(point) for point in points) + "\n ]"
+        return "{\n" + ",\n".join(f' "{name}": {text}' for name, text in texts.items()) + "\n}\n"
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """The calibration in a file.
+
+        Raises:
+            CalibrationMismatch: the file holds no calibration.
+            OSError: it cannot be read.
+        """
+        try:
+            return cls.from_json(file.read_text("utf-8"))
+        except (CalibrationMismatch, UnicodeDecodeError) as error:
+            raise CalibrationMismatch(f"{file}: {error}") from error
+
+    def write(self, file: Path) -> None:
+        """Write the calibration so that a reader sees the whole file or none of it.
+
+        Raises:
+            ModelStoreError: the file cannot be written.
+        """
+        with writing(file) as temporary:
+            temporary.write_text(self.to_json(), "utf-8")
 
     def similarity(self, cosine: float, qualities: tuple[float, float] = (100.0, 100.0), *, sources: int = 1) -> float:
         """0..100 for a cosine of -1..1; never falls as the cosine rises, and is 100 for a cosine of 1.
@@ -207,53 +279,9 @@ def _lowered(cosine: T, by: float | T) -> T:
 def load_calibration(accuracy: Literal["standard", "high"] = "standard") -> Calibration:
     """The curve that ships with visavis, for embeddings made at this accuracy."""
     name = "calibration.json" if accuracy == "standard" else f"calibration-{accuracy}.json"
-    return parse_calibration((files("visavis") / name).read_text("utf-8"))
+    return Calibration.from_json((files("visavis") / name).read_text("utf-8"))
 
 
-def read_calibration(file: Path) -> Calibration:
-    """The curve in a file.
-
-    Raises:
-        CalibrationMismatch: it is not a curve.
-        OSError: it cannot be read.
-    """
-    try:
-        return parse_calibration(file.read_text("utf-8"))
-    except (ValueError, KeyError, TypeError, CalibrationMismatch) as error:
-        raise CalibrationMismatch(f"{file} is not a scale of `visavis calibrate`: {error}") from error
-
-
-def keep_calibration(file: Path, text: str) -> None:
-    """Write a curve so that it is seen whole or not at all.
-
-    Raises:
-        CalibrationMismatch: it is not a curve.
-        ModelStoreError: the file cannot be written.
-    """
-    parse_calibration(text)
-    with writing(file) as temporary:
-        temporary.write_text(text, "utf-8")
-
-
-def parse_calibration(text: str) -> Calibration:
-    """Read a curve.
-
-    Raises:
-        CalibrationMismatch: it is not a curve: not rising, or not from (-1, 0) to (1, 100).
-    """
-    stored = json.loads(text)
-    scores, similarities = (np.array(column, np.float64) for column in zip(*stored["curve"], strict=True))
-    rising = (np.diff(scores) > 0).all() and (np.diff(similarities) >= 0).all()
-    ends = (scores[0], similarities[0], scores[-1], similarities[-1]) == (-1, 0, 1, 100)
-    if not (rising and ends):
-        raise CalibrationMismatch("the similarity curve must rise from (-1, 0) to (1, 100)")
-    fnmr = np.array(stored["fnmr"], np.float64).reshape(-1, 2)
-    return Calibration(
-        scores,
-        similarities,
-        stored["model_sha256"],
-        stored["accuracy"],
-        stored["provenance"],
-        stored["fused_shift"],
-        fnmr,
-    )
+def _rows(table: NDArray[np.float64]) -> list[list[float]]:
+    """The rows of a table, with whole numbers as int, because JSON then has 80 and not 80.0."""
+    return [[int(value) if value.is_integer() else value for value in row] for row in table.tolist()]

@@ -79,13 +79,13 @@ def open_calibration(settings: Settings) -> Calibration:
         CalibrationMismatch: it has none, or one that was fitted on another embedder.
         SettingsError: there is no such embedder.
     """
-    from visavis.calibration import load_calibration, read_calibration
+    from visavis.calibration import Calibration, load_calibration
     from visavis.errors import CalibrationMismatch
 
     model = chosen_embedder(settings)
     if model.own:
         try:
-            calibration = read_calibration(open_store(settings).calibration(model))
+            calibration = Calibration.read(open_store(settings).calibration(model))
         except OSError as error:
             raise CalibrationMismatch(
                 f"the embedder {model.name!r} has no calibration of its own, and another's would mean nothing on it; "

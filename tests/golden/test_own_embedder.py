@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 
 import boto3
@@ -23,7 +22,7 @@ from tests.conftest import PHOTOS
 from visavis.api.objects import NoStore
 from visavis.api.operations import Dispatcher
 from visavis.aws.policy import LOCAL_CALLER
-from visavis.calibration import keep_calibration
+from visavis.calibration import load_calibration
 from visavis.cli import main
 from visavis.engine import Engine
 from visavis.models.build import unfold
@@ -65,8 +64,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 def calibrate(store: ModelStore) -> None:
     """The fit of `--calibrate` needs 776 people; the curve of the same network is the same curve."""
     arc = store.manifest["arc"]
-    shipped = json.loads((files("visavis") / "calibration.json").read_text("utf-8"))
-    keep_calibration(store.calibration(arc), json.dumps({**shipped, "model_sha256": arc.sha256}))
+    replace(load_calibration(), model_sha256=arc.sha256).write(store.calibration(arc))
 
 
 def similarities(answer: dict[str, object]) -> list[float]:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
-from visavis.calibration import PROMISED_FMR, load_calibration, lowest_score, parse_calibration
+from visavis.calibration import PROMISED_FMR, Calibration, load_calibration, lowest_score
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
 from visavis.errors import CalibrationMismatch
 from visavis.models.manifest import load_manifest
@@ -26,6 +30,67 @@ def text(curve: list[list[float]]) -> str:
 
 def test_the_shipped_curve_belongs_to_the_shipped_embedder() -> None:
     load_calibration().check(load_manifest()["embedder"].sha256)
+
+
+@pytest.mark.parametrize(("accuracy", "name"), [("standard", "calibration.json"), ("high", "calibration-high.json")])
+def test_a_shipped_calibration_is_written_as_its_file(accuracy: Literal["standard", "high"], name: str) -> None:
+    calibration = load_calibration(accuracy)
+    assert calibration.to_json() == (files("visavis") / name).read_text("utf-8")
+    assert Calibration.from_json(calibration.to_json()) == calibration
+
+
+def test_every_number_of_a_calibration_is_read_back_as_it_was() -> None:
+    random = np.random.default_rng(3)
+    inner = np.sort(random.uniform(-1, 1, 50)), np.sort(random.uniform(0, 100, 50))
+    scores, similarities = np.concatenate([[-1], inner[0], [1]]), np.concatenate([[0], inner[1], [100]])
+    fnmr = np.stack([np.linspace(30, 99, 7), np.sort(random.random(7))], axis=1)
+    provenance = {"data_set": 'a "set"\nof \u00e4', "levels": [{"score": 0.1, "score_95": None}]}
+    written = Calibration(scores, similarities, "0" * 64, "high", provenance, random.random(), fnmr)
+    read = Calibration.from_json(written.to_json())
+    assert read == written
+    for name in ("scores", "similarities", "fnmr"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(written, name))
+    for name in ("model_sha256", "accuracy", "provenance", "fused_shift"):
+        assert getattr(read, name) == getattr(written, name)
+
+
+def test_a_calibration_without_measured_errors_is_read_back() -> None:
+    calibration = replace(load_calibration(), fnmr=np.empty((0, 2)), fused_shift=None)
+    read = Calibration.from_json(calibration.to_json())
+    assert read == calibration
+    assert read.false_non_match_rate(80) is None
+
+
+def test_calibrations_that_differ_are_not_equal() -> None:
+    calibration = load_calibration()
+    assert calibration != load_calibration("high")
+    assert calibration != replace(calibration, fused_shift=None)
+    assert calibration != replace(calibration, fnmr=calibration.fnmr[:-1])
+    assert calibration != calibration.to_json()
+
+
+def test_a_calibration_is_kept_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "calibration.json"
+    load_calibration().write(file)
+    assert Calibration.read(file) == load_calibration()
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        (b"{", "not a scale of `visavis calibrate`: Expecting"),
+        (b"[]", "not a scale of `visavis calibrate`"),
+        (b"{}", "not a scale of `visavis calibrate`: it has no 'curve'"),
+        (b'{"curve": []}', "not a scale of `visavis calibrate`"),
+        (b'{"curve": [[-1, 0], [1, 100, 5]], "fnmr": []}', "not a scale of `visavis calibrate`"),
+        (b"\xff", "utf-8"),
+    ],
+)
+def test_a_file_without_a_calibration_is_refused_by_its_name(tmp_path: Path, stored: bytes, message: str) -> None:
+    file = tmp_path / "c.json"
+    file.write_bytes(stored)
+    with pytest.raises(CalibrationMismatch, match=f"c.json: .*{message}"):
+        Calibration.read(file)
 
 
 def test_another_embedder_is_refused() -> None:
@@ -53,7 +118,7 @@ def test_the_scale_has_its_promised_points_where_they_were_measured() -> None:
 )
 def test_what_is_not_a_rising_curve_is_refused(curve: list[list[float]]) -> None:
     with pytest.raises(CalibrationMismatch, match="must rise"):
-        parse_calibration(text(curve))
+        Calibration.from_json(text(curve))
 
 
 def test_a_template_of_several_photographs_is_held_to_a_higher_bar() -> None:
@@ -71,7 +136,7 @@ def test_with_several_sources_similarity_still_never_falls() -> None:
 
 
 def test_a_scale_that_knows_nothing_of_several_sources_refuses_them() -> None:
-    calibration = parse_calibration(text([[-1, 0], [1, 100]]))
+    calibration = Calibration.from_json(text([[-1, 0], [1, 100]]))
     assert calibration.similarity(0.5) == 75
     with pytest.raises(CalibrationMismatch, match="too small for several source photographs"):
         calibration.similarity(0.5, sources=2)

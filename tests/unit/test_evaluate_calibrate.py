@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from visavis.calibration import PROMISED_FMR, SIMILARITY_SCALE, parse_calibration
+from visavis.calibration import PROMISED_FMR, SIMILARITY_SCALE, Calibration
 from visavis.errors import InvalidRequest
-from visavis.evaluate.calibrate import Impostors, calibration_json, fit_scale
+from visavis.evaluate.calibrate import Impostors, fit_scale
 from visavis.evaluate.folds import FOLD, check_folds, folds_of, grouped_folds, impostors_of
 from visavis.evaluate.pair_scores import block_scores
 from visavis.evaluate.protocol import Groups
@@ -85,8 +85,8 @@ def test_two_groups_are_equally_far_from_the_promise() -> None:
 
 def test_the_curve_rises_smoothly_from_0_to_100_and_only_oneself_is_100() -> None:
     fit = fit_scale(normal_impostors(400_000, {"": 0.0}), identities=1000, replicates=0)
-    text = calibration_json(fit, model_sha256="0" * 64, provenance={"data_set": "made up"})
-    calibration = parse_calibration(text)
+    calibration = fit.calibration(model_sha256="0" * 64, provenance={"data_set": "made up"})
+    assert Calibration.from_json(calibration.to_json()) == calibration
     assert calibration.provenance["data_set"] == "made up"
     assert (np.diff(calibration.similarities) > 0).all()
     assert (calibration.similarity(-1), calibration.similarity(1)) == (0, 100)
@@ -153,7 +153,7 @@ def test_the_fold_check_counts_what_it_did_not_fit_on() -> None:
 
 def test_the_written_scale_says_where_it_comes_from() -> None:
     fit = fit_scale(normal_impostors(400_000, {"F": 0.0, "M": 0.01}), identities=1000, replicates=5)
-    stored = json.loads(calibration_json(fit, model_sha256="a" * 64, provenance={"data_set": "x", "images": 3}))
+    stored = json.loads(fit.calibration(model_sha256="a" * 64, provenance={"data_set": "x", "images": 3}).to_json())
     assert list(stored) == ["model_sha256", "accuracy", "fused_shift", "fnmr", "provenance", "curve"]
     assert {"data_set", "images", "date", "visavis", "tails", "levels"} <= set(stored["provenance"])
     assert [level["similarity"] for level in stored["provenance"]["levels"]] == [80, 90, 97, 99]

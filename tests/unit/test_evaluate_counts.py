@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from visavis.calibration import Calibration, parse_calibration
+from visavis.calibration import Calibration
 from visavis.comparison import compare
 from visavis.evaluate import scores as scores_module
 from visavis.evaluate.acquire import Acquired
@@ -34,7 +34,7 @@ BELOW_90 = np.nextafter(AT_90, np.float32(0))
 def straight() -> Calibration:
     """A cosine of -1 is 0, one of 1 is 100: impostors of few dimensions reach all similarities of the report."""
     curve = {"curve": [[-1, 0], [1, 100]], "fused_shift": None, "fnmr": []}
-    return parse_calibration(json.dumps({**curve, "model_sha256": "", "accuracy": "standard", "provenance": {}}))
+    return Calibration.from_json(json.dumps({**curve, "model_sha256": "", "accuracy": "standard", "provenance": {}}))
 
 
 def crowd() -> tuple[Protocol, Acquired]:

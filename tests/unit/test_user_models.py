@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import json
 import tomllib
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from visavis.calibration import keep_calibration
+from visavis.calibration import Calibration, load_calibration
 from visavis.cli import calibrate as calibrate_command
 from visavis.cli import main
 from visavis.errors import CalibrationMismatch, ManifestError, ModelCorrupt, ModelUnavailable, ModelUnfit, SettingsError
@@ -64,10 +62,9 @@ def make_onnx(
     return file
 
 
-def calibration_text(sha256: str) -> str:
+def calibration_for(sha256: str) -> Calibration:
     """The shipped curve, said to be fitted on another embedder."""
-    shipped = json.loads((files("visavis") / "calibration.json").read_text("utf-8"))
-    return json.dumps({**shipped, "model_sha256": sha256})
+    return replace(load_calibration(), model_sha256=sha256)
 
 
 def everything_under(root: Path) -> list[str]:
@@ -116,7 +113,7 @@ def test_several_are_kept_and_each_is_removed_without_a_trace(
 ) -> None:
     arc = add_own(store, make_onnx(tmp_path), name="arc", build=SFACE)
     add_own(store, make_onnx(tmp_path, dimensions=128), name="other", build=SFACE)
-    keep_calibration(store.calibration(arc), calibration_text(arc.sha256))
+    calibration_for(arc.sha256).write(store.calibration(arc))
     remove_own(store, "arc")
     assert [name for name, m in open_store(settings).manifest.models.items() if m.own] == ["other"]
     remove_own(store, "other")
@@ -126,7 +123,7 @@ def test_several_are_kept_and_each_is_removed_without_a_trace(
 def test_a_calibration_does_not_outlive_its_model(settings: Settings, store: ModelStore, tmp_path: Path) -> None:
     # The same bytes fed otherwise are another embedder.
     arc = add_own(store, make_onnx(tmp_path), name="arc", build=SFACE)
-    keep_calibration(store.calibration(arc), calibration_text(arc.sha256))
+    calibration_for(arc.sha256).write(store.calibration(arc))
     (settings.home / "user-manifest.toml").unlink()
     add_own(store, make_onnx(tmp_path), name="arc", build=INPUTS["bgr-unit"])
     with pytest.raises(CalibrationMismatch):
@@ -200,7 +197,7 @@ def test_without_a_calibration_of_its_own_it_is_refused_with_the_way_out(
 
 def test_the_calibration_of_another_is_refused(settings: Settings, store: ModelStore, tmp_path: Path) -> None:
     arc = add_own(store, make_onnx(tmp_path), name="arc", build=SFACE)
-    keep_calibration(store.calibration(arc), calibration_text(load_manifest()["embedder"].sha256))
+    calibration_for(load_manifest()["embedder"].sha256).write(store.calibration(arc))
     with pytest.raises(CalibrationMismatch, match="was fitted on the embedder fb143eea0783"):
         open_calibration(settings)
     store.calibration(arc).write_text("{}")
@@ -210,7 +207,7 @@ def test_the_calibration_of_another_is_refused(settings: Settings, store: ModelS
 
 def test_with_its_own_calibration_it_is_taken(settings: Settings, store: ModelStore, tmp_path: Path) -> None:
     arc = add_own(store, make_onnx(tmp_path), name="arc", build=SFACE)
-    keep_calibration(store.calibration(arc), calibration_text(arc.sha256))
+    calibration_for(arc.sha256).write(store.calibration(arc))
     assert open_calibration(settings).model_sha256 == arc.sha256
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR, keep_calibration
+from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR, Calibration
 from visavis.cli import values
 from visavis.cli.engine import engine_settings
 from visavis.cli.evaluate import acquired, add_common_arguments, errata
 from visavis.cli.files import refuse_overwriting, write_file
 from visavis.cli.process import DIFFERENT, DONE
 from visavis.evaluate.acquire import Acquired
-from visavis.evaluate.calibrate import Fit, Impostors, calibration_json, fit_scale, refuse_too_few
+from visavis.evaluate.calibrate import Fit, Impostors, fit_scale, refuse_too_few
 from visavis.evaluate.errata import NO_ERRATA, Errata
 from visavis.evaluate.folds import (
     FACTOR,
@@ -106,13 +106,13 @@ def run(args: argparse.Namespace) -> int:
         check = check_folds(scored(data, found), data.protocol.identity, data.group, data.fold, identities=people)
         print(check_as_text(check))
         return DONE if check.kept else DIFFERENT
-    fit, text = fitted(data, found, embedder, accuracy=settings.accuracy, name=args.name)
+    fit, calibration = fitted(data, found, embedder, accuracy=settings.accuracy, name=args.name)
     print(fit_as_text(fit))
     if embedder.own and args.out is None:
-        keep_as_own(settings, embedder, text)
+        keep_as_own(settings, embedder, calibration)
         return 0
     out = args.out or Path("calibration.json")
-    write_file(out, text.encode())
+    write_file(out, calibration.to_json().encode())
     print(f"wrote {out}")
     return 0
 
@@ -121,15 +121,15 @@ def calibrate_own(data: Labelled, settings: Settings, *, work: Path | None) -> N
     """Fit a scale to `data` and keep it as the calibration of the user's own embedder that `settings` choose."""
     embedder = chosen_embedder(settings)
     found = acquired(data.protocol, work, settings)
-    fit, text = fitted(data, found, embedder, accuracy=settings.accuracy, name=None)
+    fit, calibration = fitted(data, found, embedder, accuracy=settings.accuracy, name=None)
     print(fit_as_text(fit))
-    keep_as_own(settings, embedder, text)
+    keep_as_own(settings, embedder, calibration)
 
 
-def keep_as_own(settings: Settings, embedder: ModelFile, text: str) -> None:
-    """Store the text of a fitted scale as an embedder's calibration."""
+def keep_as_own(settings: Settings, embedder: ModelFile, calibration: Calibration) -> None:
+    """Store a fitted calibration as an embedder's own."""
     file = open_store(settings).calibration(embedder)
-    keep_calibration(file, text)
+    calibration.write(file)
     print(f"{embedder.name} is calibrated: {file}")
 
 
@@ -157,8 +157,10 @@ def scored(data: Labelled, found: Acquired) -> Scores:
     )  # fmt: skip
 
 
-def fitted(data: Labelled, found: Acquired, embedder: ModelFile, *, accuracy: str, name: str | None) -> tuple[Fit, str]:
-    """The scale, and the text of its file."""
+def fitted(
+    data: Labelled, found: Acquired, embedder: ModelFile, *, accuracy: str, name: str | None
+) -> tuple[Fit, Calibration]:
+    """The fit, and the calibration made of it."""
     people = len(data.protocol.identities)
     impostors = impostors_of(scored(data, found), data.protocol.identity, data.group, data.fold)
     fit = fit_scale(impostors, identities=people)
@@ -173,15 +175,14 @@ def fitted(data: Labelled, found: Acquired, embedder: ModelFile, *, accuracy: st
         provenance |= {"embedder": embedder.name, "input": input_of(embedder.build)}
     here = found.usable
     embeddings, quality, identity = found.embeddings[here], found.quality[here], data.protocol.identity[here]
-    text = calibration_json(
-        fit,
+    calibration = fit.calibration(
         model_sha256=embedder.sha256,
         accuracy=accuracy,
         provenance=provenance,
         fused_shift=fit_fused_shift(embeddings, quality, identity, data.group.codes[here]),
         genuine=genuine_scores(embeddings, quality, identity),
     )
-    return fit, text
+    return fit, calibration
 
 
 def _default_group(folder: Path) -> str | None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from visavis import __version__
-from visavis.calibration import Calibration, read_calibration
+from visavis.calibration import Calibration
 from visavis.cli import values
 from visavis.cli.engine import add_engine_arguments, engine_settings
 from visavis.errors import CalibrationMismatch, InvalidRequest
@@ -138,7 +138,7 @@ def calibration_of(file: Path | None, settings: Settings) -> Calibration:
     if file is None:
         return open_calibration(settings)
     try:
-        calibration = read_calibration(file)
+        calibration = Calibration.read(file)
     except OSError as error:
         raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from error
     except CalibrationMismatch as error:

@@ -11,7 +11,6 @@ a shape and differ in threshold and scale.
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, sqrt
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import __version__
-from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR, lowest_score
+from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR, Calibration, lowest_score
 from visavis.errors import InvalidRequest
 from visavis.evaluate.bootstrap import draw, interval
 from visavis.evaluate.metrics import RULE_OF_30, Interval, Rate
@@ -30,7 +29,7 @@ from visavis.evaluate.scale import decades_of, mean_decades, scale_curve
 from visavis.evaluate.scores import KEPT, Counts
 from visavis.evaluate.tail import Tail, fit_tail
 
-__all__ = ["Fit", "Impostors", "Level", "calibration_json", "fit_scale"]
+__all__ = ["Fit", "Impostors", "Level", "fit_scale"]
 
 TAIL_RATE = 1e-3
 """Where counting ends and the tail begins."""
@@ -104,6 +103,34 @@ class Fit:
     def lowest_score(self, similarity: float) -> float:
         """The lowest score that a comparison answers with at least `similarity`."""
         return lowest_score(self.curve[:, 0], self.curve[:, 1], similarity)
+
+    def calibration(
+        self,
+        *,
+        model_sha256: str,
+        accuracy: str = "standard",
+        provenance: Mapping[str, object],
+        fused_shift: float | None = None,
+        genuine: Floats | None = None,
+    ) -> Calibration:
+        """The curve with the embedder it belongs to and with where it comes from.
+
+        Args:
+            model_sha256: of the embedder's file
+            accuracy: at which the embeddings were made
+            provenance: data set and counts; the date, the version, the tails and the levels are added
+            fused_shift: from `fused.fit_fused_shift`
+            genuine: (n,) sorted scores of pairs of one person; they say how many fall below each similarity
+        """
+        return Calibration(
+            scores=self.curve[:, 0],
+            similarities=self.curve[:, 1],
+            model_sha256=model_sha256,
+            accuracy=accuracy,
+            provenance={**provenance, **_provenance(self)},
+            fused_shift=None if fused_shift is None else round(fused_shift, 4),
+            fnmr=_fnmr(self, genuine),
+        )
 
 
 def fit_scale(impostors: Impostors, *, identities: int, replicates: int = 200, seed: int = 1) -> Fit:
@@ -205,66 +232,41 @@ def mean_quantile(tails: Sequence[Tail], rate: float) -> float:
     return (low + high) / 2
 
 
-def calibration_json(
-    fit: Fit,
-    *,
-    model_sha256: str,
-    accuracy: str = "standard",
-    provenance: Mapping[str, object],
-    fused_shift: float | None = None,
-    genuine: Floats | None = None,
-) -> str:
-    """The text of a `calibration.json`: the curve, the embedder it belongs to, and where it comes from.
-
-    Args:
-        accuracy: at which the embeddings were made
-        fused_shift: from `fused.fit_fused_shift`
-        genuine: (n,) sorted scores of pairs of one person; they say how many fall below each similarity
-    """
-    stored = {
-        "model_sha256": model_sha256,
-        "accuracy": accuracy,
-        "fused_shift": None if fused_shift is None else round(fused_shift, 4),
-        "fnmr": _fnmr(fit, genuine),
-        "provenance": {
-            **provenance,
-            "score": SCORE,
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "visavis": __version__,
-            "tails": {
-                name: {
-                    "threshold": round(tail.threshold, 4),
-                    "rate": float(f"{tail.rate:.4g}"),
-                    "shape": round(tail.shape, 4),
-                    "scale": round(tail.scale, 5),
-                }
-                for name, tail in fit.tails.items()
-            },
-            "shape_95": _rounded(fit.shape),
-            "levels": [
-                {
-                    "similarity": level.similarity,
-                    "fmr": level.fmr,
-                    "score": round(level.score, 4),
-                    "score_95": _rounded(level.interval),
-                    "extrapolated": level.extrapolated,
-                }
-                for level in fit.levels
-            ],
+def _provenance(fit: Fit) -> dict[str, object]:
+    return {
+        "score": SCORE,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "visavis": __version__,
+        "tails": {
+            name: {
+                "threshold": round(tail.threshold, 4),
+                "rate": float(f"{tail.rate:.4g}"),
+                "shape": round(tail.shape, 4),
+                "scale": round(tail.scale, 5),
+            }
+            for name, tail in fit.tails.items()
         },
-        "curve": "@curve",
+        "shape_95": _rounded(fit.shape),
+        "levels": [
+            {
+                "similarity": level.similarity,
+                "fmr": level.fmr,
+                "score": round(level.score, 4),
+                "score_95": _rounded(level.interval),
+                "extrapolated": level.extrapolated,
+            }
+            for level in fit.levels
+        ],
     }
-    points = ",\n  ".join(f"[{c:g}, {s:.8g}]" for c, s in fit.curve)
-    return json.dumps(stored, indent=1).replace('"@curve"', f"[\n  {points}\n ]") + "\n"
 
 
-def _fnmr(fit: Fit, genuine: Floats | None) -> list[list[float]]:
-    """[similarity, false non-match rate] over the scale."""
+def _fnmr(fit: Fit, genuine: Floats | None) -> Floats:
+    """(m, 2) similarity and false non-match rate over the scale."""
     if genuine is None or not len(genuine):
-        return []
+        return np.empty((0, 2))
     at = sorted({*range(30, LOWEST_PROMISED, 10), 85, 95, *PROMISED_FMR})
     below = np.searchsorted(genuine, [fit.lowest_score(similarity) for similarity in at]) / len(genuine)
-    return [[similarity, float(f"{rate:.4g}")] for similarity, rate in zip(at, below, strict=True)]
+    return np.array([[similarity, float(f"{rate:.4g}")] for similarity, rate in zip(at, below, strict=True)])
 
 
 def _rounded(interval: Interval) -> list[float] | None:
