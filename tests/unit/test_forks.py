@@ -170,3 +170,43 @@ if not os.fork():
     os._exit(0)
 """
     assert subprocess.run([sys.executable, "-c", code], timeout=30, check=False).returncode == 0
+
+
+def in_a_block() -> threading.Thread:
+    """A thread that enters a block and leaves it."""
+
+    def work() -> None:
+        with forks.forks_wait():
+            pass
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_work_in_the_child_waits_for_nobody_in_the_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def another_waits_too() -> None:
+        forks._forkers += 1
+
+    monkeypatch.setattr(forks, "_preparations", [another_waits_too])
+    child = os.fork()
+    if not child:
+        thread = in_a_block()
+        thread.join(5)
+        os._exit(1 if thread.is_alive() else 7)
+    forks._forkers -= 1
+    assert status_of_child(child) == 7
+
+
+def test_work_that_waited_for_a_fork_goes_on_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forks, "_forkers", 1)
+    thread = in_a_block()
+    thread.join(0.2)
+    assert thread.is_alive()
+    monkeypatch.setattr(forks, "_forkers", 0)
+    child = os.fork()
+    if not child:
+        os._exit(7)
+    assert status_of_child(child) == 7
+    thread.join(5)
+    assert not thread.is_alive()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -138,53 +141,142 @@ def test_a_compilation_that_fails_leaves_its_place_to_the_next() -> None:
     assert session.run(picture(8))
 
 
-class Real:
-    """Stands in for `openvino.Core`."""
+class OpenVino:
+    """Stands in for `openvino.Core`, its networks and what is compiled; notes what a fork would have waited for."""
 
-    def __init__(self) -> None:
-        self.began, self.goes_on = threading.Event(), threading.Event()
+    def __init__(self, *, damaged: bool = False) -> None:
+        self.damaged = damaged
+        self.waited_for: list[tuple[str, bool]] = []
+        self.model_outputs = [SimpleNamespace(names={"out"})]
 
-    def read_model(self, network: Path) -> Any:
-        raise RuntimeError(f"{network} in the words of OpenVINO")
+    def note(self, what: str) -> None:
+        self.waited_for.append((what, bool(forks._busy)))
+
+    def read_model(self, network: Path) -> OpenVino:
+        self.note("read")
+        if self.damaged:
+            raise RuntimeError(f"{network} in the words of OpenVINO")
+        return self
+
+    def clone(self) -> OpenVino:
+        return self
+
+    def reshape(self, shape: list[int]) -> None:
+        self.note(f"reshape to {shape}")
+
+    def compile_model(self, _: OpenVino, device: str, config: dict[str, object]) -> OpenVino:
+        assert (device, config) == ("CPU", module.CONFIG)
+        self.note("compile")
+        return self
+
+    def create_infer_request(self) -> OpenVino:
+        return self
+
+    def get_output_tensor(self, _: int) -> Tensor:
+        return Tensor()
+
+    def infer(self, *_: object, **__: object) -> None:
+        self.note("infer")
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[OpenVino]:
+    """The cores that were made."""
+    cores: list[OpenVino] = []
+
+    def make(_: object) -> OpenVino:
+        cores.append(OpenVino())
+        return cores[-1]
+
+    monkeypatch.setattr(module.Core, "_made", make)
+    return cores
+
+
+def test_a_fork_waits_for_all_that_openvino_does(made: list[OpenVino]) -> None:
+    session = Runtime(lanes=1, cache=None).session(Path("network.xml"))
+    for _ in range(2):
+        session.run(picture(8))
+    (core,) = made
+    assert core.waited_for == [
+        (what, True) for what in ("read", "reshape to [1, 8, 8, 3]", "compile", "infer", "infer")
+    ]
+
+
+def test_in_a_child_another_core_is_made_and_the_parents_is_not_destroyed(made: list[OpenVino]) -> None:
+    runtime = Runtime(lanes=1, cache=None)
+    session = runtime.session(Path("network.xml"))
+    session.run(picture(8))
+    references = sys.getrefcount(made[0])
+    runtime._core._lock.acquire()  # as another thread may at the moment of the fork
+    runtime._core.renew()
+    kept = sys.getrefcount(made[0])  # counted here, because an assert holds one more
+    assert kept == references
+    session.renew()
+    session.run(picture(8))
+    assert len(made) == 2
 
 
 def test_an_engine_closed_while_its_core_is_made_does_not_keep_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime, real = Runtime(lanes=1, cache=None), Real()
+    runtime = Runtime(lanes=1, cache=None)
+    began, goes_on = threading.Event(), threading.Event()
 
-    def made(_: object) -> Real:
-        real.began.set()
-        real.goes_on.wait(10)
-        return real
+    def make(_: object) -> OpenVino:
+        began.set()
+        goes_on.wait(10)
+        return OpenVino()
 
-    monkeypatch.setattr(module.Core, "_made", made)
+    monkeypatch.setattr(module.Core, "_made", make)
     session = runtime.session(Path("network.xml"))
-    errors: list[Exception] = []
-
-    def load() -> None:
-        try:
-            session.load()
-        except ModelStoreError as error:
-            errors.append(error)
-
-    loading, closing = threading.Thread(target=load), threading.Thread(target=runtime.close)
+    loading, closing = threading.Thread(target=session.load), threading.Thread(target=runtime.close)
     loading.start()
-    real.began.wait(10)
+    began.wait(10)
     closing.start()
     closing.join(0.2)
-    real.goes_on.set()
+    goes_on.set()
     for thread in (loading, closing):
         thread.join(10)
     assert runtime._core._core is None
-    assert len(errors) <= 1
-    with pytest.raises(EngineClosed, match="the engine is closed; open another"):
-        session.load()
+    for ask in (runtime.session(Path("other.xml")).load, lambda: session.run(picture(8))):
+        with pytest.raises(EngineClosed, match="the engine is closed; open another"):
+            ask()
+
+
+def test_closing_waits_for_what_is_compiled_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = Runtime(lanes=1, cache=None)
+    session = runtime.session(Path("network.xml"))
+    began, ended = threading.Event(), []
+
+    def prepare() -> None:
+        began.set()
+        time.sleep(0.2)
+        ended.append(True)
+
+    monkeypatch.setattr(session, "prepare", prepare)
+    session.prepare_in_background()
+    began.wait(10)
+    runtime.close()
+    assert ended
 
 
 def test_a_network_that_cannot_be_read_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.Core, "_made", lambda _: Real())
+    monkeypatch.setattr(module.Core, "_made", lambda _: OpenVino(damaged=True))
     session = Runtime(lanes=1, cache=None).session(Path("ready/network.xml"))
     for ask in (session.load, lambda: session.run(picture(8))):
         with pytest.raises(ModelStoreError, match=r"ready.network.xml cannot be read.*delete its folder"):
             ask()
     session.prepare_in_background()
     session.close()
+
+
+def test_the_folder_for_compiled_networks_is_made(tmp_path: Path) -> None:
+    assert module._writable(tmp_path / "home/compiled")
+    assert (tmp_path / "home/compiled").is_dir()
+
+
+def test_what_is_no_folder_or_may_not_be_written_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch(0o755)
+    assert not module._writable(tmp_path / "file")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert not module._writable(tmp_path)
