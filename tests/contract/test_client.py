@@ -2,12 +2,13 @@
 
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError, ParamValidationError
+from botocore.exceptions import ClientError, HTTPClientError, ParamValidationError, PartialCredentialsError
 
 from visavis.aws.policy import Caller
 from visavis.aws.wire import WireError
@@ -182,6 +183,22 @@ def test_nothing_that_is_configured_for_aws_keeps_a_client_from_answering(
     assert client.compare_faces(**IMAGES)["FaceMatches"] == []
     assert client.meta.region_name == "us-east-1"
     assert client.meta.endpoint_url == "https://rekognition.us-east-1.amazonaws.com"
+
+
+@pytest.mark.parametrize("name", ["config", "credentials"])
+def test_aws_files_in_the_home_are_not_read(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / name).write_text("no section")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for variable in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.delenv(variable)
+    assert make_client(Gateway(Operations())).compare_faces(**IMAGES)["FaceMatches"] == []
+
+
+def test_half_a_pair_of_keys_is_not_replaced() -> None:
+    with pytest.raises(PartialCredentialsError):
+        make_client(Gateway(Operations()), aws_access_key_id="A")
 
 
 def test_a_client_of_ones_own_is_answered_too() -> None:

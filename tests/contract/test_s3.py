@@ -1,5 +1,6 @@
 """The S3 store against moto's server, a process of its own on the loopback, and against servers that misbehave."""
 
+import gc
 import json
 import os
 import socket
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 import urllib.request
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -273,6 +275,15 @@ def test_a_forked_child_does_not_ask_over_its_parents_connection() -> None:
     parents, childs = {*connections[:2], *connections[-2:]}, set(connections[2:-2])
     assert len(parents) == len(childs) == 1
     assert not parents & childs
+
+
+def test_in_a_child_the_parents_client_is_not_destroyed() -> None:
+    # Its pool would wait for a lock that a thread of the parent may have held.
+    store = S3Store(endpoint_url="http://store.internal:9000", region="us-east-1")
+    client = weakref.ref(store._client)
+    store.renew()
+    gc.collect()
+    assert client() is not None
 
 
 def test_a_forbidden_object_is_asked_for_once() -> None:

@@ -75,6 +75,8 @@ class Watched:
             "VISAVIS_HOME": str(self.cache),
             "WATCH_FILE": str(self._log),
         }
+        if "PYTHONPATH" in os.environ:  # where the source under test may be
+            self.env["PYTHONPATH"] = os.environ["PYTHONPATH"]
 
     def start(self, code: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -228,3 +230,18 @@ def test_openvino_finds_no_telemetry_even_where_something_else_imports_its_conve
     )
     assert watched.noted() == []
     assert watched.left() == set()
+
+
+def test_what_a_program_put_in_the_place_of_telemetry_or_converter_stays(watched: Watched) -> None:
+    watched.run(
+        """
+        import types
+        mine = sys.modules["openvino_telemetry"] = types.ModuleType("openvino_telemetry")
+        sys.modules["openvino.tools.ovc"] = None
+        from visavis.models.openvino_import import import_openvino
+        assert import_openvino().Core
+        assert sys.modules["openvino_telemetry"] is mine
+        assert sys.modules["openvino.tools.ovc"] is None
+        """
+    )
+    assert watched.noted() == []

@@ -153,3 +153,8 @@ def test_detections_are_ordered_by_what_the_picture_shows_of_them() -> None:
     faces = found((-60, 0, 40, 100, 0.9), (10, 10, 80, 80, 0.8), (0, 0, 100, 20, 0.95))
     assert faces.visible_areas(Size(100, 100)).tolist() == [4000, 4900, 2000]
     assert faces.largest_first(Size(100, 100)).scores.tolist() == pytest.approx([0.8, 0.9, 0.95])
+
+
+def test_the_visible_part_of_a_detection_goes_by_width_and_height() -> None:
+    faces = found((50, 10, 150, 60, 0.9), (10, 30, 60, 80, 0.8))
+    assert faces.visible_areas(Size(100, 50)).tolist() == [2000, 1000]

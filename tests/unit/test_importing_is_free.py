@@ -37,3 +37,7 @@ def test_every_public_name_is_there() -> None:
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     code = "import visavis\ntry:\n    visavis.nope\nexcept AttributeError as e:\n    print(e)"
     assert in_a_fresh_python(code) == "module 'visavis' has no attribute 'nope'\n"
+
+
+def test_the_errors_are_there_before_anything_else_is_used() -> None:
+    assert in_a_fresh_python("import visavis; print(visavis.errors.NoFace is visavis.NoFace)") == "True\n"

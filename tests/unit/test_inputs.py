@@ -92,8 +92,14 @@ def test_pixels_are_copied_so_that_the_caller_may_go_on_writing() -> None:
     taken = bytes_or_pixels(array[:, ::-1])
     array[:] = 9
     assert isinstance(taken, np.ndarray)
-    assert taken.flags.c_contiguous
     assert not taken.any()
+
+
+def test_pixels_are_taken_in_any_order_of_memory() -> None:
+    taken = bytes_or_pixels(np.zeros((5, 4, 3), np.uint8).transpose(1, 0, 2))
+    assert isinstance(taken, np.ndarray)
+    assert taken.shape == (4, 5, 3)
+    assert taken.flags.c_contiguous
 
 
 @pytest.mark.parametrize(
@@ -137,6 +143,11 @@ def test_a_file_without_an_end_is_refused_before_it_fills_memory(monkeypatch: py
 @pytest.mark.parametrize("value", ["80", 80, 80.0, np.float32(80), "8e1"])
 def test_a_threshold_may_be_any_number_or_its_text(value: float) -> None:
     assert CompareOptions(similarity_threshold=value).similarity_threshold == 80.0
+
+
+@pytest.mark.parametrize("value", [0, 100])
+def test_a_threshold_may_be_either_end(value: int) -> None:
+    assert CompareOptions(similarity_threshold=value).similarity_threshold == value
 
 
 @pytest.mark.parametrize("value", ["eighty", None, float("nan"), "nan", "inf", -0.1, 100.1, True, [80], 10**400])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,8 @@ def test_what_are_no_settings_and_no_store_is_named(opened: list[Settings]) -> N
 def test_options_are_passed_on_as_they_are(opened: list[Settings]) -> None:
     assert local.compare(b"a", b"b", 0, settings=SETTINGS) == (b"a", b"b", 0)  # type: ignore[arg-type, comparison-overlap]
     assert len(opened) == 1
+
+
+def test_an_embedder_is_one_of_the_settings(opened: list[Settings]) -> None:
+    local.client(embedder="mine", settings=SETTINGS)
+    assert opened == [replace(SETTINGS, embedder="mine")]

@@ -200,3 +200,9 @@ def test_a_folder_may_be_a_path_of_any_kind(folder: Path) -> None:
 def test_a_folder_that_cannot_be_looked_at_is_named() -> None:
     with pytest.raises(SettingsError, match=r"bucket photos: x+ cannot be used: .*too long"):
         FolderStore({"photos": "x" * 5000})
+
+
+@pytest.mark.parametrize("folder", ["", None, b"photos", 3])
+def test_what_is_no_path_to_a_folder_is_refused(folder: object) -> None:
+    with pytest.raises(SettingsError, match="bucket photos: a folder is needed, as a path"):
+        FolderStore({"photos": folder})  # type: ignore[dict-item]

@@ -280,3 +280,20 @@ def test_what_is_no_folder_or_may_not_be_written_is_done_without(
     assert not module._writable(tmp_path / "file")
     monkeypatch.setattr("os.access", lambda *_: False)
     assert not module._writable(tmp_path)
+
+
+def test_no_more_lanes_are_compiled_than_may_be() -> None:
+    core = Core()
+    session = opened(core, lanes=2)
+    for _ in range(4):
+        with session._lanes_for((1, 8, 8, 3)) as lanes:
+            lanes.add()
+    together = threading.Barrier(2)
+    core.while_running = lambda: together.wait(10)
+    threads = [threading.Thread(target=session.run, args=(picture(8),)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(core.compiled) == 2
+    assert len(core.ran) == 6
