@@ -288,11 +288,14 @@ def test_no_more_lanes_are_compiled_than_may_be() -> None:
     for _ in range(4):
         with session._lanes_for((1, 8, 8, 3)) as lanes:
             lanes.add()
-    together = threading.Barrier(2)
-    core.while_running = lambda: together.wait(10)
+    goes_on = threading.Event()
+    core.while_running = lambda: goes_on.wait(10)
     threads = [threading.Thread(target=session.run, args=(picture(8),)) for _ in range(6)]
     for thread in threads:
         thread.start()
+    threads[-1].join(0.2)
+    assert len(core.compiled) == len(core.ran) == 2
+    goes_on.set()
     for thread in threads:
         thread.join(10)
     assert len(core.compiled) == 2

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from visavis.errors import EngineClosed
 from visavis.workers import Workers
 
 
@@ -69,3 +70,39 @@ def test_closing_lets_what_is_under_way_finish_alone() -> None:
         threading.Timer(0.2, closed.set).start()
         assert future.result(timeout=20) == [0, 1, 2, 3, 4]
         closing.result(timeout=20)
+
+
+def test_closing_finishes_what_is_under_way_and_drops_what_has_not_begun() -> None:
+    workers = Workers(1)
+    begun, goes_on, ended = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        begun.set()
+        goes_on.wait(10)
+        ended.append(True)
+
+    under_way, not_begun = workers.submit(work), workers.submit(work)
+    begun.wait(10)
+    closing = threading.Thread(target=workers.close)
+    closing.start()
+    while not not_begun.cancelled() and closing.is_alive():
+        closing.join(0.01)
+    assert closing.is_alive()
+    goes_on.set()
+    closing.join(10)
+    assert under_way.done()
+    assert not_begun.cancelled()
+    assert ended == [True]
+
+
+def test_work_under_way_while_threads_are_let_go_is_finished_without_their_help() -> None:
+    workers = Workers(2)
+    workers._pool.shutdown()
+    assert workers.spread(lambda n: n * n, range(5)) == [0, 1, 4, 9, 16]
+
+
+def test_threads_that_take_no_more_work_are_those_of_a_closed_engine() -> None:
+    workers = Workers(1)
+    workers._pool.shutdown()  # as Python does when it ends
+    with pytest.raises(EngineClosed, match="the engine can take no more work: cannot schedule new futures"):
+        workers.submit(int)
