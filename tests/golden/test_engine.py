@@ -93,8 +93,9 @@ def test_a_bystander_cut_by_the_border_does_not_beat_the_person_in_the_picture(e
 
 def test_sources_that_show_somebody_else_are_named(engine: Engine, photo: Photo) -> None:
     sources = [photo("ardern_2018"), photo("obama"), photo("ardern_2022")]
-    with pytest.warns(SourcesDiffer, match=r"sources that do not look like the first: 2 \(similarity"):
+    with pytest.warns(SourcesDiffer, match=r"sources that do not look like the first: 2 \(similarity") as told:
         result = engine.compare_many(sources, photo("ardern_2022"))
+    assert [warning.filename for warning in told] == [__file__]  # the caller's line, and not the library's
     ((index, similarity),) = result.strangers
     assert (index, similarity) == (1, engine.compare(sources[0], sources[1]).unmatched[0].similarity)
 

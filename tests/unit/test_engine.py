@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
 from visavis.analysis import Analysis
 from visavis.engine import Engine
-from visavis.errors import EngineClosed
+from visavis.errors import EngineClosed, InvalidRequest
+from visavis.geometry import Size
 from visavis.image import Image
 
 
@@ -47,3 +50,45 @@ def test_closing_forgets_what_was_remembered_and_lets_go_of_the_networks() -> No
     assert released == ["released"]
     with pytest.raises(EngineClosed):
         engine.analyze(np.zeros((100, 200, 3), np.uint8))
+
+
+def test_a_picture_that_waits_for_a_thread_when_the_engine_is_closed_gets_engine_closed() -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    class Slow(Analyzer):
+        def __call__(self, image: Image, **asked: object) -> Analysis:
+            begun.set()
+            goes_on.wait(10)
+            return super().__call__(image, **asked)
+
+    engine = opened(Slow(), [])
+    outcomes: list[object] = []
+
+    def ask(side: int) -> None:
+        try:
+            outcomes.append(engine.analyze(np.zeros((side, side, 3), np.uint8)).size)
+        except EngineClosed as error:
+            outcomes.append(str(error))
+
+    under_way = threading.Thread(target=ask, args=(100,))
+    under_way.start()
+    begun.wait(10)
+    waiting = threading.Thread(target=ask, args=(200,))
+    waiting.start()
+    while not engine._workers._pool._work_queue.qsize():
+        waiting.join(0.01)
+    closing = threading.Thread(target=engine.close)
+    closing.start()
+    waiting.join(10)
+    goes_on.set()
+    for thread in (closing, under_way):
+        thread.join(10)
+    assert outcomes == ["the engine was closed before it came to this picture", Size(100, 100)]
+
+
+@pytest.mark.parametrize("sources", [b"one", bytearray(b"one"), "one.jpg", np.zeros((3, 100, 100, 3), np.uint8)])
+def test_one_image_is_no_list_of_sources(sources: object) -> None:
+    engine = opened(Analyzer(), [])
+    with pytest.raises(InvalidRequest, match="sources must be a list of images, not"):
+        engine.compare_many(sources, b"")  # type: ignore[arg-type]
+    engine.close()
