@@ -218,3 +218,34 @@ def test_a_server_whose_output_is_closed_serves_all_the_same() -> None:
         _, said = process.communicate(timeout=60)
     assert process.returncode == 0
     assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]], ids=["text", "json"])
+def test_a_source_that_shows_somebody_else_is_named_by_its_file(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", PERSON, OTHER, SAME, *words]) in (0, 1)
+    out, err = capsys.readouterr()
+    assert err.startswith(f"visavis: warning: {OTHER} does not look like {PERSON} (similarity ")
+    assert err.count("\n") == 1
+    assert "does not look like" not in out
+    assert main(["compare", PERSON, SAME, SAME, *words]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_faces_that_are_left_out_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, right = Pil.open(SAME), Pil.open(OTHER)
+    both = Pil.new("RGB", (left.width + right.width, max(left.height, right.height)))
+    both.paste(left, (0, 0))
+    both.paste(right, (left.width, 0))
+    file = tmp_path / "both.png"
+    file.write_bytes(encode(both))
+    assert main(["faces", str(file)]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("visavis.analysis.MAX_FACES", 1)
+    assert main(["faces", str(file), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)["faces"]) == 1
+    assert err == f"visavis: warning: {file} shows more faces; only the 1 largest are listed\n"
