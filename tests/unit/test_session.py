@@ -207,6 +207,7 @@ def test_in_a_child_another_core_is_made_and_the_parents_is_not_destroyed(made: 
     session = runtime.session(Path("network.xml"))
     session.run(picture(8))
     references = sys.getrefcount(made[0])
+    assert {runtime._core, session} <= set(forks._renewables)
     runtime._core._lock.acquire()  # as another thread may at the moment of the fork
     runtime._core.renew()
     kept = sys.getrefcount(made[0])  # counted here, because an assert holds one more
