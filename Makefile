@@ -45,7 +45,7 @@ test: $(STAMP) models
 test-fast: $(STAMP)
 	@$(BIN)/python -m pytest -q -m 'not slow' tests/unit
 
-coverage check: MEASURED := --cov --cov-report=term
+coverage check: MEASURED := --cov=$(CURDIR)/src/visavis --cov-report=term
 coverage: test
 
 lint: $(STAMP)
