@@ -55,16 +55,18 @@ def forks_wait() -> Iterator[None]:
     order to fork begins after the fork, so that blocks that follow one another cannot keep a fork waiting for ever.
     """
     me = threading.get_ident()
-    with _changed:
-        while _forkers and not _busy[me]:
-            _changed.wait()
-        _busy[me] += 1
+    outer = _busy[me]
     try:
+        with _changed:
+            while _forkers and not outer:
+                _changed.wait()
+            _busy[me] = outer + 1
         yield
     finally:
+        # Restored rather than counted down, because Ctrl-C may come before the count was raised.
         with _changed:
-            _busy[me] -= 1
-            if not _busy[me]:
+            _busy[me] = outer
+            if not outer:
                 del _busy[me]
             _changed.notify_all()
 

@@ -61,9 +61,11 @@ def open_engine(settings: Settings | None = None, *, once: bool = False) -> Engi
         ModelError: models are missing and cannot be fetched, or the cache cannot be used.
         CalibrationMismatch: the embedder has no calibration, or one that was fitted on another.
         SettingsError: an environment variable holds something it cannot, there is no such embedder, or the machine
-            does not have the device.
+            does not have the device; `settings` is of another type.
     """
-    settings = settings or Settings.from_env()
+    settings = Settings.from_env() if settings is None else settings
+    if not isinstance(settings, Settings):
+        raise SettingsError(f"settings must be Settings(...), not {type(settings).__name__}")
     return _engine(settings, open_calibration(settings), once=once)
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 
 import pytest
 
@@ -90,6 +91,21 @@ def test_a_thread_that_forks_inside_its_own_block_does_not_wait_for_itself() -> 
         if not child:
             os._exit(7)
     assert status_of_child(child) == 7
+    assert not forks._busy
+
+
+def test_a_thread_that_is_interrupted_on_its_way_into_a_block_leaves_nothing_that_forks_wait_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupted(Counter[int]):
+        def __setitem__(self, thread: int, blocks: int) -> None:
+            super().__setitem__(thread, blocks)
+            if blocks:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(forks, "_busy", Interrupted())
+    with pytest.raises(KeyboardInterrupt), forks.forks_wait():
+        pass
     assert not forks._busy
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.conftest import posix
 from visavis.errors import SettingsError
+from visavis.runtime import open_engine
 from visavis.settings import Settings
 
 
@@ -69,3 +70,8 @@ def test_a_device_goes_by_the_name_that_openvino_has_for_it(name: str) -> None:
 def test_a_device_that_openvino_has_no_name_for_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"device must be CPU, GPU, GPU\.0 \(.*\), NPU or AUTO, not 'CUDA'"):
         Settings(Path("/srv/models"), device="CUDA")
+
+
+def test_an_engine_opens_with_settings_and_nothing_else() -> None:
+    with pytest.raises(SettingsError, match=r"settings must be Settings\(\.\.\.\), not str"):
+        open_engine("high")  # type: ignore[arg-type]
