@@ -3,9 +3,9 @@
     python -m tools.record_answers OUT.jsonl [--data FOLDER] [--lfw 200]
     diff before.jsonl after.jsonl
 
-One line a door and pair: the in-process client, the server over HTTP, and `visavis compare --json`, each with threshold
-0, so that every face has its similarity. The pairs are those of the example photographs, and with `--data` one person of
-the scenes against all scenes, and pairs of lfw-dev.
+One line a door and pair. The doors are the in-process client, the server over HTTP, and `visavis compare --json`. The
+threshold is 0, so that every face has its similarity. The pairs are those of the example photographs, and with `--data`
+one person of the scenes against all scenes, and pairs of lfw-dev.
 """
 
 from __future__ import annotations
