@@ -1,4 +1,4 @@
-"""`python -m bench WHAT`: speed beside the peers, accuracy and detection on a folder of labelled pictures."""
+"""`python -m bench WHAT`: speed beside the peers, accuracy and detection on a folder of labelled images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WHAT = {
     "peers": "one comparison beside deepface, verifyface and face_recognition, each in its own environment",
     "prefork": "a client used before gunicorn, uvicorn, Celery and multiprocessing fork their workers",
     "degraded": "alignment and embedding on degraded copies of FOLDER/lfw-dev",
-    "fused": "three source photographs instead of one on FOLDER/lfw-dev",
+    "fused": "three source images instead of one on FOLDER/lfw-dev",
     "fields": "pose, quality, boxes and false faces on FOLDER/lfw-dev and FOLDER/scenes",
     "scenes": "faces found and matched on FOLDER/scenes: images/, faces.csv (image, person, nose_x, nose_y)",
 }

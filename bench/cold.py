@@ -8,11 +8,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import pictures
+from bench import images
 from bench.results import save, table
 from bench.timing import interleaved
 
-PAIR = [str(path) for path in pictures.PAIR]
+PAIR = [str(path) for path in images.PAIR]
 LIBRARY = f"""
 import visavis
 from pathlib import Path

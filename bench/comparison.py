@@ -1,4 +1,4 @@
-"""One comparison, against its floor: by the size of the pictures, by the number of faces, by attributes, by threads."""
+"""One comparison, against its floor: by the size of the images, by the number of faces, by attributes, by threads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.floor import Floor
-from bench.pictures import enlarged, group, photo
+from bench.images import enlarged, group, photo
 from bench.results import save, table
 from bench.timing import Times, interleaved, ratio
 from visavis.api.operations import DETAIL

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.degrade import DEGRADATIONS, degrade
+from visavis.analysis import Analyzer
 from visavis.calibration import LOWEST_PROMISED, load_calibration
 from visavis.evaluate.pair_scores import pair_scores
 from visavis.image import Image, decode
-from visavis.runtime import Stages, open_engine, open_stages
+from visavis.runtime import open_analyzer, open_engine
 from visavis.vision.align import align, five_points
 from visavis.vision.mesh import crop_matrix_from_points
 
@@ -44,7 +45,7 @@ def run(data: Path) -> None:
         + f"   lost   FMR, FNMR at {LOWEST_PROMISED}       without adjustment"
     )
     with open_engine() as engine, ThreadPoolExecutor(2) as pool:
-        stages = open_stages()
+        stages, _ = open_analyzer()
         for how in DEGRADATIONS:
 
             def embeddings(row: dict[str, str], how: str = how) -> tuple[Floats, float]:
@@ -95,7 +96,7 @@ def sample(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     return [row for row in rows if counts[row["identity"]] > 1][:IMAGES]
 
 
-def variants(stages: Stages, image: Image) -> list[Floats]:
+def variants(stages: Analyzer, image: Image) -> list[Floats]:
     found = stages.detector(image).largest_first(image.size)
     if not len(found):
         return [np.zeros(128, np.float32)] * (len(PIPELINES) - 1)

@@ -18,35 +18,35 @@ from visavis.face import Face, LandmarkType
 from visavis.image import decode
 from visavis.runtime import open_engine
 
-SAMPLE = 12  # every so many pictures of lfw-dev
+SAMPLE = 12  # every so many images of lfw-dev
 L = LandmarkType
 
 
 def run(data: Path) -> None:
-    pictures = [
+    images = [
         (data / "lfw-dev/images" / row["image"]).read_bytes()
         for row in list(csv.DictReader((data / "lfw-dev/images.csv").open()))[::SAMPLE]
     ]
     with open_engine() as engine:
-        ordered(engine, "brightness over five levels of light", pictures, darker, lambda f: f.quality.brightness)
-        ordered(engine, "sharpness over five levels of blur", pictures, softer, lambda f: f.quality.sharpness)
-        mirrored(engine, pictures)
-        boxes(engine, pictures)
+        ordered(engine, "brightness over five levels of light", images, darker, lambda f: f.quality.brightness)
+        ordered(engine, "sharpness over five levels of blur", images, softer, lambda f: f.quality.sharpness)
+        mirrored(engine, images)
+        boxes(engine, images)
         false_faces(engine, data / "scenes")
 
 
-def darker(picture: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    return [(picture * k).astype(np.uint8) for k in (1, 0.8, 0.6, 0.45, 0.3)]
+def darker(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    return [(image * k).astype(np.uint8) for k in (1, 0.8, 0.6, 0.45, 0.3)]
 
 
-def softer(picture: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    return [picture, *(np.asarray(cv2.GaussianBlur(picture, (0, 0), s), np.uint8) for s in (2, 3, 4.5, 6.5))]
+def softer(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    return [image, *(np.asarray(cv2.GaussianBlur(image, (0, 0), s), np.uint8) for s in (2, 3, 4.5, 6.5))]
 
 
 def ordered(
     engine: Engine,
     what: str,
-    pictures: Sequence[bytes],
+    images: Sequence[bytes],
     worsen: Callable[[NDArray[np.uint8]], list[NDArray[np.uint8]]],
     value: Callable[[Face], float],
 ) -> None:
@@ -60,15 +60,13 @@ def ordered(
         return all(a > b for a, b in pairwise(values))
 
     with ThreadPoolExecutor(2) as pool:
-        share = statistics.fmean(pool.map(falls, pictures))
-    print(
-        f"{what}: strictly ordered on {100 * share:.1f} % of {len(pictures)} pictures (a lost face counts against it)"
-    )
+        share = statistics.fmean(pool.map(falls, images))
+    print(f"{what}: strictly ordered on {100 * share:.1f} % of {len(images)} images (a lost face counts against it)")
 
 
-def mirrored(engine: Engine, pictures: Sequence[bytes]) -> None:
+def mirrored(engine: Engine, images: Sequence[bytes]) -> None:
     errors = []
-    for data in pictures:
+    for data in images:
         pixels = decode(data).pixels
         one = engine.analyze(data, largest_only=True).faces
         other = engine.analyze(png(np.ascontiguousarray(pixels[:, ::-1])), largest_only=True).faces
@@ -79,9 +77,9 @@ def mirrored(engine: Engine, pictures: Sequence[bytes]) -> None:
     print(f"mirrored: mean error of roll {roll:.2f}, yaw {yaw:.2f}, pitch {pitch:.2f} degrees on {len(errors)} faces")
 
 
-def boxes(engine: Engine, pictures: Sequence[bytes]) -> None:
+def boxes(engine: Engine, images: Sequence[bytes]) -> None:
     rows = []
-    for data in pictures:
+    for data in images:
         for face in engine.analyze(data, largest_only=True).faces:
             if max(abs(face.pose.yaw), abs(face.pose.roll)) < 8 and abs(face.pose.pitch - 8) < 10:
                 at = {p.type: np.array([p.x, p.y]) for p in face.landmarks}
@@ -100,7 +98,7 @@ def boxes(engine: Engine, pictures: Sequence[bytes]) -> None:
 
 
 def false_faces(engine: Engine, scenes: Path) -> None:
-    """300 crops that no face comes near, and the whole picture that has none."""
+    """300 crops that no face comes near, and the whole image that has none."""
     noses: dict[str, list[tuple[float, float]]] = {}
     for row in csv.DictReader((scenes / "faces.csv").open()):
         noses.setdefault(row["image"], []).extend(

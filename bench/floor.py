@@ -20,7 +20,7 @@ from visavis.face import Detail
 from visavis.image import decode
 from visavis.models.core import CONFIG
 from visavis.models.openvino_import import import_openvino
-from visavis.models.session import Runtime, Session
+from visavis.models.session import OpenVinoRuntime, Session
 from visavis.runtime import open_calibration, open_store
 from visavis.settings import Settings
 from visavis.vision.detect import SHAPES, Detector
@@ -31,7 +31,7 @@ from visavis.vision.mesh import Mesher
 
 __all__ = ["Floor"]
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 
 class Noted:
@@ -39,11 +39,11 @@ class Noted:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.inputs: list[Picture] = []
+        self.inputs: list[Image] = []
 
-    def run(self, pictures: Picture) -> dict[str, NDArray[np.float32]]:
-        self.inputs.append(pictures.copy())
-        return self.session.run(pictures)
+    def run(self, images: Image) -> dict[str, NDArray[np.float32]]:
+        self.inputs.append(images.copy())
+        return self.session.run(images)
 
 
 class Floor:
@@ -52,7 +52,7 @@ class Floor:
     def __init__(self) -> None:
         settings = Settings.from_env()
         store = open_store(settings)
-        runtime = Runtime(lanes=1, cache=settings.home / "compiled")
+        runtime = OpenVinoRuntime(concurrency=1, cache=settings.home / "compiled")
         names = ("detector", "mesh", "iris", "expression", "embedder")
         self._paths = {name: NETWORK if name == "expression" else store.ready(name) for name in names}
         self._noted = {

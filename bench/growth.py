@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.pictures import enlarged, group, photo
+from bench.images import enlarged, group, photo
 from bench.results import FOLDER, save, table
 from bench.server import pressed, server
 from bench.timing import interleaved
@@ -27,7 +27,7 @@ CLIENTS = (1, 2, 4, 8, 16, 32, 64)
 MEMORY = """
 import json, sys, psutil
 from dataclasses import replace
-from bench.pictures import enlarged, group, photo
+from bench.images import enlarged, group, photo
 from visavis.runtime import open_engine
 from visavis.settings import Settings
 what, amount = sys.argv[1], float(sys.argv[2])
@@ -45,7 +45,7 @@ print(json.dumps(resident))
 def run(data: Path | None) -> None:
     del data
     figures: dict[str, object] = {}
-    options = CompareOptions(0.0, detail=Detail.PLAIN)
+    options = CompareOptions(0.0, detail=Detail.MINIMAL)
     with open_engine(replace(Settings.from_env(), threads=1)) as engine:
         for what, amounts in (("faces", FACES), ("megapixels", MEGAPIXELS)):
             costs = []
@@ -102,7 +102,7 @@ def draw(figures: dict[str, object], file: Path) -> None:
         assert isinstance(found, dict)
         axes.plot(found["amounts"], found["ms"], "o-", label="ms a comparison, one thread")
         axes.plot(found["amounts"], found["mb_after_8"], "s--", label="MB resident after 8")
-        axes.set(xlabel=f"{what} of the target" if what == "faces" else "megapixels of each picture")
+        axes.set(xlabel=f"{what} of the target" if what == "faces" else "megapixels of each image")
         axes.set_xscale("log") if what == "megapixels" else None
         axes.set_ylim(0)
         axes.legend()

@@ -1,4 +1,4 @@
-"""Time one face library on two pictures; run by `peers.py` in that library's own environment."""
+"""Time one face library on two images; run by `peers.py` in that library's own environment."""
 
 from __future__ import annotations
 

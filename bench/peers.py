@@ -14,9 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.pictures import PAIR
+from bench.images import PAIR
 from bench.results import save, table
-from visavis.models.build import unfold
+from visavis.models.build import dequantize
 from visavis.runtime import open_store
 from visavis.settings import Settings
 
@@ -74,7 +74,7 @@ def prepare(peer: str) -> str:
             ("embedder", "face_recognition_sface_2021dec"),
             ("detector", "face_detection_yunet_2023mar"),
         ):
-            (weights / f"{file}.onnx").write_bytes(unfold(store.file(name)))
+            (weights / f"{file}.onnx").write_bytes(dequantize(store.file(name)))
     return str(python)
 
 

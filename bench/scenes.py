@@ -1,4 +1,4 @@
-"""Detection on whole scenes, and comparison of the pictures of one person."""
+"""Detection on whole scenes, and comparison of the images of one person."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from bench.pictures import PHOTOS, photo
+from bench.images import PHOTOS, photo
 from bench.results import save, table
 from bench.timing import Times, interleaved
 from visavis.engine import CompareOptions
@@ -55,7 +55,7 @@ def run(data: Path | None) -> None:
 
 def one_thread() -> float:
     """Comparisons a second of an engine with one thread, in this process, the server idle."""
-    options = CompareOptions(detail=Detail.PLAIN)
+    options = CompareOptions(detail=Detail.MINIMAL)
     a, b = photo("ardern_2018"), photo("ardern_2022")
     with open_engine(replace(Settings.from_env(), threads=1)) as engine:
         engine.compare(a, b, options)
@@ -204,7 +204,7 @@ def overhead(endpoint: str) -> float:
         times = interleaved(ways, rounds=40, warm=5, seconds=60)
     direct, served = times.values()
     for name, taken in times.items():
-        print(f"{name}: median {taken.ms:.1f} ms, pictures of {len(a) / 1e3:.0f} and {len(b) / 1e3:.0f} kB")
+        print(f"{name}: median {taken.ms:.1f} ms, images of {len(a) / 1e3:.0f} and {len(b) / 1e3:.0f} kB")
     extra = 1000 * statistics.median(s - e for e, s in zip(direct.seconds, served.seconds, strict=True))
     print(f"the server adds a median of {extra:.1f} ms")
     return extra

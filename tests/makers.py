@@ -230,6 +230,6 @@ class Counted:
     def __init__(self, runs: dict[str, int], name: str, answer: Callable[[NDArray[np.uint8]], Grids]) -> None:
         self._runs, self._name, self._answer = runs, name, answer
 
-    def run(self, pictures: NDArray[np.uint8]) -> Grids:
+    def run(self, images: NDArray[np.uint8]) -> Grids:
         self._runs[self._name] = self._runs.get(self._name, 0) + 1
-        return self._answer(pictures[0])
+        return self._answer(images[0])

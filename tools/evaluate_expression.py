@@ -32,7 +32,7 @@ from tools.expression_data import (
 
 from visavis.face import EmotionType, Smile
 from visavis.files import sha256_of
-from visavis.models.session import Runtime, Session
+from visavis.models.session import OpenVinoRuntime, Session
 from visavis.vision.expression import (
     NETWORK,
     Expression,
@@ -55,15 +55,15 @@ class Watched:
         self._session = session
         self.logits: list[NDArray[np.float32]] = []
 
-    def run(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        outputs = self._session.run(pictures)
+    def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        outputs = self._session.run(images)
         self.logits.append(outputs["logits"])
         return outputs
 
 
 def open_network(network: Path) -> Session:
     """`network`, on one thread."""
-    return Runtime(lanes=1, cache=None).session(network, shapes=2)
+    return OpenVinoRuntime(concurrency=1, cache=None).session(network, shapes=2)
 
 
 def calibrate(network: Path, ferplus: Path, cache: Path) -> None:
@@ -153,7 +153,7 @@ def evaluate(network: Path, ferplus: Path, lfw: Path, cache: Path) -> None:
     extras(read)
     session = open_network(network)
     filled = np.concatenate([session.run(crop[None, :, :, None])["logits"] for crop in faces.filled[clear]])
-    print(f"  with the pictures mirrored outwards at their edges: {summary(calibration.probabilities(filled), truth)}")
+    print(f"  with the images mirrored outwards at their edges: {summary(calibration.probabilities(filled), truth)}")
 
     portraits = load_lfw(lfw, cache)
     told = np.isin(portraits.labels, ("CALM", "HAPPY")) & (portraits.presence >= 0.5)

@@ -1,6 +1,6 @@
 """Faces and votes for the expression network: FERPlus and LFW, cropped as the running program crops.
 
-Every picture goes through the project's own mesh and `expression_crop`, so that the network is trained on what it will
+Every image goes through the project's own mesh and `expression_crop`, so that the network is trained on what it will
 see. Crops are kept in a cache folder outside the repository; making them takes about two minutes.
 """
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from visavis.face_mesh import CROP_SIDE
 from visavis.geometry import Points, Size
 from visavis.image import Image, decode
-from visavis.runtime import open_stages
+from visavis.runtime import open_analyzer
 from visavis.vision.expression import INPUT_SIDE, expression_crop
 from visavis.vision.mesh import Mesher
 
@@ -31,13 +31,13 @@ CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "f
 """The order of the network's outputs, and of FERPlus's first eight columns."""
 
 _ENLARGE = 8
-"""FERPlus's 48 x 48 pictures grow by this much before the mesh reads them."""
+"""FERPlus's 48 x 48 images grow by this much before the mesh reads them."""
 
 _TYPICAL = np.array([(0.31, 0.37), (0.69, 0.37), (0.5, 0.57), (0.35, 0.76), (0.65, 0.76)], np.float32)
-"""Where eyes, nose and mouth corners lie in FERPlus's pictures, in fractions; good enough to start the mesh from."""
+"""Where eyes, nose and mouth corners lie in FERPlus's images, in fractions; good enough to start the mesh from."""
 
 _RECIPE = "1"
-"""Raise this when the same picture would give another crop."""
+"""Raise this when the same image would give another crop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,11 @@ class Faces:
 
     names:    (n,) file name or row number
     crops:    (n, 48, 48) uint8 grey, the network's input
-    filled:   (n, 48, 48) uint8 grey, the same with the picture mirrored outwards at its edges. FERPlus's pictures are
-              tight, so that most crops reach over an edge and have black there; the crops of larger pictures do not
+    filled:   (n, 48, 48) uint8 grey, the same with the image mirrored outwards at its edges. FERPlus's images are
+              tight, so that most crops reach over an edge and have black there; the crops of larger images do not
     crops192: (n, 192, 192) uint8 grey, what the running program's stage takes (there in colour)
-    meshes:   (n, 468, 3) float32, pixels of the picture that the mesh was read from
-    presence: (n,) float32 0..1; below 0.5 the crop is the plain picture and the mesh means nothing
+    meshes:   (n, 468, 3) float32, pixels of the image that the mesh was read from
+    presence: (n,) float32 0..1; below 0.5 the crop is the plain image and the mesh means nothing
     labels:   (n, 10) uint8 votes for FERPlus, (n,) str for LFW
     groups:   (n,) str, the identity for LFW and the row number for FERPlus
     """
@@ -74,28 +74,28 @@ def load_ferplus(folder: Path, part: str, cache: Path) -> Faces:
         raise ValueError(f"{source} has the columns {labels}, not {CLASSES} first")
     rows = np.array([str(i) for i in range(len(images))])
 
-    def pictures() -> Iterator[tuple[Image, Points | None]]:
+    def enlarged() -> Iterator[tuple[Image, Points | None]]:
         for image in images:
             large = cv2.resize(image, None, fx=_ENLARGE, fy=_ENLARGE, interpolation=cv2.INTER_CUBIC)
             yield Image(np.repeat(np.asarray(large, np.uint8)[:, :, None], 3, axis=2)), None
 
-    return Faces(rows, *_cropped(pictures(), source, cache), votes, rows)
+    return Faces(rows, *_cropped(enlarged(), source, cache), votes, rows)
 
 
 def load_lfw(folder: Path, cache: Path) -> Faces:
-    """`folder`/images.csv has the columns image, identity, sex, expression; the pictures lie in `folder`/images."""
+    """`folder`/images.csv has the columns image, identity, sex, expression; the images lie in `folder`/images."""
     with (folder / "images.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    detector = open_stages().detector
+    detector = open_analyzer()[0].detector
 
-    def pictures() -> Iterator[tuple[Image, Points | None]]:
+    def detected() -> Iterator[tuple[Image, Points | None]]:
         for row in rows:
             image = decode((folder / "images" / row["image"]).read_bytes())
             found = detector(image).largest_first(image.size)
             yield image, found.points[0] if len(found) else None
 
     names, people, labels = (np.array([row[key] for row in rows]) for key in ("image", "identity", "expression"))
-    return Faces(names, *_cropped(pictures(), folder / "images.csv", cache), labels, people)
+    return Faces(names, *_cropped(detected(), folder / "images.csv", cache), labels, people)
 
 
 def soft_labels(votes: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -128,22 +128,22 @@ def stage_input(faces: Faces, i: int) -> NDArray[np.uint8]:
     if faces.presence[i] >= 0.5:
         grey = faces.crops192[i]
     else:
-        # The one picture that `expression_crop` turns back into the plain 48 x 48 one.
+        # The one image that `expression_crop` turns back into the plain 48 x 48 one.
         enlarged = faces.crops[i].repeat(3, axis=0).repeat(3, axis=1)
         grey = np.pad(enlarged, (CROP_SIDE - len(enlarged)) // 2)
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def _cropped(
-    pictures: Iterator[tuple[Image, Points | None]], source: Path, cache: Path
+    images: Iterator[tuple[Image, Points | None]], source: Path, cache: Path
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
     """Crops, 192-pixel crops, meshes and presences, from `cache` where the same source was cropped before."""
     key = hashlib.sha256(source.read_bytes() + _RECIPE.encode()).hexdigest()[:16]
     kept = cache / f"{source.parent.name}-{source.stem}-{key}.npz"
     names = ("crops", "filled", "crops192", "meshes", "presence")
     if not kept.exists():
-        mesher = open_stages().mesher
-        found = [_crop(mesher, image, points) for image, points in pictures]
+        mesher = open_analyzer()[0].mesher
+        found = [_crop(mesher, image, points) for image, points in images]
         columns: dict[str, Any] = {
             name: np.stack(column) for name, column in zip(names, zip(*found, strict=True), strict=True)
         }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from visavis.errors import VisavisError
 from visavis.face_mesh import eye_centres
 from visavis.image import decode
-from visavis.runtime import open_stages
+from visavis.runtime import open_analyzer
 
 OUT = Path(__file__).parent.parent / "src/visavis/vision/data/mean_face.npy"
 FRONTAL = 0.06
@@ -54,7 +54,7 @@ def partners(distance: NDArray[np.float64]) -> NDArray[np.intp]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    stages = open_stages()
+    stages, _ = open_analyzer()
     meshes = []
     for path in sorted(parser.parse_args().folder.glob("*.jpg")):
         try:

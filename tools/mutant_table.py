@@ -40,7 +40,7 @@ def of(file: str, tests: tuple[str, ...], changes: Mutants) -> list[Mutant]:
 
 BOXES = "_SIDEWAYS, _ABOVE, _BELOW = 0.991, 1.412, 1.062"
 
-# The real networks on the example photographs must notice these, whatever the unit tests say.
+# The real networks on the example images must notice these, whatever the unit tests say.
 GOLDEN_MUTANTS = [
     *of("vision/landmarks.py", GOLDEN, [(BOXES, "_SIDEWAYS, _ABOVE, _BELOW = 0.95, 1.30, 1.00")]),
     *of("vision/landmarks.py", GOLDEN, [("((105, 0.68), (66, 0.32))", "((105, 0.40), (66, 0.60))")]),
@@ -66,11 +66,11 @@ UNIT_MUTANTS = [
             ("return Analysis(image.size, faces[:1])", "return Analysis(image.size, faces)"),
             ("(-c.box.area_within(image.size),", "(-c.box.area,"),
             ("(-c.box.area_within(image.size),", "(c.box.area_within(image.size),"),
-            ("return _deduplicated(candidates)", "return candidates"),
-            ("if certainty < MIN_CONFIDENCE:", "if certainty < 0:"),
+            ("return _deduplicate(candidates)", "return candidates"),
+            ("if confidence < MIN_CONFIDENCE:", "if confidence < 0:"),
             ("eyes if pupils is None else pupils", "eyes"),
-            ("pupils = self._pupils(image, mesh) if full else None", "pupils = self._pupils(image, mesh)"),
-            ("if not full:", "if full:"),
+            ("pupils = self.pupils(image, mesh) if everything else None", "pupils = self.pupils(image, mesh)"),
+            ("if not everything:", "if everything:"),
             ("key=lambda c: -c.mesh.presence", "key=lambda c: c.mesh.presence"),
             ("k.box.left < x < k.box.right and", ""),
             ("and k.box.top < y < k.box.bottom", ""),
@@ -93,7 +93,7 @@ UNIT_MUTANTS = [
             ("_MOST_READ = 4", "_MOST_READ = 8"),
             ("for turn in (90, 180, 270)", "for turn in (90, 270)"),
             ("for turn in (90, 180, 270)", "for turn in (180,)"),
-            ("merge([found, *rotated])", "merge(rotated)"),
+            ("non_max_suppression([found, *rotated])", "non_max_suppression(rotated)"),
             ("image.size.longer, _WHOLE", "min(image.size.width, image.size.height), _WHOLE"),
             ("2 * points.mean(axis=0) - points", "points"),
             (".mesh.presence > first.mesh.presence", ".mesh.presence < first.mesh.presence"),
@@ -152,10 +152,10 @@ UNIT_MUTANTS = [
             ("0.01), 0.99)", "0.01), 0.999)"),
         ],
         ("vision/detect.py", "detect"): [
-            ("_MAX_OVERLAP = 0.3", "_MAX_OVERLAP = 0.6"),
-            ("_MAX_OVERLAP = 0.3", "_MAX_OVERLAP = 0.2"),
-            ("inside > 0.8", "inside > 0.9"),
-            ("inside > 0.8", "inside > 0.6"),
+            ("NMS_THRESHOLD = 0.3", "NMS_THRESHOLD = 0.6"),
+            ("NMS_THRESHOLD = 0.3", "NMS_THRESHOLD = 0.2"),
+            ("SAME_FACE_IOS = 0.8", "SAME_FACE_IOS = 0.9"),
+            ("SAME_FACE_IOS = 0.8", "SAME_FACE_IOS = 0.6"),
             ("_MIN_SCORE = 0.6", "_MIN_SCORE = 0.5"),
             ("_MIN_SCORE = 0.6", "_MIN_SCORE = 0.7"),
             ("_BASE, _SMALL, _LARGE = 512, 224, 1280", "_BASE, _SMALL, _LARGE = 448, 224, 1280"),
@@ -172,10 +172,10 @@ UNIT_MUTANTS = [
             ("np.clip(self.boxes, 0,", "np.clip(self.boxes, -1e9,"),
         ],
         ("vision/embed.py", "embed"): [
-            ("/ max(length, 1e-12)", "/ 1.0"),
+            ("/ max(norm, 1e-12)", "/ 1.0"),
             ("crop[None, :, ::-1]", "crop[None, ::-1]"),
             ("[None, :, ::-1])) / 2", "[None, :, ::-1]))"),
-            ("length if self._known_strength else None", "length"),
+            ("norm if self._norm_is_calibrated else None", "norm"),
             ("vector.setflags(write=False)", "vector.setflags(write=True)"),
         ],
         ("vision/expression.py", "expression"): [
@@ -191,7 +191,7 @@ UNIT_MUTANTS = [
             ("SMALLEST_EYE = 6.0", "SMALLEST_EYE = 8.0"),
             ("if min(np.hypot", "if max(np.hypot"),
             ("_SIDE, mirrored=mirrored", "_SIDE"),
-            ("across / width", "np.array([1.0, 0.0])"),
+            ("eye_axis / width", "np.array([1.0, 0.0])"),
             ("reshape(5, 3)[:1, :2]", "reshape(5, 3)[1:2, :2]"),
         ],
         ("vision/landmarks.py", "landmarks"): [

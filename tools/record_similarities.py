@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def similarity(engine: Engine, folder: Path, source: str, target: str) -> float:
-    """Of the largest face of each picture."""
+    """Of the largest face of each image."""
     one, other = ((folder / name).with_suffix(".jpg").read_bytes() for name in (source, target))
     matches = engine.compare(one, other, CompareOptions(similarity_threshold=0)).matches
     return round(max(matches, key=lambda match: match.face.box.area).similarity, 4)

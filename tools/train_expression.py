@@ -7,7 +7,7 @@ FERPlus's votes are learnt as they are, as shares of the eight emotions; LFW's l
 happy, count for less. One core, about half an hour.
 
 The network is a plain stack of convolutions, which is what runs fastest on one thread: 5x5/2 to 32 channels, 3x3 to 48,
-48, pool, 96, 96, pool, 160, 160, mean over the picture, 8 outputs. The picture is normalised inside it.
+48, pool, 96, 96, pool, 160, 160, mean over the image, 8 outputs. The image is normalised inside it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Round:
 
     part:       of all epochs
     rate:       the highest learning rate
-    small_part: of the round, at its start, that sees pictures of `SMALL_SIDE`: half the time for nearly the same lesson
+    small_part: of the round, at its start, that sees images of `SMALL_SIDE`: half the time for nearly the same lesson
     strength:   0..1, of augmentation and dropout
     look_back:  about as many steps as the average of the weights covers
     """
@@ -66,7 +66,7 @@ LFW_SHARES = {  # what one annotator's CALM or HAPPY says of the votes of ten, r
     "HAPPY": (0.08, 0.9, 0.01, 0.0, 0.0, 0.0, 0.0, 0.01),
 }
 
-# (channels in, channels out, kernel, stride), or None where the picture is halved
+# (channels in, channels out, kernel, stride), or None where the image is halved
 LAYERS: tuple[tuple[int, int, int, int] | None, ...] = (
     (1, 32, 5, 2), (32, 48, 3, 1), (48, 48, 3, 1), None,
     (48, 96, 3, 1), (96, 96, 3, 1), None,
@@ -87,14 +87,14 @@ def make_network() -> Any:
     return nn.Sequential(*modules).to(memory_format=torch.channels_last)
 
 
-def normalised(pictures: Any) -> Any:
-    """(n, 1, h, w) f32 0..255 -> each with mean 0 and deviation near 1; the 8 keeps noise in flat pictures small."""
-    from_mean = pictures - pictures.mean(dim=(1, 2, 3), keepdim=True)
+def normalised(images: Any) -> Any:
+    """(n, 1, h, w) f32 0..255 -> each with mean 0 and deviation near 1; the 8 keeps noise in flat images small."""
+    from_mean = images - images.mean(dim=(1, 2, 3), keepdim=True)
     return from_mean / (from_mean.square().mean(dim=(1, 2, 3), keepdim=True).sqrt() + 8)
 
 
-def augmented(picture: NDArray[np.uint8], side: int, strength: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """`picture` (48, 48) as another camera, cropper or day would have had it: (side, side)."""
+def augmented(image: NDArray[np.uint8], side: int, strength: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """`image` (48, 48) as another camera, cropper or day would have had it: (side, side)."""
     wide = (1 + strength) / 2
     angle, zoom = math.radians(rng.normal(0, 6 * wide)), math.exp(rng.normal(0, 0.07 * wide))
     flip = -1 if rng.random() < 0.5 else 1
@@ -108,9 +108,9 @@ def augmented(picture: NDArray[np.uint8], side: int, strength: float, rng: np.ra
     )
     if rng.random() < 0.2 * strength:
         small = int(rng.integers(16, 40))
-        reduced = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
-        picture = np.asarray(cv2.resize(reduced, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_LINEAR), np.uint8)
-    out = cv2.warpAffine(picture, moved, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        reduced = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(reduced, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_LINEAR), np.uint8)
+    out = cv2.warpAffine(image, moved, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if rng.random() < 0.5 * strength:
         levels = np.linspace(0, 1, 256) ** math.exp(rng.uniform(-0.45, 0.45))
         levels = 255 * ((levels - 0.5) * rng.uniform(0.6, 1.2) + 0.5 + rng.uniform(-0.15, 0.15))
@@ -185,10 +185,10 @@ def train_round(
         order, losses = rng.permutation(len(crops)), []
         for rows in order[: a_epoch * BATCH].reshape(a_epoch, BATCH):
             side = SMALL_SIDE if step < one.small_part * epochs * a_epoch else INPUT_SIDE
-            pictures = torch.from_numpy(
+            images = torch.from_numpy(
                 np.stack([augmented(crops[i, rng.integers(2)], side, one.strength, rng) for i in rows])[:, None]
             ).float()
-            outputs = network(normalised(pictures).contiguous(memory_format=torch.channels_last))
+            outputs = network(normalised(images).contiguous(memory_format=torch.channels_last))
             each = functional.cross_entropy(outputs, torch.from_numpy(shares[rows]), reduction="none")
             loss = (each * torch.from_numpy(weights[rows])).mean()
             optimiser.zero_grad()
@@ -221,7 +221,7 @@ def outputs_of(network: Any, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def to_onnx(network: Any) -> Any:
-    """(n, 48, 48, 1) uint8 pictures -> (n, 8) logits; batch norms folded, weights kept as fp16, sums in f32."""
+    """(n, 48, 48, 1) uint8 images -> (n, 8) logits; batch norms folded, weights kept as fp16, sums in f32."""
     nodes: list[Any] = []
     weights: list[Any] = []
 
@@ -237,7 +237,7 @@ def to_onnx(network: Any) -> Any:
         weights.append(numpy_helper.from_array(np.ascontiguousarray(stored), name))
         return add("Cast", name, to=TensorProto.FLOAT) if values.ndim > 1 else name
 
-    x = add("Transpose", add("Cast", "picture", to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
+    x = add("Transpose", add("Cast", "image", to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
     from_mean = add("Sub", x, add("ReduceMean", x, axes=[1, 2, 3]))
     variance = add("ReduceMean", add("Mul", from_mean, from_mean), axes=[1, 2, 3])
     x = add("Div", from_mean, add("Add", add("Sqrt", variance), constant(np.array([8], np.float32))))
@@ -256,7 +256,7 @@ def to_onnx(network: Any) -> Any:
             nodes.append(
                 helper.make_node("Gemm", [x, constant(matrix), constant(bias)], ["logits"], "logits", transB=1)
             )
-    taken = helper.make_tensor_value_info("picture", TensorProto.UINT8, ["n", INPUT_SIDE, INPUT_SIDE, 1])
+    taken = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", INPUT_SIDE, INPUT_SIDE, 1])
     given = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(CLASSES)])
     graph = helper.make_graph(nodes, "expression", [taken], [given], weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="visavis")

@@ -1,4 +1,4 @@
-"""Image -> its faces: the stages in order."""
+"""Runs the stages in order: an image to its faces."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from visavis.vision.mesh import Mesher
 from visavis.vision.pose import pose_of
 from visavis.vision.quality import Evidence, light_of, quality_of
 
-__all__ = ["MAX_FACES", "Analysis", "Analyzer", "Spread", "one_by_one"]
+__all__ = ["MAX_FACES", "Analysis", "Analyzer", "MapFunction", "serial_map"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,12 +41,12 @@ smaller than this fraction of the largest cannot become the largest."""
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """The faces of one picture.
+    """The faces of one image.
 
-    size:  of the picture when upright
-    faces: largest first, by the part of the box that lies in the picture
-    more:  the picture shows further, smaller faces, which are left out because only the `MAX_FACES` largest are kept;
-           not looked for where only the largest face was asked for
+    size:  of the upright image
+    faces: largest first, by the part of the box inside the image
+    more:  whether the image shows further, smaller faces, because only the `MAX_FACES` largest are kept; always False
+           if only the largest face was asked for
     """
 
     size: Size
@@ -54,135 +54,143 @@ class Analysis:
     more: bool = False
 
 
-class Spread(Protocol):
-    """Calls a function on each of some items, perhaps in several threads; the results come in the order of the items.
+class MapFunction(Protocol):
+    """Calls a function on each of some items, perhaps in several threads, and returns the results in their order.
 
-    What the first of them raises is raised.
+    If several calls fail, the error of the first in order is raised.
     """
 
     def __call__(self, function: Callable[[T], R], items: Sequence[T], /) -> list[R]: ...
 
 
-def one_by_one(function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
-    """The `Spread` of a single thread."""
+def serial_map(function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
+    """The `MapFunction` of a single thread: `[function(item) for item in items]`."""
     return [function(item) for item in items]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Analyzer:
-    """Runs the stages. Holds no state of its own, so threads may share it."""
+    """The stages that run networks; calling it runs them in order. Several threads may share it.
 
-    def __init__(
-        self,
-        *,
-        detector: Detector,
-        mesher: Mesher,
-        pupils: PupilFinder,
-        expressions: ExpressionReader,
-        embedder: Embedder,
-    ) -> None:
-        self._orientation = OrientationResolver(detector, mesher)
-        self._pupils = pupils
-        self._expressions = expressions
-        self._embedder = embedder
+    Example:
+        analyzer, runtime = open_analyzer(Settings.from_env())
+        faces = analyzer(decode(Path("a.jpg").read_bytes())).faces
+        runtime.close()
+    """
+
+    detector: Detector
+    mesher: Mesher
+    pupils: PupilFinder
+    expressions: ExpressionReader
+    embedder: Embedder
+
+    @property
+    def orientation(self) -> OrientationResolver:
+        """Detector and mesh together, at several rotations."""
+        return OrientationResolver(self.detector, self.mesher)
 
     def __call__(
         self,
         image: Image,
         *,
         largest_only: bool = False,
-        detail: Detail = Detail.FULL,
-        spread: Spread = one_by_one,
+        detail: Detail = Detail.ALL,
+        map_function: MapFunction = serial_map,
     ) -> Analysis:
         """Find and describe the faces of `image`.
 
         Args:
             largest_only: describe one face, the largest.
-            detail: how much is found out of each.
-            spread: what the work on several faces is shared out by.
+            detail: which fields of a face are computed.
+            map_function: runs the work on several faces.
         """
-        found = self._orientation.detect(image).largest_first(image.size)
+        found = self.orientation.detect(image).largest_first(image.size)
         faces: tuple[Face, ...] = ()
         if largest_only:
-            faces = self._faces(image, found, most=1, detail=detail, spread=one_by_one)
+            faces = self._faces(image, found, most=1, detail=detail, map_function=serial_map)
         if not faces:
-            # With the largest only, what seemed the largest was no face, and smaller ones were passed over for it.
-            # One face more than is kept tells whether there are more.
-            faces = self._faces(image, found, most=MAX_FACES + 1, detail=detail, spread=spread)
+            # If only the largest was wanted, the largest detections turned out to be no faces; now try all of them.
+            # One face more than is kept shows whether there are more.
+            faces = self._faces(image, found, most=MAX_FACES + 1, detail=detail, map_function=map_function)
         if largest_only:
             return Analysis(image.size, faces[:1])
         return Analysis(image.size, faces[:MAX_FACES], more=len(faces) > MAX_FACES)
 
-    def _faces(self, image: Image, found: Detections, *, most: int, detail: Detail, spread: Spread) -> tuple[Face, ...]:
-        candidates = self._refine(image, found, largest_only=most == 1, spread=spread)
+    def _faces(
+        self, image: Image, found: Detections, *, most: int, detail: Detail, map_function: MapFunction
+    ) -> tuple[Face, ...]:
+        candidates = self._refine(image, found, largest_only=most == 1, map_function=map_function)
         candidates.sort(key=lambda c: (-c.box.area_within(image.size), -c.score, c.box.left))
 
         def described() -> Iterator[Face | None]:
-            # As many at a time as are wanted, because a candidate that is no face is replaced by the next.
+            # In batches of `most`, because a candidate that is no face is replaced by the next.
             for batch in _batches(candidates, most):
-                yield from spread(lambda c: self._describe(image, c, detail), batch)
+                yield from map_function(lambda c: self._describe(image, c, detail), batch)
 
         return tuple(islice((face for face in described() if face is not None), most))
 
-    def _refine(self, image: Image, found: Detections, *, largest_only: bool, spread: Spread) -> list[Candidate]:
-        """Read the mesh of each detection, and keep one candidate a face."""
+    def _refine(
+        self, image: Image, found: Detections, *, largest_only: bool, map_function: MapFunction
+    ) -> list[Candidate]:
+        """Read the mesh of each detection, and keep one candidate for each face."""
 
         def resolve(i: int) -> Candidate:
-            return self._orientation.resolve(image, found.boxes[i], found.points[i], float(found.scores[i]))
+            return self.orientation.resolve(image, found.boxes[i], found.points[i], float(found.scores[i]))
 
         if largest_only:
             candidates = [resolve(i) for i in _maybe_largest(found.visible_areas(image.size))]
         else:
-            candidates = spread(resolve, range(len(found)))
-        return _deduplicated(candidates)
+            candidates = map_function(resolve, range(len(found)))
+        return _deduplicate(candidates)
 
     def _describe(self, image: Image, candidate: Candidate, detail: Detail) -> Face | None:
-        """Everything about a face, or None if it turns out to be none."""
+        """Run the remaining stages on a candidate; None if its confidence shows that it is no face."""
         mesh = candidate.mesh.points
-        embedded = self._embedder(align(image, five_points(mesh)))
-        certainty = face_confidence(candidate.score, candidate.mesh.presence, embedded.strength)
-        if certainty < MIN_CONFIDENCE:
+        embedded = self.embedder(align(image, five_points(mesh)))
+        confidence = face_confidence(candidate.score, candidate.mesh.presence, embedded.embedding_norm)
+        if confidence < MIN_CONFIDENCE:
             return None
         pose, eyes = pose_of(mesh), eye_centres(mesh)
         evidence = Evidence(
-            confidence=certainty,
+            confidence=confidence,
             presence=candidate.mesh.presence,
-            strength=embedded.strength,
+            strength=embedded.embedding_norm,
             pose=pose,
             eye_distance=float(np.hypot(*(eyes[1] - eyes[0]))),
         )
-        full = detail is Detail.FULL
-        pupils = self._pupils(image, mesh) if full else None
+        everything = detail is Detail.ALL
+        pupils = self.pupils(image, mesh) if everything else None
         face = Face(
             box=candidate.box,
             image_size=image.size,
-            confidence=certainty,
+            confidence=confidence,
             landmarks=named_points(mesh, eyes if pupils is None else pupils),
             pose=pose,
             quality=quality_of(light_of(image, candidate.mesh.crop, CROP_SIDE), evidence),
             embedding=embedded.vector,
         )
-        if not full:
+        if not everything:
             return face
-        expression = self._expressions(candidate.mesh.picture, mesh)
+        expression = self.expressions(candidate.mesh.picture, mesh)
         return replace(face, emotions=expression.emotions, smile=expression.smile)
 
 
 def _maybe_largest(areas: NDArray[np.float32]) -> range:
-    """The detections, by their areas (n,) largest first, that can become the largest face."""
+    """The indices of the detections that can become the largest face, given their areas (n,), largest first."""
     ordered = areas.astype(np.float64)
     return range(int((ordered >= _MAYBE_LARGEST * ordered[:1]).sum()))
 
 
 def _batches(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """The first `most`, and as many again while there are."""
+    """The items in order, `most` at a time."""
     for start in range(0, len(items), most):
         yield items[start : start + most]
 
 
-def _deduplicated(candidates: list[Candidate]) -> list[Candidate]:
-    """One candidate a face: once read the right way up, two detections can be the same face.
+def _deduplicate(candidates: list[Candidate]) -> list[Candidate]:
+    """Keep one candidate for each face, because two detections can turn out to be the same face.
 
-    Two are the same where the centre of one box lies in the other; the one with more presence is kept.
+    Two are the same face if the centre of one box lies in the other; the one with the higher presence is kept.
     """
     kept: list[Candidate] = []
     for face in sorted(candidates, key=lambda c: -c.mesh.presence):

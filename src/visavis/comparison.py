@@ -1,4 +1,4 @@
-"""One face against many: pure arithmetic on embeddings, no pictures."""
+"""One face against many: pure arithmetic on embeddings, no images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engine: two pictures in, a comparison out. Thread-safe; owns the workers."""
+"""The engine: images in, a comparison out. Several threads may share it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from visavis.errors import (
 from visavis.face import Detail, Face, QualityFilter
 from visavis.image import DEFAULT_LIMITS, Limits, decode, from_pixels
 from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, percent_of, told
-from visavis.memory import Memory
+from visavis.lru_cache import LruCache
 from visavis.vision.quality import BARS
 from visavis.workers import Workers
 
@@ -41,17 +41,15 @@ __all__ = ["CompareOptions", "Engine"]
 
 @dataclass(frozen=True, slots=True)
 class CompareOptions:
-    """What to compare by.
-
-    Numbers may be given as texts, and choices as texts in any case.
+    """The options of a comparison. Numbers may be given as strings, and choices as strings in any case.
 
     similarity_threshold: 0..100, inclusive
-    quality_filter:       faces below this bar are not compared
+    quality_filter:       faces whose quality score is below its threshold are not compared
     review:               a band of similarities, low and high, both inclusive, in which a person should look
-    detail:               how much is found out of the target's faces; of the source's always the plain
+    detail:               which fields of the target's faces are computed; of the source's always `MINIMAL`
 
     Raises:
-        InvalidRequest: a value is none of these; the text names it and what would be right.
+        InvalidRequest: a value is not allowed; the message names the option and what would be right.
 
     Example:
         >>> CompareOptions(similarity_threshold="90", quality_filter="auto").quality_filter
@@ -61,7 +59,7 @@ class CompareOptions:
     similarity_threshold: float = DEFAULT_SIMILARITY_THRESHOLD
     quality_filter: QualityFilter = QualityFilter.NONE
     review: tuple[float, float] | None = None
-    detail: Detail = Detail.FULL
+    detail: Detail = Detail.ALL
 
     def __post_init__(self) -> None:
         def become(name: str, value: object) -> None:
@@ -85,16 +83,17 @@ def _band(value: object) -> tuple[float, float]:
 
 
 class Engine:
-    """Compares faces. Use it as a context manager, or close it when done.
+    """Compares faces. Use it as a context manager, or close it when done. `open_engine` makes one.
+
+    In a forked child an engine works as in its parent: it makes its own threads and networks at first use.
 
     Args:
-        analyzer: finds and describes the faces of a picture; called from several threads at once.
-        calibration: from cosine to similarity; None where there is none yet: faces are analysed, and not compared.
-        threads: how many pictures are analysed at once, or faces where there are fewer pictures.
-        remembered: pictures whose faces are kept in memory, by the SHA-256 of their bytes, until the engine is closed.
-        release: called once at the end of `close`, to let go of what the analyzer runs on.
-
-    In a forked child an engine works as in its parent: it makes threads and networks of its own at first use.
+        analyzer: finds and describes the faces of an image; called from several threads at once.
+        calibration: maps a cosine to a similarity; None if there is none yet: then faces are analysed, not compared.
+        threads: how many images are analysed at once, or faces of one image if there are fewer images.
+        limits: the smallest and largest image that is decoded.
+        face_cache_size: of how many images the faces are kept in memory, by the SHA-256 of their bytes, until `close`.
+        release: called once at the end of `close`, to release what the analyzer runs on.
     """
 
     def __init__(
@@ -104,14 +103,14 @@ class Engine:
         *,
         threads: int,
         limits: Limits = DEFAULT_LIMITS,
-        remembered: int = 0,
+        face_cache_size: int = 0,
         release: Callable[[], None] = lambda: None,
     ) -> None:
         self._analyzer = analyzer
         self._calibration = calibration
         self._limits = limits
         self._workers = Workers(threads)
-        self._memory: Memory[Analysis] | None = Memory(remembered) if remembered else None
+        self._face_cache: LruCache[Analysis] | None = LruCache(face_cache_size) if face_cache_size else None
         self._release = release
 
     def __enter__(self) -> Self:
@@ -123,13 +122,13 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Finish what is under way, and release the threads, the networks and their memory.
+        """Finish running analyses, and release the threads, the networks and their memory.
 
-        What waits for a thread gets `EngineClosed`, and so does every later call. Closing twice is allowed.
+        Calls that wait for a thread raise `EngineClosed`, and so does every later call. Closing twice is allowed.
         """
         self._workers.close()
-        if self._memory is not None:
-            self._memory.clear()
+        if self._face_cache is not None:
+            self._face_cache.clear()
         self._release()
 
     def compare(self, source: ImageInput, target: ImageInput, options: CompareOptions = CompareOptions()) -> Comparison:
@@ -142,9 +141,9 @@ class Engine:
         Raises:
             InvalidRequest: an argument is of another type, or a file cannot be read.
             EngineClosed: the engine was closed.
-            BadImage, ImageTooLarge, ImageTooSmall: a picture cannot be analysed.
-            NoFace: a picture shows no face; its `role` says which. The source is reported first.
-            FaceBelowQuality: the source's largest face does not clear `options.quality_filter`.
+            BadImage, ImageTooLarge, ImageTooSmall: an image cannot be analysed.
+            NoFace: an image shows no face; its `role` says which. The source is reported first.
+            FaceBelowQuality: the quality of the source's largest face is below `options.quality_filter`.
             CalibrationMismatch: the engine has no calibration.
         """
         return self.compare_many([source], target, options)
@@ -152,19 +151,19 @@ class Engine:
     def compare_many(
         self, sources: Sequence[ImageInput], target: ImageInput, options: CompareOptions = CompareOptions()
     ) -> Comparison:
-        """Compare one person, shown by several pictures, with the faces of `target`.
+        """Compare one person, shown by several images, with the faces of `target`.
 
-        The largest faces of the sources are fused into one template, whose similarity has a calibration of its own;
-        each `Match.by_source` has the similarities to the single pictures. Sources whose face does not match that of
-        the first are in `Comparison.strangers`, and the warning `SourcesDiffer` names them.
+        The largest faces of the sources are fused into one template, whose similarity has its own calibration.
+        `Match.by_source` has the similarities to the single images. Sources whose face does not match that of the
+        first are in `Comparison.strangers`, and the warning `SourcesDiffer` names them.
 
         Args:
-            sources: at least one image, all of the same person; of one alone, this is `compare`.
+            sources: at least one image, all of the same person; with one image this is `compare`.
             target: an image.
 
         Raises:
-            InvalidRequest: `sources` is empty or no sequence, or one of the images is of a type that is not taken.
-            CalibrationMismatch: the calibration says nothing of several sources.
+            InvalidRequest: `sources` is empty or not a sequence, or an image has a type that is not accepted.
+            CalibrationMismatch: the calibration was not fitted for several sources.
             BadImage, ImageTooLarge, ImageTooSmall, NoFace, FaceBelowQuality, EngineClosed: as for `compare`.
         """
         if isinstance(sources, bytes | bytearray | memoryview | str | np.ndarray) or not isinstance(sources, Sequence):
@@ -175,7 +174,7 @@ class Engine:
         faces, targets = self._faces_of(sources, target, options)
         comparison = compare_faces(
             faces,
-            [f for f in targets if clears(f, options.quality_filter)],
+            [f for f in targets if passes_filter(f, options.quality_filter)],
             threshold=options.similarity_threshold,
             similarity=calibration.similarity,
             review=options.review,
@@ -187,30 +186,33 @@ class Engine:
 
     @property
     def calibration(self) -> Calibration:
-        """What this engine's similarities mean.
+        """The mapping from cosine to similarity.
 
         Raises:
-            CalibrationMismatch: it has none.
+            CalibrationMismatch: the engine has none.
         """
         if self._calibration is None:
             raise CalibrationMismatch("without a calibration faces can be analysed, but not compared")
         return self._calibration
 
-    def analyze(self, picture: ImageInput, *, largest_only: bool = False, detail: Detail = Detail.FULL) -> Analysis:
-        """The faces of one picture, largest first, at most 100; none is no error.
+    def analyze(self, image: ImageInput, *, largest_only: bool = False, detail: Detail = Detail.ALL) -> Analysis:
+        """Find and describe the faces of one image, at most the 100 largest. An image without a face is no error.
 
         Args:
-            picture: a JPEG or PNG as bytes, a path or an open file, or RGB pixels (h, w, 3) uint8.
-            largest_only: describe the largest face and spare the time for the others.
-            detail: how much is found out of each face.
+            image: a JPEG or PNG as bytes, a path or an open file, or RGB pixels (h, w, 3) uint8.
+            largest_only: describe only the largest face, which takes less time.
+            detail: which fields of a face are computed.
 
         Raises:
             InvalidRequest: an argument is of another type, or a file cannot be read.
-            BadImage, ImageTooLarge, ImageTooSmall: the picture cannot be analysed.
+            BadImage, ImageTooLarge, ImageTooSmall: the image cannot be analysed.
             EngineClosed: the engine was closed.
+
+        Example:
+            faces = engine.analyze(Path("group.jpg")).faces
         """
         detail = choice_of("detail", detail, Detail)
-        return _waited_for(self._submit(bytes_or_pixels(picture), largest_only=largest_only, detail=detail))
+        return _result_of(self._submit(bytes_or_pixels(image), largest_only=largest_only, detail=detail))
 
     def _faces_of(
         self, sources: Sequence[ImageInput], target: ImageInput, options: CompareOptions
@@ -220,44 +222,44 @@ class Engine:
             raise InvalidRequest(f"options must be CompareOptions(similarity_threshold=...), not {told(options)}")
         roles = ["source"] if len(sources) == 1 else [f"source {i}" for i in range(1, len(sources) + 1)]
         given = [_read(image, role) for image, role in zip([*sources, target], [*roles, "target"], strict=True)]
-        looks = [self._submit(image, largest_only=True, detail=Detail.PLAIN) for image in given[:-1]]
-        rest = self._submit(given[-1], largest_only=False, detail=options.detail)
+        of_sources = [self._submit(image, largest_only=True, detail=Detail.MINIMAL) for image in given[:-1]]
+        of_target = self._submit(given[-1], largest_only=False, detail=options.detail)
         try:
-            faces = [_first(look, role, options) for look, role in zip(looks, roles, strict=True)]
-            return faces, _result(rest, "target", "target").faces
+            faces = [_largest_face(future, role, options) for future, role in zip(of_sources, roles, strict=True)]
+            return faces, _analysis_with_faces(of_target, "target", "target").faces
         except BaseException:
-            for future in (*looks, rest):
+            for future in (*of_sources, of_target):
                 future.cancel()
             raise
 
-    def _submit(self, picture: bytes | NDArray[np.uint8], *, largest_only: bool, detail: Detail) -> Future[Analysis]:
-        return self._workers.submit(self._analyze, picture, largest_only=largest_only, detail=detail)
+    def _submit(self, image: bytes | NDArray[np.uint8], *, largest_only: bool, detail: Detail) -> Future[Analysis]:
+        return self._workers.submit(self._analyze, image, largest_only=largest_only, detail=detail)
 
-    def _analyze(self, picture: bytes | NDArray[np.uint8], *, largest_only: bool, detail: Detail) -> Analysis:
-        if self._memory is None:
-            return self._analyze_anew(picture, largest_only=largest_only, detail=detail)
-        key = _digest(picture), largest_only, detail
-        analysis = self._memory.get(key)
+    def _analyze(self, image: bytes | NDArray[np.uint8], *, largest_only: bool, detail: Detail) -> Analysis:
+        if self._face_cache is None:
+            return self._analyze_uncached(image, largest_only=largest_only, detail=detail)
+        key = _digest(image), largest_only, detail
+        analysis = self._face_cache.get(key)
         if analysis is None:
-            analysis = self._analyze_anew(picture, largest_only=largest_only, detail=detail)
-            self._memory.keep(key, analysis)
+            analysis = self._analyze_uncached(image, largest_only=largest_only, detail=detail)
+            self._face_cache.put(key, analysis)
         return analysis
 
-    def _analyze_anew(self, picture: bytes | NDArray[np.uint8], *, largest_only: bool, detail: Detail) -> Analysis:
-        image = (decode if isinstance(picture, bytes) else from_pixels)(picture, self._limits)  # type: ignore[arg-type]
-        return self._analyzer(image, largest_only=largest_only, detail=detail, spread=self._workers.spread)
+    def _analyze_uncached(self, data: bytes | NDArray[np.uint8], *, largest_only: bool, detail: Detail) -> Analysis:
+        image = (decode if isinstance(data, bytes) else from_pixels)(data, self._limits)  # type: ignore[arg-type]
+        return self._analyzer(image, largest_only=largest_only, detail=detail, map_function=self._workers.parallel_map)
 
 
-def clears(face: Face, bar: QualityFilter) -> bool:
-    """Whether `face` is good enough for `bar`."""
-    return face.quality.score >= BARS[bar]
+def passes_filter(face: Face, quality_filter: QualityFilter) -> bool:
+    """Whether the quality score of `face` reaches the threshold of `quality_filter`."""
+    return face.quality.score >= BARS[quality_filter]
 
 
-def _digest(picture: bytes | NDArray[np.uint8]) -> bytes:
-    if isinstance(picture, bytes):
-        return hashlib.sha256(picture).digest()
-    # The shape goes first, because the same pixels may be those of another picture.
-    return hashlib.sha256(f"{picture.shape}".encode() + picture.tobytes()).digest()
+def _digest(image: bytes | NDArray[np.uint8]) -> bytes:
+    if isinstance(image, bytes):
+        return hashlib.sha256(image).digest()
+    # With the shape, because the same bytes may be those of another image.
+    return hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
 
 
 def _read(image: ImageInput, name: str) -> bytes | NDArray[np.uint8]:
@@ -267,21 +269,21 @@ def _read(image: ImageInput, name: str) -> bytes | NDArray[np.uint8]:
         raise InvalidRequest(f"{name}: {error}") from error
 
 
-def _first(look: Future[Analysis], name: str, options: CompareOptions) -> Face:
-    face = _result(look, "source", name).faces[0]
-    if not clears(face, options.quality_filter):
+def _largest_face(future: Future[Analysis], name: str, options: CompareOptions) -> Face:
+    face = _analysis_with_faces(future, "source", name).faces[0]
+    if not passes_filter(face, options.quality_filter):
         reasons = ", ".join(face.quality.reasons) or "low quality"
         raise FaceBelowQuality(
-            f"{name}: the largest face does not clear the quality filter {options.quality_filter}: its quality score "
+            f"{name}: the largest face does not pass the quality filter {options.quality_filter}: its quality score "
             f"is {face.quality.score:.0f}, at least {BARS[options.quality_filter]:g} is needed ({reasons})",
             role="source",
         )
     return face
 
 
-def _result(look: Future[Analysis], role: Role, name: str) -> Analysis:
+def _analysis_with_faces(future: Future[Analysis], role: Role, name: str) -> Analysis:
     try:
-        analysis = _waited_for(look)
+        analysis = _result_of(future)
     except (BadImage, ImageTooLarge, ImageTooSmall) as error:
         raise type(error)(f"{name}: {error}") from error
     if not analysis.faces:
@@ -289,8 +291,8 @@ def _result(look: Future[Analysis], role: Role, name: str) -> Analysis:
     return analysis
 
 
-def _waited_for(look: Future[Analysis]) -> Analysis:
+def _result_of(future: Future[Analysis]) -> Analysis:
     try:
-        return look.result()
+        return future.result()
     except CancelledError as error:
-        raise EngineClosed("the engine was closed before it came to this picture") from error
+        raise EngineClosed("the engine was closed before it analysed this image") from error

@@ -4,8 +4,8 @@ VisavisError
 ├── BadImage                 not a JPEG or PNG, or one that does not decode
 ├── ImageTooLarge            over the byte or pixel limit
 ├── ImageTooSmall            under the smallest width or height
-├── NoFace                   a picture in which no face was found
-│   └── FaceBelowQuality     its largest face does not clear the quality bar
+├── NoFace                   an image in which no face was found
+│   └── FaceBelowQuality     its largest face does not pass the quality filter
 ├── InvalidRequest           a request that is well formed but asks for the impossible
 ├── ObjectUnavailable        an S3 object that is missing, forbidden or out of reach
 ├── Overloaded               the work queue is full
@@ -68,11 +68,11 @@ class ImageTooLarge(VisavisError):
 
 
 class ImageTooSmall(VisavisError):
-    """Narrower or lower than the smallest picture that is analysed."""
+    """Narrower or lower than the smallest image that is analysed."""
 
 
 class NoFace(VisavisError):
-    """No face was found in the picture that plays `role`."""
+    """No face was found in the image that plays `role`."""
 
     def __init__(self, message: str, *, role: Role | None = None) -> None:
         super().__init__(message)
@@ -80,7 +80,7 @@ class NoFace(VisavisError):
 
 
 class FaceBelowQuality(NoFace):
-    """The largest face of the source was found, but does not clear the quality filter."""
+    """The largest face of the source was found, but does not pass the quality filter."""
 
 
 class InvalidRequest(VisavisError):
@@ -116,7 +116,7 @@ class ManifestError(ModelError):
 
 
 class ModelUnavailable(ModelError):
-    """The file is not in the cache and no carrier delivered it."""
+    """The file is not in the cache and no source delivered it."""
 
 
 class ModelCorrupt(ModelError):

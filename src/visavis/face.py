@@ -1,6 +1,6 @@
 """A face in our own words: frozen values that know nothing of networks or of Amazon.
 
-Left and right are the viewer's: `eyeLeft` is the eye nearer the picture's left edge of an upright face, as in the
+Left and right are the viewer's: `eyeLeft` is the eye nearer the image's left edge of an upright face, as in the
 samples of Amazon's developer guide. Landmark and emotion names are Amazon's own, for they are the field's terms here.
 """
 
@@ -100,19 +100,19 @@ class QualityReason(StrEnum):
 
 
 class Detail(StrEnum):
-    """How much is found out of a face; what it is compared by, and so every similarity, is the same.
+    """Which fields of a face are computed. The embedding, and so every similarity, is the same with either.
 
-    PLAIN: neither emotions nor smile, and the middles of the eyes stand for the pupils
-    FULL:  everything
+    MINIMAL: no emotions and no smile, and the centres of the eyes instead of the pupils
+    ALL:     every field
     """
 
-    PLAIN = "PLAIN"
-    FULL = "FULL"
+    MINIMAL = "MINIMAL"
+    ALL = "ALL"
 
 
 @dataclass(frozen=True, slots=True)
 class Landmark:
-    """A named point in pixels of the upright picture; it may lie outside it."""
+    """A named point in pixels of the upright image; it may lie outside it."""
 
     type: LandmarkType
     x: float
@@ -124,7 +124,7 @@ class Pose:
     """Angles in degrees.
 
     roll:  -180..180, positive when the face is turned clockwise on the screen
-    yaw:   -90..90, positive when the nose points to the picture's right
+    yaw:   -90..90, positive when the nose points to the image's right
     pitch: -180..180, positive when the face looks up
     """
 
@@ -135,7 +135,7 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How good a picture of a face this is; every number 0..100, higher is better.
+    """How good an image of a face this is; every number 0..100, higher is better.
 
     brightness: of the skin of the face, whatever the background
     sharpness:  detail at the face's own scale
@@ -167,10 +167,10 @@ class Smile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Face:
-    """One face of one picture.
+    """One face of one image.
 
-    box:        pixels of the upright picture
-    image_size: of the upright picture, so that fractions can be told
+    box:        pixels of the upright image
+    image_size: of the upright image, so that fractions can be told
     confidence: 0..100, that the box holds a face
     landmarks:  in the order of `LandmarkType`
     emotions:   highest confidence first; empty when expression was not asked for
@@ -189,5 +189,5 @@ class Face:
 
     @property
     def visible_area(self) -> float:
-        """Square pixels of the part of the box that lies in the picture: what makes a face the largest."""
+        """Square pixels of the part of the box that lies in the image: what makes a face the largest."""
         return self.box.area_within(self.image_size)

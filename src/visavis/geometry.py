@@ -1,7 +1,7 @@
 """Sizes, boxes and plane transforms.
 
 Frame, everywhere in visavis: x grows to the right, y grows downwards, and coordinates are continuous: pixel `i` covers
-`i` to `i + 1`, so the middle of the first pixel is 0.5 and the right edge of the picture is its width.
+`i` to `i + 1`, so the middle of the first pixel is 0.5 and the right edge of the image is its width.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 Points: TypeAlias = NDArray[np.float32]
-"""(n, 2) float32, x before y, pixels of the upright picture unless said otherwise."""
+"""(n, 2) float32, x before y, pixels of the upright image unless said otherwise."""
 
 Matrix: TypeAlias = NDArray[np.float64]
 """(2, 3) float64: a point (x, y) goes to `matrix @ (x, y, 1)`."""
@@ -49,7 +49,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class RelativeBox:
-    """A box in fractions of the upright picture's width and height; it may reach outside 0..1."""
+    """A box in fractions of the upright image's width and height; it may reach outside 0..1."""
 
     left: float
     top: float
@@ -59,7 +59,7 @@ class RelativeBox:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box in pixels of the upright picture; right and bottom are exclusive. It may reach outside the picture."""
+    """A box in pixels of the upright image; right and bottom are exclusive. It may reach outside the image."""
 
     left: float
     top: float
@@ -79,7 +79,7 @@ class Box:
         return self.width * self.height
 
     def area_within(self, size: Size) -> float:
-        """Square pixels of the part that lies in a picture of this size; 0 where none does."""
+        """Square pixels of the part that lies in an image of this size; 0 where none does."""
         width = min(self.right, size.width) - max(self.left, 0)
         height = min(self.bottom, size.height) - max(self.top, 0)
         return max(width, 0) * max(height, 0)

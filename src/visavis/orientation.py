@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from visavis.geometry import Box, Matrix, Points, Size, apply, invert, similarity_from_points, square_crop
 from visavis.image import Image
 from visavis.vision.align import five_points
-from visavis.vision.detect import Detections, Detector, merge
+from visavis.vision.detect import Detections, Detector, non_max_suppression
 from visavis.vision.landmarks import box_around
 from visavis.vision.mesh import Mesh, Mesher, crop_matrix_from_points
 from visavis.vision.pose import mean_face
@@ -77,7 +77,7 @@ class OrientationResolver:
             return found
         centre = np.array([image.size.width, image.size.height]) / 2
         rotated = [self._detect_rotated(image, centre, image.size.longer, _WHOLE, turn) for turn in (90, 180, 270)]
-        return merge([found, *rotated])
+        return non_max_suppression([found, *rotated])
 
     def resolve(self, image: Image, box: NDArray[np.float32], points: Points, score: float) -> Candidate:
         """Read the mesh of a detection, the right way up.
@@ -135,7 +135,7 @@ class OrientationResolver:
     ) -> Detections:
         """Detect in a square of the image, rotated counterclockwise by `turn` degrees and resized to `pixels`."""
         matrix = rotated_square(centre, side, pixels, turn)
-        found = self._detector.look(Image(image.warped(matrix, Size(pixels, pixels))), pixels)
+        found = self._detector.detect_at_size(Image(image.warped(matrix, Size(pixels, pixels))), pixels)
         back = invert(matrix)
         corners = found.boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
         corners = apply(back, corners)

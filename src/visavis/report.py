@@ -1,4 +1,4 @@
-"""Faces drawn on their pictures: boxes, landmarks, pose axes and numbers."""
+"""Faces drawn on their images: boxes, landmarks, pose axes and numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Label", "draw_comparison", "draw_faces", "shown"]
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-_LONGEST = 1400  # pixels; a larger picture is drawn on a reduced copy
+_LONGEST = 1400  # pixels; a larger image is drawn on a reduced copy
 
 _GREEN, _ORANGE, _BLUE, _WHITE, _BLACK = (60, 200, 90), (240, 140, 30), (70, 150, 255), (255, 255, 255), (0, 0, 0)
 _AXES: tuple[Colour, Colour, Colour] = ((235, 70, 70), _GREEN, _BLUE)  # to the face's side, its top, out of it
@@ -38,7 +38,7 @@ def draw_comparison(source: Image, target: Image, comparison: Comparison, suffix
     """Source and target side by side: matches green, others orange, the source's face blue.
 
     Args:
-        suffix: which kind of picture, `.png`, `.jpg` or `.jpeg`, in small letters or large.
+        suffix: which kind of image, `.png`, `.jpg` or `.jpeg`, in small letters or large.
 
     Returns:
         The bytes of a file.
@@ -53,7 +53,7 @@ def draw_comparison(source: Image, target: Image, comparison: Comparison, suffix
 
 
 def draw_faces(image: Image, faces: Sequence[Face], suffix: str = ".png") -> bytes:
-    """All faces of a picture, numbered as they come. Arguments and result are those of `draw_comparison`."""
+    """All faces of an image, numbered as they come. Arguments and result are those of `draw_comparison`."""
     labels = [Label(face, _described(i, face), _GREEN) for i, face in enumerate(faces, 1)]
     return _encoded(_drawn(image, labels), suffix)
 
@@ -123,8 +123,8 @@ def shown(similarity: float) -> str:
     return f"{math.floor(similarity * 100) / 100:.2f}"
 
 
-def _padded(picture: Pixels, height: int) -> Pixels:
-    return np.pad(picture, ((0, height - picture.shape[0]), (0, 0), (0, 0)), constant_values=255)
+def _padded(image: Pixels, height: int) -> Pixels:
+    return np.pad(image, ((0, height - image.shape[0]), (0, 0), (0, 0)), constant_values=255)
 
 
 def _encoded(rgb: Pixels, suffix: str) -> bytes:
@@ -132,5 +132,5 @@ def _encoded(rgb: Pixels, suffix: str) -> bytes:
 
     done, data = cv2.imencode(suffix.lower(), rgb[:, :, ::-1])
     if not done:
-        raise RuntimeError(f"OpenCV did not encode a {suffix} picture")
+        raise RuntimeError(f"OpenCV did not encode a {suffix} image")
     return data.tobytes()

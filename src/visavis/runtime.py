@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -12,23 +11,18 @@ from visavis.forks import forks_wait
 from visavis.settings import SHIPPED_EMBEDDER, Settings
 
 if TYPE_CHECKING:
+    from visavis.analysis import Analyzer
     from visavis.calibration import Calibration
     from visavis.engine import Engine
     from visavis.models.manifest import ModelFile
-    from visavis.models.session import Runtime
+    from visavis.models.session import OpenVinoRuntime
     from visavis.models.store import ModelStore
-    from visavis.vision.detect import Detector
-    from visavis.vision.embed import Embedder
-    from visavis.vision.expression import ExpressionReader
-    from visavis.vision.iris import PupilFinder
-    from visavis.vision.mesh import Mesher
 
 __all__ = [
-    "Stages",
     "chosen_embedder",
+    "open_analyzer",
     "open_calibration",
     "open_engine",
-    "open_stages",
     "open_store",
     "open_uncalibrated",
 ]
@@ -37,25 +31,13 @@ __all__ = [
 _IMPORTED_BY_COMPARISONS = ("cv2", "simplejpeg", "PIL.JpegImagePlugin", "PIL.PngImagePlugin")
 
 
-@dataclass(frozen=True, slots=True)
-class Stages:
-    """The stages that run networks, and the runtime they share; close it when done."""
-
-    detector: Detector
-    mesher: Mesher
-    pupils: PupilFinder
-    expressions: ExpressionReader
-    embedder: Embedder
-    runtime: Runtime
-
-
 def open_engine(settings: Settings | None = None, *, once: bool = False) -> Engine:
     """An engine on this machine; fetches models that are not in the cache yet.
 
     Args:
         settings: default: from the environment.
         once: start as fast as can be, for a single comparison: networks are compiled when they are needed, and once
-            for all threads. Otherwise each is compiled for every thread before this returns, and no picture waits.
+            for all threads. Otherwise each is compiled for every thread before this returns, and no image waits.
 
     Raises:
         ModelError: models are missing and cannot be fetched, or the cache cannot be used.
@@ -85,7 +67,7 @@ def open_calibration(settings: Settings) -> Calibration:
     from visavis.errors import CalibrationMismatch
 
     model = chosen_embedder(settings)
-    if model.own:
+    if model.user_provided:
         try:
             calibration = Calibration.read(open_store(settings).calibration(model))
         except OSError as error:
@@ -106,40 +88,43 @@ def chosen_embedder(settings: Settings) -> ModelFile:
         SettingsError: there is no such embedder.
     """
     models = open_store(settings).manifest.models
-    embedders = [name for name, model in models.items() if model.own or name == SHIPPED_EMBEDDER]
+    embedders = [name for name, model in models.items() if model.user_provided or name == SHIPPED_EMBEDDER]
     if settings.embedder not in embedders:
         raise SettingsError(f"no embedder is named {settings.embedder!r}; there are: {', '.join(embedders)}")
     return models[settings.embedder]
 
 
 def _engine(settings: Settings, calibration: Calibration | None, *, once: bool = False) -> Engine:
-    from visavis.analysis import Analyzer
     from visavis.engine import Engine
 
-    stages = open_stages(settings, once=once)
-    analyzer = Analyzer(
-        detector=stages.detector,
-        mesher=stages.mesher,
-        pupils=stages.pupils,
-        expressions=stages.expressions,
-        embedder=stages.embedder,
-    )
+    analyzer, runtime = open_analyzer(settings, once=once)
     return Engine(
         analyzer,
         calibration,
         threads=settings.threads,
-        remembered=settings.remembered,
-        release=stages.runtime.close,
+        face_cache_size=settings.face_cache_size,
+        release=runtime.close,
     )
 
 
-def open_stages(settings: Settings | None = None, *, once: bool = False) -> Stages:
-    """The stages alone, for tools that look inside. Arguments and errors are those of `open_engine`."""
-    from visavis.models.session import Runtime
+def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tuple[Analyzer, OpenVinoRuntime]:
+    """Open the stages without an engine, for tools that run them one by one.
+
+    Arguments and errors are those of `open_engine`.
+
+    Returns:
+        The analyzer, and the runtime of its networks, which the caller closes.
+
+    Example:
+        analyzer, runtime = open_analyzer()
+        detections = analyzer.detector(decode(Path("a.jpg").read_bytes()))
+        runtime.close()
+    """
+    from visavis.models.session import OpenVinoRuntime
 
     settings = settings or Settings.from_env()
-    runtime = Runtime(
-        lanes=1 if once else settings.threads, cache=settings.home / "compiled", device=settings.device
+    runtime = OpenVinoRuntime(
+        concurrency=1 if once else settings.threads, cache=settings.home / "compiled", device=settings.device
     )  # fmt: skip
     runtime.check_device()
     store = open_store(settings)
@@ -157,6 +142,7 @@ def open_stages(settings: Settings | None = None, *, once: bool = False) -> Stag
         for name in _IMPORTED_BY_COMPARISONS:
             import_module(name)
 
+        from visavis.analysis import Analyzer
         from visavis.vision.detect import SHAPES, Detector
         from visavis.vision.embed import Embedder
         from visavis.vision.expression import NETWORK, ExpressionReader
@@ -171,14 +157,16 @@ def open_stages(settings: Settings | None = None, *, once: bool = False) -> Stag
         with ThreadPoolExecutor(settings.threads) as pool:
             for done in [pool.submit(s.prepare) for s in (embedding, mesh, iris, expression) * settings.threads]:
                 done.result()
-    return Stages(
+    analyzer = Analyzer(
         detector=Detector(detection),
         mesher=Mesher(mesh),
         pupils=PupilFinder(iris),
         expressions=ExpressionReader(expression),
-        embedder=Embedder(embedding, known_strength=not embedder.own, mirrored=settings.accuracy == "high"),
-        runtime=runtime,
+        embedder=Embedder(
+            embedding, norm_is_calibrated=not embedder.user_provided, mirrored=settings.accuracy == "high"
+        ),
     )
+    return analyzer, runtime
 
 
 def open_store(settings: Settings) -> ModelStore:
@@ -187,10 +175,14 @@ def open_store(settings: Settings) -> ModelStore:
     Raises:
         ManifestError, ModelStoreError: the user's own cannot be read.
     """
-    from visavis.models.build import RECIPE, build
-    from visavis.models.own import manifest_with_own
+    from visavis.models.build import BUILD_VERSION, build
     from visavis.models.store import ModelStore
+    from visavis.models.user_provided import manifest_with_own
 
     return ModelStore(
-        settings.home, manifest_with_own(settings.home), builder=build, recipe=RECIPE, offline=settings.offline
+        settings.home,
+        manifest_with_own(settings.home),
+        builder=build,
+        build_version=BUILD_VERSION,
+        offline=settings.offline,
     )

@@ -31,13 +31,13 @@ class Settings:
 
     home:     folder of model files and ready networks         VISAVIS_HOME
     offline:  never fetch models                               VISAVIS_OFFLINE
-    threads:  pictures analysed at once, at least 1            VISAVIS_THREADS
+    threads:  images analysed at once, at least 1            VISAVIS_THREADS
     accuracy: "standard", or "high", which also embeds each
               face's mirror image and has a scale of its own   VISAVIS_ACCURACY
     embedder: the model that faces are compared by             VISAVIS_EMBEDDER
-    remembered: pictures whose faces are kept in memory, to
+    face_cache_size: images whose faces are kept in memory, to
               be compared again without being analysed again;
-              the least recently used go first; 0 for none     VISAVIS_REMEMBERED
+              the least recently used go first; 0 for none     VISAVIS_FACE_CACHE
     device:   where networks run, as OpenVINO names it: CPU,
               GPU, GPU.0, GPU.1 ..., NPU or AUTO; kept in
               capitals. Opening an engine checks that the
@@ -52,7 +52,7 @@ class Settings:
     threads: int = 1
     accuracy: Accuracy = "standard"
     embedder: str = SHIPPED_EMBEDDER
-    remembered: int = 0
+    face_cache_size: int = 0
     device: str = "CPU"
 
     def __post_init__(self) -> None:
@@ -60,8 +60,8 @@ class Settings:
             raise SettingsError(f"accuracy must be {' or '.join(ACCURACIES)}, not {self.accuracy!r}")
         if self.threads < 1:
             raise SettingsError(f"threads must be at least 1, not {self.threads}")
-        if self.remembered < 0:
-            raise SettingsError(f"remembered must be at least 0, not {self.remembered}")
+        if self.face_cache_size < 0:
+            raise SettingsError(f"face_cache_size must be at least 0, not {self.face_cache_size}")
         try:
             object.__setattr__(self, "device", device(self.device))
         except BadValue as error:
@@ -83,7 +83,7 @@ class Settings:
             threads=_read(env, "VISAVIS_THREADS", partial(whole_number, least=1, most=MOST_THREADS)) or _cores(),
             accuracy=_read(env, "VISAVIS_ACCURACY", partial(one_of, choices=ACCURACIES)) or "standard",
             embedder=_read(env, "VISAVIS_EMBEDDER", nonempty) or SHIPPED_EMBEDDER,
-            remembered=_read(env, "VISAVIS_REMEMBERED", whole_number) or 0,
+            face_cache_size=_read(env, "VISAVIS_FACE_CACHE", whole_number) or 0,
             device=_read(env, "VISAVIS_DEVICE", device) or "CPU",
         )
 

@@ -1,4 +1,4 @@
-"""Threads that pictures are analysed in, and that help one another with a picture of many faces."""
+"""The threads of an engine: each analyses an image, and idle ones help with an image of many faces."""
 
 from __future__ import annotations
 
@@ -19,10 +19,19 @@ T = TypeVar("T")
 
 
 class Workers:
-    """`threads` threads.
+    """A pool of threads whose tasks may share out work among themselves.
 
-    Work goes by the order it came in. What `spread` shares out is done by the thread that calls it and by those that
-    have nothing else to do: nobody waits for a helper that has not begun, so no number of pictures at once can lock.
+    Tasks start in the order in which they were submitted. `parallel_map` runs in the calling thread and in idle ones.
+    The caller cancels helpers that have not started, so nested calls cannot deadlock.
+
+    Args:
+        threads: how many tasks run at once, at least 1.
+
+    Example:
+        >>> workers = Workers(2)
+        >>> workers.parallel_map(lambda n: n * n, range(4))
+        [0, 1, 4, 9]
+        >>> workers.close()
     """
 
     def __init__(self, threads: int) -> None:
@@ -32,11 +41,11 @@ class Workers:
         renew_in_children(self)
 
     def renew(self) -> None:
-        """Start over with threads that do not exist yet, as in a forked child."""
+        """Make a new pool of threads, as a forked child must."""
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="visavis")
 
     def submit(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """The future of `function(*args, **kwargs)`.
+        """Submit `function(*args, **kwargs)` and return its future.
 
         Raises:
             EngineClosed: `close` was called, or the interpreter is ending.
@@ -48,39 +57,42 @@ class Workers:
         except RuntimeError as error:
             raise EngineClosed(f"the engine can take no more work: {error}") from error
 
-    def spread(self, function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
-        """`function` of each of `items`, in their order; raises what the first of them to fail raised."""
-        share = _Share(function, items)
+    def parallel_map(self, function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
+        """Call `function` on each of `items`, and return the results in their order.
+
+        After a failure no further item is started. If several fail, the error of the first in order is raised.
+        """
+        batch = _WorkStealingBatch(function, items)
         helpers = []
-        with contextlib.suppress(RuntimeError):  # closed meanwhile: what is under way is finished without help
-            helpers = [self._pool.submit(share.work) for _ in range(min(self._threads, len(items)) - 1)]
-        share.work()
+        with contextlib.suppress(RuntimeError):  # closed meanwhile, so this thread finishes alone
+            helpers = [self._pool.submit(batch.work) for _ in range(min(self._threads, len(items)) - 1)]
+        batch.work()
         for helper in helpers:
             if not helper.cancel():
                 helper.result()
-        return share.results()
+        return batch.results()
 
     def close(self) -> None:
-        """Finish what is under way, drop what has not begun, and let the threads go."""
+        """Finish running tasks, cancel those that have not started, and end the threads."""
         self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-class _Share(Generic[T, R]):
-    """Items that several threads take from, one at a time."""
+class _WorkStealingBatch(Generic[T, R]):
+    """Items that several threads take, one at a time."""
 
     def __init__(self, function: Callable[[T], R], items: Sequence[T]) -> None:
         self._function = function
-        self._left = enumerate(items)
+        self._remaining = enumerate(items)
         self._lock = threading.Lock()
         self._results: dict[int, R] = {}
         self._failures: dict[int, Exception] = {}
 
     def work(self) -> None:
-        """Take items until none is left, or one has failed."""
+        """Take items until none remains or one has failed."""
         while not self._failures:
             with self._lock:
-                i, item = next(self._left, (None, None))
+                i, item = next(self._remaining, (None, None))
             if i is None:
                 return
             try:

@@ -76,13 +76,13 @@ def test_text_json_and_drawing_are_made_of_one_comparison(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     analysed = []
-    analyse = Engine._analyze_anew
+    analyse = Engine._analyze_uncached
 
     def counted(self: Engine, picture: bytes, **options: object) -> object:
         analysed.append(picture)
         return analyse(self, picture, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Engine, "_analyze_anew", counted)
+    monkeypatch.setattr(Engine, "_analyze_uncached", counted)
     assert main(["compare", PERSON, SAME, "--json", "--draw", str(tmp_path / "out.png")]) == 0
     assert len(analysed) == 2
     drawn_too = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The real networks on real photographs. Tolerances stand beside the numbers."""
+"""The real networks on real images. Tolerances stand beside the numbers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def opened(data: bytes) -> Pil.Image:
 
 
 def mosaic(photo: Photo, names: list[str], height: int = 400) -> bytes:
-    """The photographs side by side, each `height` pixels high."""
+    """The images side by side, each `height` pixels high."""
     tiles = [opened(photo(n)) for n in names]
     tiles = [t.resize((round(t.width * height / t.height), height)) for t in tiles]
     out = Pil.new("RGB", (sum(t.width for t in tiles), height))
@@ -39,18 +39,18 @@ def mosaic(photo: Photo, names: list[str], height: int = 400) -> bytes:
 
 
 @pytest.mark.parametrize(("one", "other"), [("ardern_2018", "ardern_2022"), ("macron_2014", "macron_2025")])
-def test_two_photographs_of_one_person_match(engine: Engine, photo: Photo, one: str, other: str) -> None:
+def test_two_images_of_one_person_match(engine: Engine, photo: Photo, one: str, other: str) -> None:
     (match,) = engine.compare(photo(one), photo(other)).matches
     assert match.similarity > 99
 
 
-def test_photographs_of_two_people_do_not_match(engine: Engine, photo: Photo) -> None:
+def test_images_of_two_people_do_not_match(engine: Engine, photo: Photo) -> None:
     result = engine.compare(photo("obama"), photo("sunak"))
     assert result.matches == ()
     assert result.unmatched[0].similarity < 30
 
 
-def test_a_photograph_is_wholly_similar_to_itself(engine: Engine, photo: Photo) -> None:
+def test_a_image_is_wholly_similar_to_itself(engine: Engine, photo: Photo) -> None:
     result = engine.compare(photo("obama"), photo("obama"))
     assert result.matches[0].similarity == 100.0
     assert result.matches[0].face.box == result.source.box
@@ -76,7 +76,7 @@ def test_the_largest_face_of_the_source_is_the_one_compared(engine: Engine, phot
     assert result.source.box.left > small.width
 
 
-def test_a_bystander_cut_by_the_border_does_not_beat_the_person_in_the_picture(engine: Engine, photo: Photo) -> None:
+def test_a_bystander_cut_by_the_border_does_not_beat_the_person_in_the_image(engine: Engine, photo: Photo) -> None:
     person, bystander = opened(photo("sunak")), opened(photo("obama"))
     face, other = (engine.analyze(photo(name)).faces[0].box for name in ("sunak", "obama"))
     scale = 1.2 * face.width / other.width
@@ -135,9 +135,9 @@ def test_options_that_are_none_are_named(engine: Engine, photo: Photo) -> None:
         for compare in (engine.compare, lambda s, *rest: engine.compare_many([s, s], *rest)):
             with pytest.raises(InvalidRequest, match="options must be CompareOptions"):
                 compare(obama, obama, options)  # type: ignore[arg-type]
-    with pytest.raises(InvalidRequest, match="detail must be one of PLAIN, FULL, not 'ALL'"):
-        engine.analyze(obama, detail="ALL")  # type: ignore[arg-type]
-    assert engine.analyze(obama, detail="full").faces[0].emotions  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest, match="detail must be one of MINIMAL, ALL, not 'FULL'"):
+        engine.analyze(obama, detail="FULL")  # type: ignore[arg-type]
+    assert engine.analyze(obama, detail="all").faces[0].emotions  # type: ignore[arg-type]
 
 
 def test_every_face_of_the_target_is_in_exactly_one_list(engine: Engine, photo: Photo) -> None:
@@ -151,7 +151,7 @@ def test_every_face_of_the_target_is_in_exactly_one_list(engine: Engine, photo: 
 
 
 def test_of_120_faces_the_100_largest_are_kept(engine: Engine, photo: Photo) -> None:
-    # 20 small faces among 100 larger ones, in a picture of 2,400 x 1,620 pixels.
+    # 20 small faces among 100 larger ones, in an image of 2,400 x 1,620 pixels.
     face = opened(photo("obama")).crop((150, 100, 530, 560))
     out = Pil.new("RGB", (2400, 1620), "gray")
     for i in range(100):
@@ -199,7 +199,7 @@ def exif_turned(photo: Photo, orientation: int) -> bytes:
 
 
 @pytest.mark.parametrize("orientation", [3, 6, 8])
-def test_a_photograph_turned_by_exif_gives_the_upright_box(engine: Engine, photo: Photo, orientation: int) -> None:
+def test_a_image_turned_by_exif_gives_the_upright_box(engine: Engine, photo: Photo, orientation: int) -> None:
     upright = engine.analyze(photo("obama")).faces[0]
     turned = engine.analyze(exif_turned(photo, orientation)).faces[0]
     one, other = upright.box.relative_to(upright.image_size), turned.box.relative_to(turned.image_size)
@@ -213,15 +213,15 @@ def test_png_and_jpeg_of_one_raster_agree(engine: Engine, photo: Photo) -> None:
 
 
 @pytest.mark.parametrize("empty", ["source", "target"])
-def test_a_picture_without_a_face_is_named(engine: Engine, photo: Photo, empty: str) -> None:
+def test_a_image_without_a_face_is_named(engine: Engine, photo: Photo, empty: str) -> None:
     blank = encode(Pil.new("RGB", (300, 300), "white"))
-    pictures = (blank, photo("obama")) if empty == "source" else (photo("obama"), blank)
+    images = (blank, photo("obama")) if empty == "source" else (photo("obama"), blank)
     with pytest.raises(NoFace, match=f"{empty}: no face was found") as error:
-        engine.compare(*pictures)
+        engine.compare(*images)
     assert error.value.role == empty
 
 
-def test_of_two_bad_pictures_the_source_is_reported(engine: Engine) -> None:
+def test_of_two_bad_images_the_source_is_reported(engine: Engine) -> None:
     with pytest.raises(BadImage, match="GIF"):
         engine.compare(b"GIF89a", b"%PDF-1.7")
 
@@ -260,7 +260,7 @@ def test_without_a_source_there_is_nothing_to_compare(engine: Engine, photo: Pho
         engine.compare_many([], photo("sunak"))
 
 
-def test_a_bad_picture_is_named_by_its_part(engine: Engine, photo: Photo) -> None:
+def test_a_bad_image_is_named_by_its_part(engine: Engine, photo: Photo) -> None:
     with pytest.raises(BadImage, match="target: the image is neither JPEG nor PNG"):
         engine.compare(photo("obama"), b"BM")
 
@@ -269,7 +269,7 @@ def test_what_is_asked_of_a_face_does_not_change_how_it_compares(engine: Engine,
     target = mosaic(photo, ["obama", "ardern_2022", "sunak"], height=200)
     full, plain = (
         engine.compare(photo("ardern_2018"), target, CompareOptions(detail=detail))
-        for detail in (Detail.FULL, Detail.PLAIN)
+        for detail in (Detail.ALL, Detail.MINIMAL)
     )
     for one, other in zip((*full.matches, *full.unmatched), (*plain.matches, *plain.unmatched), strict=True):
         assert one.similarity == other.similarity
@@ -280,8 +280,8 @@ def test_what_is_asked_of_a_face_does_not_change_how_it_compares(engine: Engine,
         assert len(one.face.landmarks) == len(other.face.landmarks) == 30
 
 
-def test_a_picture_that_is_remembered_gives_the_same_answer_without_being_analysed(photo: Photo) -> None:
-    settings = replace(Settings.from_env(), remembered=2)
+def test_a_image_that_is_remembered_gives_the_same_answer_without_being_analysed(photo: Photo) -> None:
+    settings = replace(Settings.from_env(), face_cache_size=2)
     with open_engine(settings) as engine:
         first = engine.compare(photo("obama"), photo("sunak"))
         again = engine.compare(photo("obama"), photo("sunak"))
@@ -299,7 +299,7 @@ def test_nothing_is_remembered_unless_asked_for(engine: Engine, photo: Photo) ->
     assert one is not other
 
 
-def test_a_large_photograph_is_compared_as_the_small_one_it_was_made_of(engine: Engine, photo: Photo) -> None:
+def test_a_large_image_is_compared_as_the_small_one_it_was_made_of(engine: Engine, photo: Photo) -> None:
     # 12 megapixels, decoded at half the scale, with a face of a quarter of its width; then a small face in it, for
     # which it is decoded whole.
     large = encode(opened(photo("obama")).resize((3240, 3740), Pil.Resampling.LANCZOS), "JPEG", quality=92)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from visavis.models.session import Runtime, Session
+from visavis.models.session import OpenVinoRuntime, Session
 from visavis.vision.expression import NETWORK, ExpressionReader
 
 
 @pytest.fixture(scope="module")
 def session() -> Session:
-    return Runtime(lanes=1, cache=None).session(NETWORK, shapes=2)
+    return OpenVinoRuntime(concurrency=1, cache=None).session(NETWORK, shapes=2)
 
 
 def noise(seed: int) -> NDArray[np.uint8]:
@@ -27,12 +27,12 @@ def test_the_network_has_one_logit_a_class(session: Session) -> None:
     assert np.isfinite(logits).all()
 
 
-def test_a_flat_picture_is_not_divided_by_zero(session: Session) -> None:
+def test_a_flat_image_is_not_divided_by_zero(session: Session) -> None:
     assert np.isfinite(session.run(np.full((1, 48, 48, 1), 128, np.uint8))["logits"]).all()
 
 
 def test_brightness_alone_changes_nothing(session: Session) -> None:
-    one, other = (session.run(picture)["logits"] for picture in (noise(3), noise(3) + np.uint8(50)))
+    one, other = (session.run(image)["logits"] for image in (noise(3), noise(3) + np.uint8(50)))
     # The network takes the mean off; what is left is rounding.
     np.testing.assert_allclose(one, other, atol=1e-3)
 

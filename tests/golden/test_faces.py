@@ -1,4 +1,4 @@
-"""Every field of a face, by the real networks on real photographs. Tolerances stand beside the numbers."""
+"""Every field of a face, by the real networks on real images. Tolerances stand beside the numbers."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_on_all_marked_faces_the_main_points_are_within_4_percent_of_the_eye_dis
 def test_without_the_iris_network_the_middles_of_the_eyes_are_near_the_pupils(
     engine: Engine, photo: Photo, name: str
 ) -> None:
-    full, (plain,) = only_face(engine, photo(name)), engine.analyze(photo(name), detail=Detail.PLAIN).faces
+    full, (plain,) = only_face(engine, photo(name)), engine.analyze(photo(name), detail=Detail.MINIMAL).faces
     a, b = places(full), places(plain)
     for eye in ("eyeLeft", "eyeRight"):
         assert np.linalg.norm(a[eye] - b[eye]) / eye_distance(full) < 0.08
@@ -109,25 +109,25 @@ def test_without_the_iris_network_the_middles_of_the_eyes_are_near_the_pupils(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_landmarks_survive_a_picture_of_half_the_size(engine: Engine, photo: Photo, name: str) -> None:
+def test_landmarks_survive_a_image_of_half_the_size(engine: Engine, photo: Photo, name: str) -> None:
     if name == "macron_2014":
         pytest.skip("halved, its face is 37 pixels wide")
     whole = only_face(engine, photo(name))
-    picture = opened(photo(name))
-    half = only_face(engine, encode(picture.reduce(2)))
+    image = opened(photo(name))
+    half = only_face(engine, encode(image.reduce(2)))
     a, b = places(whole), places(half)
     assert np.mean([np.linalg.norm(a[n] - 2 * b[n]) for n in a]) / eye_distance(whole) < 0.03
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_mirrored_picture_gives_mirrored_landmarks_and_angles(engine: Engine, photo: Photo, name: str) -> None:
-    picture = opened(photo(name))
+def test_a_mirrored_image_gives_mirrored_landmarks_and_angles(engine: Engine, photo: Photo, name: str) -> None:
+    image = opened(photo(name))
     face = only_face(engine, photo(name))
-    mirrored = only_face(engine, encode(picture.transpose(Pil.Transpose.FLIP_LEFT_RIGHT)))
+    mirrored = only_face(engine, encode(image.transpose(Pil.Transpose.FLIP_LEFT_RIGHT)))
     a, b = places(face), places(mirrored)
     swap = {n: n.replace("left", "?").replace("right", "left").replace("?", "right") for n in a}
     swap = {n: s.replace("Left", "?").replace("Right", "Left").replace("?", "Right") for n, s in swap.items()}
-    shifts = [np.linalg.norm(a[n] - [picture.width - b[swap[n]][0], b[swap[n]][1]]) for n in a]
+    shifts = [np.linalg.norm(a[n] - [image.width - b[swap[n]][0], b[swap[n]][1]]) for n in a]
     assert np.mean(shifts) / eye_distance(face) < 0.03
     assert mirrored.pose.yaw == pytest.approx(-face.pose.yaw, abs=4)
     assert mirrored.pose.roll == pytest.approx(-face.pose.roll, abs=3)
@@ -136,10 +136,10 @@ def test_a_mirrored_picture_gives_mirrored_landmarks_and_angles(engine: Engine, 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_portrait_is_found_at_every_angle_with_its_roll(engine: Engine, photo: Photo, name: str) -> None:
-    picture, upright = opened(photo(name)), only_face(engine, photo(name))
+    image, upright = opened(photo(name)), only_face(engine, photo(name))
     similarity = load_calibration().similarity
     for clockwise in range(0, 360, 45):
-        turned = picture.rotate(-clockwise, expand=True, resample=Pil.Resampling.BICUBIC)
+        turned = image.rotate(-clockwise, expand=True, resample=Pil.Resampling.BICUBIC)
         face = only_face(engine, encode(turned))
         assert (face.pose.roll - upright.pose.roll - clockwise + 180) % 360 - 180 == pytest.approx(0, abs=5)
         assert similarity(float(face.embedding @ upright.embedding)) > 97
@@ -162,8 +162,8 @@ def test_the_box_has_the_proportions_of_recorded_responses(engine: Engine, photo
 
 @pytest.mark.parametrize("name", NAMES)
 def test_brightness_falls_with_the_light(engine: Engine, photo: Photo, name: str) -> None:
-    picture = opened(photo(name))
-    levels = [only_face(engine, encode(picture.point(lambda v, k=k: v * k))) for k in (1, 0.8, 0.6, 0.4, 0.25)]
+    image = opened(photo(name))
+    levels = [only_face(engine, encode(image.point(lambda v, k=k: v * k))) for k in (1, 0.8, 0.6, 0.4, 0.25)]
     values = [face.quality.brightness for face in levels]
     assert values == sorted(values, reverse=True)
     assert len(set(values)) == 5
@@ -171,18 +171,18 @@ def test_brightness_falls_with_the_light(engine: Engine, photo: Photo, name: str
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sharpness_falls_with_blur(engine: Engine, photo: Photo, name: str) -> None:
-    picture = opened(photo(name))
+    image = opened(photo(name))
     unit = only_face(engine, photo(name)).box.width / 100
-    blurs = [picture.filter(ImageFilter.GaussianBlur(unit * k)) for k in (0, 0.7, 1.4, 2.1, 2.8)]
+    blurs = [image.filter(ImageFilter.GaussianBlur(unit * k)) for k in (0, 0.7, 1.4, 2.1, 2.8)]
     values = [only_face(engine, encode(p)).quality.sharpness for p in blurs]
     assert values == sorted(values, reverse=True)
     assert len(set(values)) == 5
 
 
 def test_a_small_sharp_face_is_sharper_than_an_enlarged_blurred_one(engine: Engine, photo: Photo) -> None:
-    picture = opened(photo("obama"))
-    small = picture.resize((170, 196), Pil.Resampling.LANCZOS)
-    enlarged = small.resize(picture.size, Pil.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(4))
+    image = opened(photo("obama"))
+    small = image.resize((170, 196), Pil.Resampling.LANCZOS)
+    enlarged = small.resize(image.size, Pil.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(4))
     sharp, soft = (only_face(engine, encode(p)).quality.sharpness for p in (small, enlarged))
     assert sharp > soft + 20
 

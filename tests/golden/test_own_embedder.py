@@ -25,7 +25,7 @@ from visavis.aws.policy import LOCAL_CALLER
 from visavis.calibration import load_calibration
 from visavis.cli import main
 from visavis.engine import Engine
-from visavis.models.build import unfold
+from visavis.models.build import dequantize
 from visavis.models.manifest import load_manifest
 from visavis.models.store import ModelStore
 from visavis.runtime import open_store
@@ -50,7 +50,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             for folder in (real.home / kind).glob(f"{model.sha256[:16]}*"):
                 (home / kind / folder.name).symlink_to(folder)
     plain = home / "exported.onnx"
-    plain.write_bytes(unfold(open_store(real).file("embedder")))
+    plain.write_bytes(dequantize(open_store(real).file("embedder")))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("VISAVIS_HOME", str(home))
         words = [str(plain), "--name", "arc", "--template", "arcface112", "--input", "rgb-0-255"]

@@ -8,10 +8,10 @@ import sys
 FIRST_RUNS_AT_ONCE = """
 import threading
 import numpy as np
-from visavis.models.session import Runtime
+from visavis.models.session import OpenVinoRuntime
 from visavis.vision.expression import NETWORK
 
-session = Runtime(lanes=2, cache=None).session(NETWORK)
+session = OpenVinoRuntime(concurrency=2, cache=None).session(NETWORK)
 start = threading.Barrier(8)
 
 def run():

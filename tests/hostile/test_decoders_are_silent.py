@@ -62,9 +62,9 @@ def jpegs() -> Iterator[bytes]:
 
 
 def pngs() -> Iterator[bytes]:
-    pictures = [gradient(), gradient().convert("L"), gradient().quantize(16), gradient().convert("LA")]
-    files = [encode(picture) for picture in pictures]
-    files.append(encode(pictures[2], transparency=bytes(range(16))))
+    images = [gradient(), gradient().convert("L"), gradient().quantize(16), gradient().convert("LA")]
+    files = [encode(image) for image in images]
+    files.append(encode(images[2], transparency=bytes(range(16))))
     for whole in files:
         for name in (b"acTL", b"fcTL", b"fdAT", b"iCCP", b"zTXt", b"iTXt", b"tRNS", b"gAMA", b"eXIf", b"PLTE", b"zzZZ"):
             for body in (b"", bytes(8), b"\xff" * 26, b"a\0\0" + zlib.compress(bytes(3_000_000))):

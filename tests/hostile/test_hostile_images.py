@@ -1,4 +1,4 @@
-"""Pictures made to break a decoder: bombs, lying headers, random damage."""
+"""Images made to break a decoder: bombs, lying headers, random damage."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_jpeg_that_claims_65500_pixels_a_side_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", [b"zTXt", b"iCCP"])
-def test_a_compressed_bomb_beside_the_picture_is_not_decompressed(name: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compressed_bomb_beside_the_image_is_not_decompressed(name: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     data = png(100, 100, chunk(name, b"Comment\0\0" + zlib.compress(b"x" * 200_000_000, 9)), chunk(b"IDAT", WHITE))
 
     def refused(*_: object) -> None:
@@ -69,7 +69,7 @@ def test_a_compressed_bomb_beside_the_picture_is_not_decompressed(name: bytes, m
     assert (decode(data).pixels == 255).all()
 
 
-def test_a_warning_that_is_an_error_is_the_pictures_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_that_is_an_error_is_the_images_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL.PngImagePlugin import PngImageFile
 
     def warned(self: object) -> None:
@@ -109,12 +109,12 @@ def test_random_bytes_behind_a_jpeg_magic_are_refused() -> None:
             decode(b"\xff\xd8\xff" + chance.randbytes(chance.randint(0, 400)))
 
 
-def test_a_hostile_exif_block_does_not_hide_the_picture() -> None:
+def test_a_hostile_exif_block_does_not_hide_the_image() -> None:
     exif = b"Exif\0\0II*\0\xff\xff\xff\x7f" + b"\xff" * 40
     assert decode(encode(gradient(), "JPEG", exif=exif)).size.width == 120
 
 
-def test_a_large_picture_within_the_limits_decodes_in_bounded_memory() -> None:
+def test_a_large_image_within_the_limits_decodes_in_bounded_memory() -> None:
     began = time.monotonic()
     rows = zlib.compress((b"\0" + b"\xff" * 1000) * 8000, 1)
     assert decode(png(8000, 8000, chunk(b"IDAT", rows))).size.pixels == 64_000_000

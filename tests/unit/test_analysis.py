@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.makers import Scene, SceneFace, map_image, posed_mesh
-from visavis.analysis import MAX_FACES, Analysis, one_by_one
-from visavis.analysis import _deduplicated as deduplicated
+from visavis.analysis import MAX_FACES, Analysis, serial_map
+from visavis.analysis import _deduplicate as deduplicated
 from visavis.face import Detail, Face, LandmarkType
 from visavis.face_mesh import eye_centres
 from visavis.geometry import Size
@@ -23,7 +23,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def analysed(*faces: SceneFace, largest_only: bool = False, detail: Detail = Detail.PLAIN) -> Analysis:
+def analysed(*faces: SceneFace, largest_only: bool = False, detail: Detail = Detail.MINIMAL) -> Analysis:
     scene = Scene(list(faces))
     return scene.analyzer(scene.image, largest_only=largest_only, detail=detail)
 
@@ -70,7 +70,7 @@ def test_an_image_without_faces_gives_none() -> None:
 
 def test_without_details_neither_pupils_nor_expression_are_read() -> None:
     scene = Scene([SceneFace()])
-    (face,) = scene.analyzer(scene.image, detail=Detail.PLAIN).faces
+    (face,) = scene.analyzer(scene.image, detail=Detail.MINIMAL).faces
     assert "iris" not in scene.runs
     assert "expression" not in scene.runs
     assert (face.emotions, face.smile) == ((), None)
@@ -130,7 +130,7 @@ def test_the_largest_only_is_the_first_of_all() -> None:
 
 def test_with_the_largest_only_faces_too_small_to_become_it_are_not_read() -> None:
     scene = Scene([LARGE, MIDDLE, SMALL])
-    scene.analyzer(scene.image, largest_only=True, detail=Detail.PLAIN)
+    scene.analyzer(scene.image, largest_only=True, detail=Detail.MINIMAL)
     # The detected area of the middle one is .64 of the largest, that of the small one .36.
     assert scene.runs["mesh"] == 4
     assert scene.runs["embedder"] == 1
@@ -201,7 +201,7 @@ def grid(count: int) -> list[SceneFace]:
 
 def test_no_more_faces_are_described_than_tell_whether_there_are_more() -> None:
     scene = Scene(grid(103))
-    assert scene.analyzer(scene.image, detail=Detail.PLAIN).more
+    assert scene.analyzer(scene.image, detail=Detail.MINIMAL).more
     assert scene.runs["embedder"] == 101
 
 
@@ -221,7 +221,7 @@ def test_of_102_faces_one_that_turns_out_none_is_replaced_by_the_next() -> None:
     faces = grid(102)
     faces[50] = SceneFace(centre=faces[50].centre, interocular=faces[50].interocular, norm=4, presence=11)
     scene = Scene(faces)
-    analysis = scene.analyzer(scene.image, detail=Detail.PLAIN)
+    analysis = scene.analyzer(scene.image, detail=Detail.MINIMAL)
     assert (len(analysis.faces), analysis.more) == (100, True)
     # 101 at once, then the one that is missing.
     assert scene.runs["embedder"] == 102
@@ -232,18 +232,18 @@ def test_the_work_on_several_faces_goes_through_the_given_map() -> None:
 
     def counting(function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
         given.append(len(items))
-        return one_by_one(function, items)
+        return serial_map(function, items)
 
     scene = Scene([LARGE, MIDDLE, SMALL])
-    scene.analyzer(scene.image, spread=counting)
+    scene.analyzer(scene.image, map_function=counting)
     assert given == [3, 3]
     given.clear()
-    scene.analyzer(scene.image, largest_only=True, spread=counting)
+    scene.analyzer(scene.image, largest_only=True, map_function=counting)
     assert given == []
 
 
 def test_a_small_image_is_analysed_like_a_large_one() -> None:
     scene = Scene([SceneFace(centre=(50, 45), interocular=20)], map_image(100, 100))
-    (face,) = scene.analyzer(scene.image, detail=Detail.PLAIN).faces
+    (face,) = scene.analyzer(scene.image, detail=Detail.MINIMAL).faces
     assert face.image_size == Size(100, 100)
     assert place(face) == 50

@@ -68,13 +68,13 @@ def of_quality(score: float, embedding: list[float]) -> Face:
     return Face(face.box, face.image_size, 99.0, (), face.pose, quality, np.array(embedding, np.float32))
 
 
-def test_a_template_leans_towards_the_better_photograph() -> None:
+def test_a_template_leans_towards_the_better_image() -> None:
     template = fuse([of_quality(95, [1, 0]), of_quality(15, [0, 1])])
     assert np.linalg.norm(template) == pytest.approx(1)
     assert template[0] == pytest.approx(5 * template[1])
 
 
-def test_the_template_of_one_photograph_is_its_embedding() -> None:
+def test_the_template_of_one_image_is_its_embedding() -> None:
     assert fuse([make_face()]).tolist() == make_face().embedding.tolist()
 
 
@@ -106,7 +106,7 @@ def test_sources_that_all_match_the_first_are_no_strangers() -> None:
     assert compare(alike, [make_face()], threshold=0, similarity=hundredfold).strangers == ()
 
 
-def test_unmatched_faces_are_ordered_by_what_the_picture_shows_of_them() -> None:
+def test_unmatched_faces_are_ordered_by_what_the_image_shows_of_them() -> None:
     cut, whole = make_face(0.1, side=100), make_face(0.2, side=80)
     cut = replace(cut, box=Box(-60, 0, 40, 100))
     assert [u.face for u in compared(80, cut, whole).unmatched] == [whole, cut]
@@ -141,7 +141,7 @@ def test_the_similarity_is_told_the_quality_of_source_and_target() -> None:
     assert match.by_source == (match.similarity,)
 
 
-def test_a_template_has_the_quality_of_its_best_photograph() -> None:
+def test_a_template_has_the_quality_of_its_best_image() -> None:
     told, sources = Told(), [of_quality(40, [1, 0]), of_quality(75, [1, 0]), of_quality(60, [1, 0])]
     compare(sources, [of_quality(30, [1, 0])], threshold=0, similarity=told)
     assert [qualities for qualities, fused_of in told.calls if fused_of == 3] == [(75, 30)]

@@ -6,7 +6,7 @@ import pytest
 from tests.makers import empty_grids, put_face
 from visavis.geometry import Size
 from visavis.image import Image
-from visavis.vision.detect import Detections, Detector, decode, merge
+from visavis.vision.detect import Detections, Detector, decode, non_max_suppression
 
 
 def four_cells(stride: int, x: int, y: int) -> tuple[np.ndarray, np.ndarray]:
@@ -23,9 +23,9 @@ class FakeSession:
         self.shapes: list[tuple[int, ...]] = []
         self.score, self.side = score, side
 
-    def run(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
-        self.shapes.append(pictures.shape)
-        _, height, width, _ = pictures.shape
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        self.shapes.append(images.shape)
+        _, height, width, _ = images.shape
         grids = empty_grids(height, width)
         middle, half = np.array([width, height]) / 2 + 0.1, self.side * max(width, height) / 2
         put_face(grids, width, np.array([*(middle - half), *(middle + half)]), np.tile(middle, (5, 1)), self.score)
@@ -65,32 +65,32 @@ def test_a_score_is_the_geometric_mean_of_class_and_centre_each_at_most_1() -> N
 
 
 def test_of_overlapping_faces_the_best_stays() -> None:
-    faces = merge([found((0, 0, 100, 100, 0.8), (300, 0, 400, 100, 0.7)), found((10, 0, 110, 100, 0.9))])
+    faces = non_max_suppression([found((0, 0, 100, 100, 0.8), (300, 0, 400, 100, 0.7)), found((10, 0, 110, 100, 0.9))])
     assert faces.scores.tolist() == pytest.approx([0.9, 0.7])
 
 
 @pytest.mark.parametrize(("shift", "faces"), [(53, 1), (55, 2)])
 def test_boxes_with_an_iou_over_3_tenths_are_one_face(shift: float, faces: int) -> None:
     # Two squares of side 100, moved by 53.8 against each other, have an IoU of .3.
-    assert len(merge([found((0, 0, 100, 100, 0.9), (shift, 0, 100 + shift, 100, 0.8))])) == faces
+    assert len(non_max_suppression([found((0, 0, 100, 100, 0.9), (shift, 0, 100 + shift, 100, 0.8))])) == faces
 
 
 @pytest.mark.parametrize(("outside", "faces"), [(7, 1), (9, 2)])
 def test_a_box_that_lies_to_8_tenths_in_a_larger_one_is_one_face_with_it(outside: float, faces: int) -> None:
     # Of a side of 40; the IoU is far below .3.
-    assert len(merge([found((0, 0, 100, 100, 0.9), (60 + outside, 30, 100 + outside, 70, 0.8))])) == faces
+    assert len(non_max_suppression([found((0, 0, 100, 100, 0.9), (60 + outside, 30, 100 + outside, 70, 0.8))])) == faces
 
 
 def test_a_face_that_the_best_leaves_is_kept_though_it_overlaps_one_that_was_dropped() -> None:
     chain = found((0, 0, 100, 100, 0.9), (40, 0, 140, 100, 0.8), (80, 0, 180, 100, 0.7))
-    assert merge([chain]).scores.tolist() == pytest.approx([0.9, 0.7])
+    assert non_max_suppression([chain]).scores.tolist() == pytest.approx([0.9, 0.7])
 
 
 def test_nothing_found_merges_to_nothing() -> None:
-    assert len(merge([found(), found()])) == 0
+    assert len(non_max_suppression([found(), found()])) == 0
 
 
-def test_a_face_comes_back_in_pixels_of_the_picture() -> None:
+def test_a_face_comes_back_in_pixels_of_the_image() -> None:
     # The canvas is 512 x 448, of which the image fills 512 x 407, and the face lies in the middle of the canvas.
     faces = Detector(FakeSession())(Image(np.zeros((900, 716, 3), np.uint8)))
     (box,) = faces.boxes
@@ -143,13 +143,13 @@ def test_a_canvas_is_a_multiple_of_64_so_that_few_networks_are_compiled() -> Non
     assert len(set(session.shapes)) <= 4
 
 
-def test_large_pictures_are_looked_at_twice_for_their_small_faces() -> None:
+def test_large_images_are_looked_at_twice_for_their_small_faces() -> None:
     session = FakeSession()
     Detector(session)(Image(np.zeros((1080, 1920, 3), np.uint8)))
     assert max(session.shapes)[1:3] == (768, 1280)
 
 
-def test_detections_are_ordered_by_what_the_picture_shows_of_them() -> None:
+def test_detections_are_ordered_by_what_the_image_shows_of_them() -> None:
     faces = found((-60, 0, 40, 100, 0.9), (10, 10, 80, 80, 0.8), (0, 0, 100, 20, 0.95))
     assert faces.visible_areas(Size(100, 100)).tolist() == [4000, 4900, 2000]
     assert faces.largest_first(Size(100, 100)).scores.tolist() == pytest.approx([0.8, 0.9, 0.95])

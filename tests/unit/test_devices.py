@@ -13,9 +13,9 @@ from visavis.cli import doctor, main
 from visavis.errors import SettingsError
 from visavis.models import core as module
 from visavis.models.core import CONFIG, Core
-from visavis.models.session import Runtime
+from visavis.models.session import OpenVinoRuntime
 from visavis.models.store import ModelStore
-from visavis.runtime import open_stages
+from visavis.runtime import open_analyzer
 from visavis.settings import Settings
 from visavis.vision.expression import NETWORK
 
@@ -129,7 +129,7 @@ def test_an_engine_opens_on_no_device_that_is_not_there(tmp_path: Path, monkeypa
     monkeypatch.setattr(Core, "_made", lambda _: Fake("CPU"))
     for once in (False, True):
         with pytest.raises(SettingsError, match=r"device NPU is not on this machine.*finds: CPU, AUTO"):
-            open_stages(Settings(tmp_path, offline=True, device="npu"), once=once)
+            open_analyzer(Settings(tmp_path, offline=True, device="npu"), once=once)
 
 
 def test_auto_runs_a_network_to_the_numbers_of_the_cpu_where_only_that_is_there() -> None:
@@ -138,7 +138,7 @@ def test_auto_runs_a_network_to_the_numbers_of_the_cpu_where_only_that_is_there(
     noise = np.random.default_rng(0).integers(0, 255, (1, 48, 48, 1), np.uint8)
     outputs = []
     for device in ("CPU", "AUTO"):
-        runtime = Runtime(lanes=1, cache=None, device=device)
+        runtime = OpenVinoRuntime(concurrency=1, cache=None, device=device)
         runtime.check_device()
         session = runtime.session(NETWORK)
         session.run(noise // 2)

@@ -15,9 +15,9 @@ class SumSession:
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
 
-    def run(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        self.shapes.append(pictures.shape)
-        halves = pictures[0, :, :56, 0].sum(), pictures[0, :, 56:, 0].sum()
+    def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        self.shapes.append(images.shape)
+        halves = images[0, :, :56, 0].sum(), images[0, :, 56:, 0].sum()
         return {"any name": np.array([halves], np.float32)}
 
 
@@ -32,7 +32,7 @@ def test_an_embedding_has_unit_length_and_its_norm_before() -> None:
     embedded = Embedder(SumSession())(crop_of(30, 40))
     assert embedded.vector.tolist() == pytest.approx([0.6, 0.8])
     assert embedded.vector.dtype == np.float32
-    assert embedded.strength == pytest.approx(50)
+    assert embedded.embedding_norm == pytest.approx(50)
 
 
 def test_the_network_gets_one_crop_at_a_time() -> None:
@@ -46,17 +46,17 @@ def test_a_mirrored_embedding_is_the_mean_of_the_crop_and_its_mirror_image() -> 
     embedded = Embedder(session, mirrored=True)(crop_of(20, 80))
     assert len(session.shapes) == 2
     assert embedded.vector.tolist() == pytest.approx([0.5**0.5, 0.5**0.5])
-    assert embedded.strength == pytest.approx(50 * 2**0.5)
+    assert embedded.embedding_norm == pytest.approx(50 * 2**0.5)
 
 
 def test_a_norm_that_is_not_calibrated_is_not_told() -> None:
-    assert Embedder(SumSession(), known_strength=False)(crop_of(30, 40)).strength is None
+    assert Embedder(SumSession(), norm_is_calibrated=False)(crop_of(30, 40)).embedding_norm is None
 
 
 def test_a_zero_vector_stays_zero() -> None:
     embedded = Embedder(SumSession())(CROP)
     assert embedded.vector.tolist() == [0, 0]
-    assert embedded.strength == 0
+    assert embedded.embedding_norm == 0
 
 
 def test_an_embedding_cannot_be_written_to() -> None:

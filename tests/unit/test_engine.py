@@ -15,7 +15,7 @@ from visavis.image import Image
 
 
 class Analyzer:
-    """Finds no face, and counts the pictures."""
+    """Finds no face, and counts the images."""
 
     def __init__(self) -> None:
         self.sizes: list[tuple[int, int]] = []
@@ -26,10 +26,10 @@ class Analyzer:
 
 
 def opened(analyzer: Analyzer, released: list[str]) -> Engine:
-    return Engine(analyzer, None, threads=1, remembered=4, release=lambda: released.append("released"))  # type: ignore[arg-type]
+    return Engine(analyzer, None, threads=1, face_cache_size=4, release=lambda: released.append("released"))  # type: ignore[arg-type]
 
 
-def test_the_same_pixels_in_another_shape_are_another_picture() -> None:
+def test_the_same_pixels_in_another_shape_are_another_image() -> None:
     analyzer = Analyzer()
     engine = opened(analyzer, [])
     for shape in ((100, 200, 3), (200, 100, 3), (100, 200, 3)):
@@ -42,7 +42,7 @@ def test_closing_forgets_what_was_remembered_and_lets_go_of_the_networks() -> No
     released: list[str] = []
     with opened(Analyzer(), released) as engine:
         engine.analyze(np.zeros((100, 200, 3), np.uint8))
-        memory = engine._memory
+        memory = engine._face_cache
         assert memory is not None
         assert len(memory) == 1
         assert released == []
@@ -52,7 +52,7 @@ def test_closing_forgets_what_was_remembered_and_lets_go_of_the_networks() -> No
         engine.analyze(np.zeros((100, 200, 3), np.uint8))
 
 
-def test_a_picture_that_waits_for_a_thread_when_the_engine_is_closed_gets_engine_closed() -> None:
+def test_a_image_that_waits_for_a_thread_when_the_engine_is_closed_gets_engine_closed() -> None:
     begun, goes_on = threading.Event(), threading.Event()
 
     class Slow(Analyzer):
@@ -83,7 +83,7 @@ def test_a_picture_that_waits_for_a_thread_when_the_engine_is_closed_gets_engine
     goes_on.set()
     for thread in (closing, under_way):
         thread.join(10)
-    assert outcomes == ["the engine was closed before it came to this picture", Size(100, 100)]
+    assert outcomes == ["the engine was closed before it analysed this image", Size(100, 100)]
 
 
 @pytest.mark.parametrize("sources", [b"one", bytearray(b"one"), "one.jpg", np.zeros((3, 100, 100, 3), np.uint8)])

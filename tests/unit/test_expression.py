@@ -26,14 +26,14 @@ EVEN = ExpressionCalibration(CLASSES, temperature=1.0, prior=(1 / 8,) * 8, prior
 
 
 class FixedSession:
-    """Gives the same logits for every picture, and keeps the pictures."""
+    """Gives the same logits for every image, and keeps the images."""
 
     def __init__(self, **logits: float) -> None:
         self.logits = np.array([[logits.get(name, 0.0) for name in CLASSES]], np.float32)
-        self.pictures: list[NDArray[np.uint8]] = []
+        self.images: list[NDArray[np.uint8]] = []
 
-    def run(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        self.pictures.append(pictures)
+    def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        self.images.append(images)
         return {"logits": self.logits}
 
 
@@ -158,8 +158,8 @@ def test_the_network_sees_the_middle_of_the_crop_in_grey() -> None:
     assert set(np.unique(small)) == {76}  # 0.299 of 255: ITU-R BT.601
     session = FixedSession()
     ExpressionReader(session, EVEN)(crop, make_mesh())
-    (picture,) = session.pictures
-    assert picture.shape == (1, 48, 48, 1)
+    (image,) = session.images
+    assert image.shape == (1, 48, 48, 1)
 
 
 def test_a_lower_temperature_sharpens_and_a_prior_lifts_the_rare() -> None:

@@ -6,7 +6,7 @@ import pytest
 from visavis.geometry import Box, RelativeBox, Size, apply, invert, similarity_from_points, square_crop
 
 
-def test_a_box_outside_the_picture_keeps_its_negative_fractions() -> None:
+def test_a_box_outside_the_image_keeps_its_negative_fractions() -> None:
     assert Box(-12, 40, 88, 160).relative_to(Size(400, 400)) == RelativeBox(-0.03, 0.1, 0.25, 0.3)
 
 
@@ -50,7 +50,7 @@ def test_points_that_coincide_give_no_similarity() -> None:
         (Box(-20, -20, -5, -5), 0),
     ],
 )
-def test_only_the_part_of_a_box_within_the_picture_counts(box: Box, area: float) -> None:
+def test_only_the_part_of_a_box_within_the_image_counts(box: Box, area: float) -> None:
     assert box.area_within(Size(100, 80)) == area
 
 

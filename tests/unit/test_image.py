@@ -28,14 +28,14 @@ GRADIENT = np.asarray(gradient())
     ],
     ids=["png", "rgba", "jpeg", "progressive", "444", "cmyk", "palette"],
 )
-def test_colour_pictures_of_every_kind_give_their_colours(data: bytes) -> None:
+def test_colour_images_of_every_kind_give_their_colours(data: bytes) -> None:
     pixels = decode(data).pixels
     assert pixels.shape == (90, 120, 3)
     assert np.abs(pixels.astype(int) - GRADIENT).mean() < 8
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "1"])
-def test_grey_pictures_give_equal_channels(mode: str) -> None:
+def test_grey_images_give_equal_channels(mode: str) -> None:
     pixels = decode(encode(gradient().convert("L").convert(mode))).pixels
     assert (pixels[..., 0] == pixels[..., 1]).all()
     assert (pixels[..., 0] == pixels[..., 2]).all()
@@ -48,15 +48,15 @@ def test_16_bit_grey_is_scaled_and_not_clipped() -> None:
 
 
 def test_a_palette_with_transparency_keeps_its_colours_and_warns_of_nothing() -> None:
-    picture = gradient().quantize(64)
+    image = gradient().quantize(64)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        pixels = decode(encode(picture, transparency=bytes(range(64)))).pixels
-    assert (pixels == np.asarray(picture.convert("RGB"))).all()
+        pixels = decode(encode(image, transparency=bytes(range(64)))).pixels
+    assert (pixels == np.asarray(image.convert("RGB"))).all()
 
 
 def test_an_interlaced_png_is_its_plain_self(photo: object) -> None:
-    # A 1-bit Adam7 picture of 80 x 80 white pixels, made by hand, since Pillow does not write interlaced files.
+    # A 1-bit Adam7 image of 80 x 80 white pixels, made by hand, since Pillow does not write interlaced files.
     import struct
     import zlib
 
@@ -80,10 +80,10 @@ def stored_as(orientation: int) -> bytes:
         5: Pil.Transpose.TRANSPOSE, 6: Pil.Transpose.ROTATE_90,
         7: Pil.Transpose.TRANSVERSE, 8: Pil.Transpose.ROTATE_270,
     }  # fmt: skip
-    picture = gradient().transpose(undo[orientation]) if orientation in undo else gradient()
+    image = gradient().transpose(undo[orientation]) if orientation in undo else gradient()
     exif = Pil.Exif()
     exif[0x0112] = orientation
-    return encode(picture, "JPEG", quality=95, exif=exif)
+    return encode(image, "JPEG", quality=95, exif=exif)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -106,7 +106,7 @@ def test_a_png_is_not_turned_by_an_exif_chunk() -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.99])
-def test_a_picture_cut_short_is_refused(kind: str, kept: float) -> None:
+def test_a_image_cut_short_is_refused(kind: str, kept: float) -> None:
     data = encode(gradient(400, 300), kind)
     with pytest.raises(BadImage):
         decode(data[: int(len(data) * kept)])
@@ -129,7 +129,7 @@ def test_a_warp_that_only_shifts_moves_whole_pixels() -> None:
     assert (crop == GRADIENT[20:60, 10:40]).all()
 
 
-def test_outside_the_picture_a_warp_is_black() -> None:
+def test_outside_the_image_a_warp_is_black() -> None:
     crop = Image(np.full((90, 120, 3), 255, np.uint8)).warped(np.array([[1.0, 0, 50], [0, 1, 0]]), Size(100, 90))
     assert (crop[:, :50] == 0).all()
     assert (crop[:, 50:] == 255).all()
@@ -149,27 +149,27 @@ def test_a_reducing_warp_stays_in_place_and_averages(scale: float) -> None:
     assert crop[:, middle].std(axis=0).mean() < 25 * max(scale, 0.3) + 2
 
 
-def photograph(width: int, height: int, orientation: int = 1) -> bytes:
+def jpeg_of_size(width: int, height: int, orientation: int = 1) -> bytes:
     """A large JPEG with structure of every size, stored so that `orientation` brings it upright."""
     chance = np.random.default_rng(1)
     coarse = Pil.fromarray(chance.integers(0, 255, (height // 40, width // 40, 3), np.uint8))
-    picture = coarse.resize((width, height), Pil.Resampling.BICUBIC)
+    image = coarse.resize((width, height), Pil.Resampling.BICUBIC)
     exif = Pil.Exif()
     exif[0x0112] = orientation
     undo = {3: Pil.Transpose.ROTATE_180, 6: Pil.Transpose.ROTATE_90}
-    picture = picture.transpose(undo[orientation]) if orientation in undo else picture
-    return encode(picture, "JPEG", quality=95, exif=exif)
+    image = image.transpose(undo[orientation]) if orientation in undo else image
+    return encode(image, "JPEG", quality=95, exif=exif)
 
 
 @pytest.mark.parametrize(("width", "height"), [(2560, 1920), (2563, 1921), (5121, 3001)])
 def test_a_large_jpeg_shows_the_same_at_a_reduced_scale_as_whole(width: int, height: int) -> None:
-    data = photograph(width, height)
+    data = jpeg_of_size(width, height)
     reduced, whole = decode(data), Image(np.asarray(Pil.open(io.BytesIO(data))))
     assert reduced.size == whole.size == Size(width, height)
     if (width | height) % 4 == 0:  # else a halved copy loses a last column, and they differ by a part of a pixel
         a, b = (image.resized(Size(640, 480)).astype(int) for image in (reduced, whole))
         assert np.abs(a - b).mean() < 1
-    # A crop at half scale, then one at full scale, for which the picture is decoded anew.
+    # A crop at half scale, then one at full scale, for which the image is decoded anew.
     for scale in (0.3, 1.0):
         matrix = np.array([[scale, 0, -scale * (width - 300)], [0, scale, -scale * (height - 300)]])
         side = Size(int(300 * scale), int(300 * scale))
@@ -181,9 +181,10 @@ def test_a_large_jpeg_shows_the_same_at_a_reduced_scale_as_whole(width: int, hei
 @pytest.mark.parametrize("orientation", [3, 6])
 @pytest.mark.parametrize(("width", "height"), [(2560, 2560), (2570, 2566), (2571, 2569)])
 def test_a_large_turned_jpeg_lies_where_it_lies_whole(orientation: int, width: int, height: int) -> None:
-    image = decode(photograph(width, height, orientation))
+    image = decode(jpeg_of_size(width, height, orientation))
     seen = image.resized(Size(width // 4, height // 4)).astype(int)
-    straight = Image(np.asarray(Pil.open(io.BytesIO(photograph(width, height))))).resized(Size(width // 4, height // 4))
+    upright = Image(np.asarray(Pil.open(io.BytesIO(jpeg_of_size(width, height)))))
+    straight = upright.resized(Size(width // 4, height // 4))
     assert np.abs(seen - straight).mean() < 1.5
 
 
@@ -198,7 +199,7 @@ def test_a_large_jpeg_is_not_decoded_whole_for_what_a_part_of_it_can_show(monkey
         return np.asarray(real(*args, min_factor=min_factor, **sides))
 
     monkeypatch.setattr(simplejpeg, "decode_jpeg", noted)
-    image = decode(photograph(5120, 3840))
+    image = decode(jpeg_of_size(5120, 3840))
     image.resized(Size(1280, 960))
     image.warped(np.array([[0.2, 0, 0], [0, 0.2, 0]]), Size(100, 100))
     assert decoded == [4]
@@ -225,7 +226,7 @@ def test_a_jpeg_with_stray_bytes_that_others_show_is_taken() -> None:
 
 @pytest.mark.parametrize("kept", [0.3, 0.7, 0.999])
 def test_a_large_jpeg_cut_short_is_refused_at_once(kept: float) -> None:
-    data = photograph(2600, 2000)
+    data = jpeg_of_size(2600, 2000)
     with pytest.raises(BadImage, match="cut short"):
         decode(data[: int(len(data) * kept)])
 

@@ -1,4 +1,4 @@
-"""JPEG: a picture with all of its rows is taken, whatever stands around them; one without is cut short."""
+"""JPEG: an image with all of its rows is taken, whatever stands around them; one without is cut short."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_jpeg_whose_data_break_off_is_cut_short(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_made_up_for_missing_rows_never_counts(kind: str) -> None:
-    # Exactly what lies within the last bytes: either nothing of the picture, or it is refused.
+    # Exactly what lies within the last bytes: either nothing of the image, or it is refused.
     whole = jpeg(kind, 101, 85)
     expected = decode(whole).pixels
     for missing in range(1, 40):
@@ -189,7 +189,7 @@ def test_metadata_change_nothing_in_a_jpeg(extra: bytes) -> None:
     assert (decode(behind_soi(whole, extra)).pixels == decode(whole).pixels).all()
 
 
-def test_a_thumbnail_is_not_the_picture() -> None:
+def test_a_thumbnail_is_not_the_image() -> None:
     whole, thumbnail = jpeg("baseline"), jpeg("grey", 160, 120)
     for marker, body in ((0xE1, b"Exif\0\0II*\0" + thumbnail), (0xE0, b"JFXX\0\x10" + thumbnail)):
         assert (decode(behind_soi(whole, segment(marker, body))[:-2]).pixels == decode(whole).pixels).all()

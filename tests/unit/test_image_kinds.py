@@ -31,19 +31,19 @@ def base64_of(data: bytes) -> bytes:
 CASES = {
     "gif": (encode(gradient(), "GIF"), "a GIF: convert"),
     "bmp": (encode(gradient(), "BMP"), "a BMP: convert"),
-    "webp": (encode(gradient(), "WEBP"), "a WebP picture: convert"),
+    "webp": (encode(gradient(), "WEBP"), "a WebP image: convert"),
     "tiff": (encode(gradient(), "TIFF"), "a TIFF"),
     "pdf": (encode(gradient(), "PDF"), "a PDF: pass its page"),
     "ico": (encode(gradient(), "ICO"), "an icon"),
-    "ppm": (encode(gradient(), "PPM"), "a Netpbm picture"),
-    "heic": (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC photograph: convert it to JPEG"),
-    "heif": (b"\0\0\0\x18ftypmif1\0\0\0\0", "a HEIC photograph"),
-    "avif": (b"\0\0\0\x1cftypavif\0\0\0\0", "an AVIF picture"),
+    "ppm": (encode(gradient(), "PPM"), "a Netpbm image"),
+    "heic": (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC image: convert it to JPEG"),
+    "heif": (b"\0\0\0\x18ftypmif1\0\0\0\0", "a HEIC image"),
+    "avif": (b"\0\0\0\x1cftypavif\0\0\0\0", "an AVIF image"),
     "mp4": (b"\0\0\0\x20ftypisom\0\0\2\0", "an MP4 film: pass one frame"),
     "mov": (b"\0\0\0\x14ftypqt  \0\0\0\0", "a QuickTime film"),
-    "jp2": (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture"),
-    "j2k": (b"\xff\x4f\xff\x51\0\0", "a JPEG 2000 picture"),
-    "jxl": (b"\xff\x0a\x10\x20", "a JPEG XL picture"),
+    "jp2": (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 image"),
+    "j2k": (b"\xff\x4f\xff\x51\0\0", "a JPEG 2000 image"),
+    "jxl": (b"\xff\x0a\x10\x20", "a JPEG XL image"),
     "psd": (b"8BPS\0\1\0\0", "a Photoshop file"),
     "gzip": (gzip.compress(JPEG), "a gzip file: unpack"),
     "zip": (zipped(JPEG), "a ZIP archive"),
@@ -54,7 +54,7 @@ CASES = {
     "svg": (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg">', "an SVG drawing"),
     "json": (b'{"message": "Forbidden"}', "JSON"),
     "json numbers": (b"[255, 216, 255]", "JSON"),
-    "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "a Git LFS pointer: get the picture"),
+    "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "a Git LFS pointer: get the image"),
     "path": (b"photos/me.jpg", "the name of a file"),
     "bare path": (b"/home/me/photo", "the name of a file"),
     "url": (b"https://example.com/me?id=1", "a URL: fetch it"),
@@ -74,7 +74,7 @@ CASES = {
     "base64 for URLs": (base64.urlsafe_b64encode(JPEG), "base64 text of a JPEG"),
     "base64 twice": (base64_of(base64_of(PNG)), "base64 text of base64 text of a PNG"),
     "base64 of data": (base64_of(b"data:image/png;base64," + base64_of(PNG)), "base64 text of a data: URI of a PNG"),
-    "base64 of heic": (base64_of(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), "base64 text of a HEIC photograph"),
+    "base64 of heic": (base64_of(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), "base64 text of a HEIC image"),
     "hex": (JPEG.hex().encode(), "hexadecimal text of a JPEG"),
     "hex of postgres": (b"\\x" + PNG.hex().encode(), "hexadecimal text of a PNG"),
     "zeros": (bytes(5000), "nothing but zeros"),
@@ -84,7 +84,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_no_picture_is_refused_by_what_it_is(case: str) -> None:
+def test_what_is_no_image_is_refused_by_what_it_is(case: str) -> None:
     data, name = CASES[case]
     with pytest.raises(BadImage) as refused:
         decode(data)
@@ -109,4 +109,4 @@ def test_text_within_text_is_followed_only_so_far() -> None:
     data = JPEG
     for _ in range(10):
         data = base64_of(data)
-    assert "JPEG" not in describe(data).removesuffix("pass the bytes of the picture themselves")
+    assert "JPEG" not in describe(data).removesuffix("pass the bytes of the image themselves")

@@ -1,4 +1,4 @@
-"""PNG: what is in it beside the picture never matters, and what belongs to the picture always does."""
+"""PNG: what is in it beside the image never matters, and what belongs to the image always does."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ MODES = {
     "1": gradient().convert("1"),
     "P": gradient().quantize(64),
 }
-FILES = {mode: encode(picture) for mode, picture in MODES.items()}
+FILES = {mode: encode(image) for mode, image in MODES.items()}
 
 ancillary = st.builds(
     chunk,
@@ -171,7 +171,7 @@ def test_many_small_and_empty_idat_chunks_are_one() -> None:
     assert (decode(data).pixels == np.asarray(gradient())).all()
 
 
-def test_idat_chunks_behind_another_chunk_are_none_of_the_picture() -> None:
+def test_idat_chunks_behind_another_chunk_are_none_of_the_image() -> None:
     header, body, end = parts(FILES["RGB"])
     half = len(body[1]) // 2
     late = build(header, (b"IDAT", body[1][:half]), (b"tEXt", b"a\0b"), (b"IDAT", body[1][half:]), end)

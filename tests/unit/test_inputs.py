@@ -16,7 +16,7 @@ from visavis.errors import InvalidRequest
 from visavis.face import Detail, QualityFilter
 from visavis.inputs import bytes_or_pixels
 
-DATA = b"\xff\xd8\xff of a picture"
+DATA = b"\xff\xd8\xff of an image"
 
 
 @pytest.fixture
@@ -157,8 +157,8 @@ def test_a_threshold_that_is_none_is_named(value: float) -> None:
 
 
 def test_choices_may_be_texts_in_any_case() -> None:
-    options = CompareOptions(quality_filter="auto", detail="plain")  # type: ignore[arg-type]
-    assert (options.quality_filter, options.detail) == (QualityFilter.AUTO, Detail.PLAIN)
+    options = CompareOptions(quality_filter="auto", detail="minimal")  # type: ignore[arg-type]
+    assert (options.quality_filter, options.detail) == (QualityFilter.AUTO, Detail.MINIMAL)
     assert CompareOptions(quality_filter=QualityFilter.HIGH).quality_filter is QualityFilter.HIGH
 
 
@@ -186,4 +186,4 @@ def test_an_image_passed_for_something_else_is_not_in_the_text_of_the_error(imag
     text = str(caught.value)
     assert len(text) < 150
     assert "xff" not in text
-    assert "picture" not in text
+    assert "image" not in text

@@ -16,8 +16,8 @@ class IrisSession:
         self.answer = np.array([[x, y, 0], *[[-99, -99, -99]] * 4], np.float32)
         self.crops: list[NDArray[np.uint8]] = []
 
-    def run(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        self.crops.append(pictures[0])
+    def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        self.crops.append(images[0])
         return {"output_iris": self.answer.reshape(1, 15)}
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from visavis.errors import ManifestError
-from visavis.models.manifest import UrlCarrier, WheelCarrier, load_manifest, parse_manifest
+from visavis.models.manifest import UrlSource, WheelSource, load_manifest, parse_manifest
 
 GOOD = """
 [[model]]
@@ -14,7 +14,7 @@ size = 10
 licence = "MIT"
 origin = "here"
 build = { format = "onnx", layout = "NCHW", colour = "RGB", mean = 0.0, scale = 1.0 }
-[[model.carrier]]
+[[model.source]]
 package = "p"
 version = "1"
 member = "p/m.onnx"
@@ -28,13 +28,13 @@ def test_the_shipped_manifest_has_the_four_networks_with_licences() -> None:
 
 
 def test_carriers_keep_their_order() -> None:
-    first, second = load_manifest()["detector"].carriers
-    assert isinstance(first, WheelCarrier)
-    assert isinstance(second, UrlCarrier)
+    first, second = load_manifest()["detector"].sources
+    assert isinstance(first, WheelSource)
+    assert isinstance(second, UrlSource)
 
 
 def test_a_good_manifest_reads() -> None:
-    assert parse_manifest(GOOD)["m"].carriers[0] == WheelCarrier("p", "1", "p/m.onnx", None)
+    assert parse_manifest(GOOD)["m"].sources[0] == WheelSource("p", "1", "p/m.onnx", None)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_good_manifest_reads() -> None:
         ('file = "m.onnx"', 'file = "../m.onnx"', "plain file name"),
         ("NCHW", "CHWN", "layout must be one of NCHW, NHWC"),
         ("scale = 1.0", "scale = 0.0", "scale must not be 0"),
-        ("[[model.carrier]]", "[model.nothing]", r"at least one \[\[carrier\]\] table"),
+        ("[[model.source]]", "[model.nothing]", r"at least one \[\[source\]\] table"),
         ('package = "p"', 'url = "ftp://p"', "https://"),
         ("[[model]]", "[[model", "not TOML"),
     ],

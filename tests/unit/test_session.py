@@ -16,8 +16,8 @@ import pytest
 from visavis import forks
 from visavis.errors import EngineClosed, ModelStoreError
 from visavis.models import core as module
-from visavis.models.core import Lane
-from visavis.models.session import OpenVinoSession, Runtime
+from visavis.models.core import InferRequest
+from visavis.models.session import OpenVinoRuntime, OpenVinoSession
 
 
 class Tensor:
@@ -50,28 +50,28 @@ class Core:
     def read(self, network: Path) -> Any:
         return network
 
-    def compile(self, network: Any, shape: tuple[int, ...]) -> Lane:
+    def compile(self, network: Any, shape: tuple[int, ...]) -> InferRequest:
         self.compiled.append(shape)
-        return Lane(Request(self, shape), ((("out", "also out"), Tensor()),))
+        return InferRequest(Request(self, shape), ((("out", "also out"), Tensor()),))
 
 
-def opened(core: Core, *, shapes: int = 1, lanes: int = 1) -> OpenVinoSession:
-    return OpenVinoSession(core, Path("network.xml"), shapes=shapes, lanes=lanes)  # type: ignore[arg-type]
+def opened(core: Core, *, shapes: int = 1, concurrency: int = 1) -> OpenVinoSession:
+    return OpenVinoSession(core, Path("network.xml"), shapes=shapes, concurrency=concurrency)  # type: ignore[arg-type]
 
 
-def picture(side: int) -> np.ndarray:
+def image(side: int) -> np.ndarray:
     return np.zeros((1, side, side, 3), np.uint8)
 
 
 def test_an_output_goes_by_each_of_its_names_and_is_the_callers() -> None:
-    outputs = opened(Core()).run(picture(8))
+    outputs = opened(Core()).run(image(8))
     assert set(outputs) == {"out", "also out"}
     assert not np.shares_memory(outputs["out"], Tensor.data)
 
 
 def test_a_fork_waits_for_an_inference() -> None:
     core = Core()
-    opened(core).run(picture(8))
+    opened(core).run(image(8))
     assert core.ran == [((1, 8, 8, 3), True)]
 
 
@@ -79,7 +79,7 @@ def test_the_shapes_used_last_are_kept_and_a_fork_waits_for_the_end_of_others() 
     core = Core()
     session = opened(core, shapes=2)
     for side in (8, 16, 8, 24, 8):
-        session.run(picture(side))
+        session.run(image(side))
     assert [shape[1] for shape in core.compiled] == [8, 16, 24]
     assert core.destroyed == [((1, 16, 16, 3), True)]
 
@@ -91,25 +91,25 @@ def test_a_network_in_use_is_not_dropped_for_another_shape() -> None:
 
     def meanwhile() -> None:
         core.while_running = lambda: None
-        other = threading.Thread(target=session.run, args=(picture(16),))
+        other = threading.Thread(target=session.run, args=(image(16),))
         other.start()
         other.join()
         seen.append(len(core.destroyed))
 
     core.while_running = meanwhile
-    session.run(picture(8))
+    session.run(image(8))
     # The one that ended first is dropped first, though it was used last.
     assert core.destroyed == [((1, 16, 16, 3), True)]
     assert seen == [1]
-    session.run(picture(8))
+    session.run(image(8))
     assert [shape[1] for shape in core.compiled] == [8, 16]
 
 
 def test_closing_destroys_every_network_while_forks_wait() -> None:
     core = Core()
     session = opened(core, shapes=2)
-    session.run(picture(8))
-    session.run(picture(16))
+    session.run(image(8))
+    session.run(image(16))
     session.close()
     assert core.destroyed == [((1, 8, 8, 3), True), ((1, 16, 16, 3), True)]
 
@@ -117,9 +117,9 @@ def test_closing_destroys_every_network_while_forks_wait() -> None:
 def test_after_a_fork_what_the_parent_compiled_is_neither_used_nor_destroyed() -> None:
     core = Core()
     session = opened(core)
-    session.run(picture(8))
+    session.run(image(8))
     session.renew()
-    session.run(picture(8))
+    session.run(image(8))
     session.close()
     assert len(core.compiled) == 2
     assert len(core.destroyed) == 1
@@ -130,15 +130,15 @@ def test_a_compilation_that_fails_leaves_its_place_to_the_next() -> None:
     session = opened(core)
     compile_, failures = core.compile, [RuntimeError("once")]
 
-    def fails_once(network: Any, shape: tuple[int, ...]) -> Lane:
+    def fails_once(network: Any, shape: tuple[int, ...]) -> InferRequest:
         if failures:
             raise failures.pop()
         return compile_(network, shape)
 
     core.compile = fails_once  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="once"):
-        session.run(picture(8))
-    assert session.run(picture(8))
+        session.run(image(8))
+    assert session.run(image(8))
 
 
 class OpenVino:
@@ -193,9 +193,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[OpenVino]:
 
 
 def test_a_fork_waits_for_all_that_openvino_does(made: list[OpenVino]) -> None:
-    session = Runtime(lanes=1, cache=None).session(Path("network.xml"))
+    session = OpenVinoRuntime(concurrency=1, cache=None).session(Path("network.xml"))
     for _ in range(2):
-        session.run(picture(8))
+        session.run(image(8))
     (core,) = made
     assert core.waited_for == [
         (what, True) for what in ("read", "reshape to [1, 8, 8, 3]", "compile", "infer", "infer")
@@ -203,9 +203,9 @@ def test_a_fork_waits_for_all_that_openvino_does(made: list[OpenVino]) -> None:
 
 
 def test_in_a_child_another_core_is_made_and_the_parents_is_not_destroyed(made: list[OpenVino]) -> None:
-    runtime = Runtime(lanes=1, cache=None)
+    runtime = OpenVinoRuntime(concurrency=1, cache=None)
     session = runtime.session(Path("network.xml"))
-    session.run(picture(8))
+    session.run(image(8))
     references = sys.getrefcount(made[0])
     assert {runtime._core, session} <= set(forks._renewables)
     runtime._core._lock.acquire()  # as another thread may at the moment of the fork
@@ -213,12 +213,12 @@ def test_in_a_child_another_core_is_made_and_the_parents_is_not_destroyed(made: 
     kept = sys.getrefcount(made[0])  # counted here, because an assert holds one more
     assert kept == references
     session.renew()
-    session.run(picture(8))
+    session.run(image(8))
     assert len(made) == 2
 
 
 def test_an_engine_closed_while_its_core_is_made_does_not_keep_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime = Runtime(lanes=1, cache=None)
+    runtime = OpenVinoRuntime(concurrency=1, cache=None)
     began, goes_on = threading.Event(), threading.Event()
 
     def make(_: object) -> OpenVino:
@@ -237,13 +237,13 @@ def test_an_engine_closed_while_its_core_is_made_does_not_keep_it(monkeypatch: p
     for thread in (loading, closing):
         thread.join(10)
     assert runtime._core._core is None
-    for ask in (runtime.session(Path("other.xml")).load, lambda: session.run(picture(8))):
+    for ask in (runtime.session(Path("other.xml")).load, lambda: session.run(image(8))):
         with pytest.raises(EngineClosed, match="the engine is closed; open another"):
             ask()
 
 
 def test_closing_waits_for_what_is_compiled_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime = Runtime(lanes=1, cache=None)
+    runtime = OpenVinoRuntime(concurrency=1, cache=None)
     session = runtime.session(Path("network.xml"))
     began, ended = threading.Event(), []
 
@@ -261,8 +261,8 @@ def test_closing_waits_for_what_is_compiled_in_the_background(monkeypatch: pytes
 
 def test_a_network_that_cannot_be_read_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.Core, "_made", lambda _: OpenVino(damaged=True))
-    session = Runtime(lanes=1, cache=None).session(Path("ready/network.xml"))
-    for ask in (session.load, lambda: session.run(picture(8))):
+    session = OpenVinoRuntime(concurrency=1, cache=None).session(Path("ready/network.xml"))
+    for ask in (session.load, lambda: session.run(image(8))):
         with pytest.raises(ModelStoreError, match=r"ready.network.xml cannot be read.*delete its folder"):
             ask()
     session.prepare_in_background()
@@ -283,15 +283,15 @@ def test_what_is_no_folder_or_may_not_be_written_is_done_without(
     assert not module._writable(tmp_path)
 
 
-def test_no_more_lanes_are_compiled_than_may_be() -> None:
+def test_no_more_requests_are_compiled_than_may_be() -> None:
     core = Core()
-    session = opened(core, lanes=2)
+    session = opened(core, concurrency=2)
     for _ in range(4):
-        with session._lanes_for((1, 8, 8, 3)) as lanes:
-            lanes.add()
+        with session._pool_for((1, 8, 8, 3)) as pool:
+            pool.add()
     goes_on = threading.Event()
     core.while_running = lambda: goes_on.wait(10)
-    threads = [threading.Thread(target=session.run, args=(picture(8),)) for _ in range(6)]
+    threads = [threading.Thread(target=session.run, args=(image(8),)) for _ in range(6)]
     for thread in threads:
         thread.start()
     threads[-1].join(0.2)

@@ -12,7 +12,7 @@ import pytest
 
 from visavis.errors import ModelCorrupt, ModelError, ModelStoreError, ModelUnavailable
 from visavis.models import fetch as fetching
-from visavis.models.manifest import Build, Manifest, ModelFile, UrlCarrier, WheelCarrier
+from visavis.models.manifest import Build, Manifest, ModelFile, UrlSource, WheelSource
 from visavis.models.store import ModelStore
 
 CONTENT = {"one": b"the first network", "two": b"the second network"}
@@ -22,14 +22,14 @@ BUILD = Build("onnx", "NCHW", "RGB", 0.0, 1.0)
 def make_model(name: str, *, version: str = "1.0", sha256: str | None = None) -> ModelFile:
     data = CONTENT[name]
     digest = sha256 or hashlib.sha256(data).hexdigest()
-    carrier = WheelCarrier("carrier", version, f"carrier/{name}.onnx", None)
+    carrier = WheelSource("carrier", version, f"carrier/{name}.onnx", None)
     return ModelFile(name, f"{name}.onnx", digest, len(data), "MIT", "here", BUILD, (carrier,))
 
 
 def make_store(root: Path, *models: ModelFile, **options: object) -> ModelStore:
     said: list[str] = []
     manifest = Manifest({m.name: m for m in models or (make_model("one"), make_model("two"))})
-    store = ModelStore(root, manifest, builder=fake_build, recipe="1", say=said.append, **options)  # type: ignore[arg-type]
+    store = ModelStore(root, manifest, builder=fake_build, build_version="1", say=said.append, **options)  # type: ignore[arg-type]
     store.said = said  # type: ignore[attr-defined]
     return store
 
@@ -95,8 +95,8 @@ def test_a_file_with_another_hash_is_refused_showing_both_and_leaves_nothing(tmp
 @pytest.mark.slow
 def test_a_second_carrier_serves_when_the_first_does_not(tmp_path: Path) -> None:
     model = make_model("one")
-    dead = WheelCarrier("carrier", "9.9", "carrier/one.onnx", None)
-    model = ModelFile(**{f: getattr(model, f) for f in model.__slots__} | {"carriers": (dead, *model.carriers)})
+    dead = WheelSource("carrier", "9.9", "carrier/one.onnx", None)
+    model = ModelFile(**{f: getattr(model, f) for f in model.__slots__} | {"sources": (dead, *model.sources)})
     assert make_store(tmp_path / "home", model).ready("one").is_file()
 
 
@@ -108,8 +108,8 @@ def test_without_a_carrier_that_answers_the_error_says_what_pip_said_and_what_to
 
 def test_an_address_that_does_not_answer_is_named(tmp_path: Path) -> None:
     model = make_model("one")
-    nowhere = UrlCarrier("https://127.0.0.1:9/one.onnx")
-    model = ModelFile(**{f: getattr(model, f) for f in model.__slots__} | {"carriers": (nowhere,)})
+    nowhere = UrlSource("https://127.0.0.1:9/one.onnx")
+    model = ModelFile(**{f: getattr(model, f) for f in model.__slots__} | {"sources": (nowhere,)})
     with pytest.raises(ModelUnavailable, match=r"https://127.0.0.1:9/one.onnx cannot be fetched"):
         make_store(tmp_path / "home", model).ready("one")
 
@@ -125,7 +125,7 @@ def test_a_failing_build_leaves_no_network_behind(tmp_path: Path) -> None:
         (folder / "model.xml").write_bytes(b"half")
         raise ModelCorrupt("cannot be read")
 
-    store = ModelStore(tmp_path / "home", Manifest({"one": make_model("one")}), builder=broken, recipe="1")
+    store = ModelStore(tmp_path / "home", Manifest({"one": make_model("one")}), builder=broken, build_version="1")
     with pytest.raises(ModelCorrupt):
         store.ready("one")
     assert [p for p in everything_under(tmp_path / "home") if p.startswith("ready")] == []
@@ -216,7 +216,7 @@ def ready_in_another_process(root: str, log: str) -> None:
         fake_build(model, source, folder)
 
     manifest = Manifest({"one": make_model("one")})
-    ModelStore(Path(root), manifest, builder=build, recipe="1", say=lambda line: None).ready("one")
+    ModelStore(Path(root), manifest, builder=build, build_version="1", say=lambda line: None).ready("one")
 
 
 @pytest.mark.slow

@@ -16,9 +16,9 @@ from visavis.cli import main
 from visavis.errors import CalibrationMismatch, ManifestError, ModelCorrupt, ModelUnavailable, ModelUnfit, SettingsError
 from visavis.evaluate.acquire import Acquired
 from visavis.models.manifest import Build, load_manifest
-from visavis.models.own import INPUTS, add_own, remove_own
-from visavis.models.session import Runtime
+from visavis.models.session import OpenVinoRuntime
 from visavis.models.store import ModelStore
+from visavis.models.user_provided import INPUTS, add_own, remove_own
 from visavis.runtime import chosen_embedder, open_calibration, open_store
 from visavis.settings import Settings
 
@@ -79,12 +79,12 @@ def test_an_added_network_is_recorded_with_its_hash_and_stands_ready(
     assert recorded["sha256"] == model.sha256
     assert recorded["template"] == "arcface112"
     assert chosen_embedder(settings) == model
-    assert [s.ready for s in open_store(settings).status() if s.model.own] == [True]
+    assert [s.ready for s in open_store(settings).status() if s.model.user_provided] == [True]
 
 
-def colour_means(settings: Settings, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    network = Runtime(lanes=1, cache=None).session(open_store(settings).ready("arc"))
-    (vector,) = network.run(picture[None]).values()
+def colour_means(settings: Settings, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    network = OpenVinoRuntime(concurrency=1, cache=None).session(open_store(settings).ready("arc"))
+    (vector,) = network.run(image[None]).values()
     return vector[0, [0, 22, 44]]
 
 
@@ -97,15 +97,15 @@ def test_the_network_is_fed_what_was_named(
     settings: Settings, store: ModelStore, tmp_path: Path, given: str, wanted: tuple[float, ...]
 ) -> None:
     add_own(store, make_onnx(tmp_path, weight=1), name="arc", build=INPUTS[given])
-    picture = np.full((112, 112, 3), (10, 20, 30), np.uint8)
-    assert colour_means(settings, picture) == pytest.approx(wanted, abs=1e-3)
+    image = np.full((112, 112, 3), (10, 20, 30), np.uint8)
+    assert colour_means(settings, image) == pytest.approx(wanted, abs=1e-3)
 
 
 def test_channels_may_come_last(settings: Settings, store: ModelStore, tmp_path: Path) -> None:
     file = make_onnx(tmp_path, shape=(1, 112, 112, 3), axes=(1, 2), weight=1)
     add_own(store, file, name="arc", build=replace(SFACE, layout="NHWC"))
-    picture = np.full((112, 112, 3), (10, 20, 30), np.uint8)
-    assert colour_means(settings, picture) == pytest.approx((10, 20, 30), abs=1e-3)
+    image = np.full((112, 112, 3), (10, 20, 30), np.uint8)
+    assert colour_means(settings, image) == pytest.approx((10, 20, 30), abs=1e-3)
 
 
 def test_several_are_kept_and_each_is_removed_without_a_trace(
@@ -115,7 +115,7 @@ def test_several_are_kept_and_each_is_removed_without_a_trace(
     add_own(store, make_onnx(tmp_path, dimensions=128), name="other", build=SFACE)
     calibration_for(arc.sha256).write(store.calibration(arc))
     remove_own(store, "arc")
-    assert [name for name, m in open_store(settings).manifest.models.items() if m.own] == ["other"]
+    assert [name for name, m in open_store(settings).manifest.models.items() if m.user_provided] == ["other"]
     remove_own(store, "other")
     assert everything_under(settings.home) == []
 

@@ -11,30 +11,30 @@ from visavis.workers import Workers
 
 def test_results_come_in_the_order_of_the_items() -> None:
     workers = Workers(3)
-    assert workers.spread(lambda n: n * n, range(50)) == [n * n for n in range(50)]
+    assert workers.parallel_map(lambda n: n * n, range(50)) == [n * n for n in range(50)]
     workers.close()
 
 
 def test_nothing_to_do_gives_nothing() -> None:
     workers = Workers(2)
-    assert workers.spread(lambda n: n, []) == []
+    assert workers.parallel_map(lambda n: n, []) == []
     workers.close()
 
 
 def test_idle_threads_help() -> None:
     workers = Workers(3)
     both = threading.Barrier(3, timeout=10)  # passed only by three threads at once: the caller and two helpers
-    assert workers.spread(lambda _: both.wait() >= 0, range(3)) == [True] * 3
+    assert workers.parallel_map(lambda _: both.wait() >= 0, range(3)) == [True] * 3
     workers.close()
 
 
 def test_more_work_at_once_than_threads_does_not_lock() -> None:
     workers = Workers(2)
 
-    def picture(_: int) -> int:
-        return sum(workers.spread(lambda n: n, range(20)))
+    def image(_: int) -> int:
+        return sum(workers.parallel_map(lambda n: n, range(20)))
 
-    futures = [workers.submit(picture, i) for i in range(30)]
+    futures = [workers.submit(image, i) for i in range(30)]
     assert [future.result(timeout=20) for future in futures] == [190] * 30
     workers.close()
 
@@ -49,7 +49,7 @@ def test_the_first_failure_is_raised_and_the_rest_is_dropped() -> None:
             raise ValueError(n)
 
     with pytest.raises(ValueError, match="3"):
-        workers.spread(work, range(1000))
+        workers.parallel_map(work, range(1000))
     assert len(done) < 1000
     workers.close()
 
@@ -58,12 +58,12 @@ def test_closing_lets_what_is_under_way_finish_alone() -> None:
     workers = Workers(1)
     begun, closed = threading.Event(), threading.Event()
 
-    def picture() -> list[int]:
+    def image() -> list[int]:
         begun.set()
         closed.wait(10)
-        return workers.spread(lambda n: n, range(5))
+        return workers.parallel_map(lambda n: n, range(5))
 
-    future = workers.submit(picture)
+    future = workers.submit(image)
     begun.wait(10)
     with ThreadPoolExecutor(1) as pool:
         closing = pool.submit(workers.close)
@@ -98,7 +98,7 @@ def test_closing_finishes_what_is_under_way_and_drops_what_has_not_begun() -> No
 def test_work_under_way_while_threads_are_let_go_is_finished_without_their_help() -> None:
     workers = Workers(2)
     workers._pool.shutdown()
-    assert workers.spread(lambda n: n * n, range(5)) == [0, 1, 4, 9, 16]
+    assert workers.parallel_map(lambda n: n * n, range(5)) == [0, 1, 4, 9, 16]
 
 
 def test_threads_that_take_no_more_work_are_those_of_a_closed_engine() -> None:

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 COMPARE_FACES = "rekognition:CompareFaces"
 
-DETAIL = {Attributes.DEFAULT: Detail.PLAIN, Attributes.ALL: Detail.FULL}
+DETAIL = {Attributes.DEFAULT: Detail.MINIMAL, Attributes.ALL: Detail.ALL}
 """What is not told is not looked for."""
 
 DENIALS = {

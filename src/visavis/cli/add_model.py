@@ -9,7 +9,7 @@ from functools import partial
 from visavis.cli import values
 from visavis.errors import InvalidRequest
 from visavis.models.manifest import Build
-from visavis.models.own import INPUTS, TEMPLATES, add_own, input_of
+from visavis.models.user_provided import INPUTS, TEMPLATES, add_own, input_of
 from visavis.runtime import open_store
 from visavis.settings import Settings
 

@@ -36,7 +36,7 @@ from visavis.evaluate.protocol import Codes, Groups, Protocol, read_folder
 from visavis.evaluate.scores import Scores, score_all
 from visavis.evaluate.table import read_rows
 from visavis.models.manifest import ModelFile
-from visavis.models.own import input_of
+from visavis.models.user_provided import input_of
 from visavis.runtime import chosen_embedder, open_store
 from visavis.settings import Settings
 
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
         return DONE if check.kept else DIFFERENT
     fit, calibration = fitted(data, found, embedder, accuracy=settings.accuracy, name=args.name)
     print(fit_as_text(fit))
-    if embedder.own and args.out is None:
+    if embedder.user_provided and args.out is None:
         keep_as_own(settings, embedder, calibration)
         return 0
     out = args.out or Path("calibration.json")
@@ -171,7 +171,7 @@ def fitted(
         "group": data.column,
         "impostor_pairs": dict(zip(impostors.names, impostors.pairs.tolist(), strict=True)),
     }
-    if embedder.own:
+    if embedder.user_provided:
         provenance |= {"embedder": embedder.name, "input": input_of(embedder.build)}
     here = found.usable
     embeddings, quality, identity = found.embeddings[here], found.quality[here], data.protocol.identity[here]

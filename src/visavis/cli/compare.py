@@ -93,7 +93,7 @@ def _detail(args: argparse.Namespace) -> Detail:
 
         return DETAIL[Attributes(args.attributes)]
     # What is printed needs no more; the drawing writes no expressions, but its eyes are pupils.
-    return Detail.FULL if args.draw else Detail.PLAIN
+    return Detail.ALL if args.draw else Detail.MINIMAL
 
 
 def as_text(comparison: Comparison, photos: Sequence[Photo]) -> str:

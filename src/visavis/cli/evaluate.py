@@ -25,7 +25,7 @@ from visavis.evaluate.protocol import Protocol, read_folder
 from visavis.evaluate.report import as_json, as_markdown
 from visavis.evaluate.work import WorkFile
 from visavis.models.manifest import load_manifest
-from visavis.models.own import input_of
+from visavis.models.user_provided import input_of
 from visavis.runtime import chosen_embedder, open_calibration, open_uncalibrated
 from visavis.settings import SHIPPED_EMBEDDER, Settings
 
@@ -151,7 +151,7 @@ def acquired(protocol: Protocol, work: Path | None, settings: Settings) -> Acqui
     """The embeddings of a set's images, on the device of `settings`; the embedder needs no calibration."""
     networks = {name: model.sha256 for name, model in load_manifest().models.items()}
     embedder = chosen_embedder(settings)
-    if embedder.own:
+    if embedder.user_provided:
         # The same bytes, fed otherwise, are another embedder.
         networks |= {SHIPPED_EMBEDDER: embedder.sha256, "input": input_of(embedder.build)}
     made_by = {"visavis": __version__, "accuracy": settings.accuracy, "device": settings.device, **networks}

@@ -7,8 +7,8 @@ from functools import partial
 
 from visavis.cli import values
 from visavis.cli.add_model import add, add_arguments_of_add
-from visavis.models.own import input_of, remove_own
 from visavis.models.store import ModelStore, Status
+from visavis.models.user_provided import input_of, remove_own
 from visavis.runtime import open_store
 from visavis.settings import Settings
 
@@ -69,7 +69,7 @@ def _described(store: ModelStore, status: Status) -> str:
         f"{model.name:10} {state:8} {model.size / 1e6:5.1f} MB  {model.licence:11} {model.file}\n"
         f"{'':10} sha256 {model.sha256}\n{'':10} {model.origin}"
     )
-    if not model.own:
+    if not model.user_provided:
         return lines
     calibrated = "calibrated" if store.calibration(model).is_file() else "not calibrated yet"
     return f"{lines}; {input_of(model.build)}; {calibrated}"

@@ -108,7 +108,7 @@ def _add_load(load: argparse._ArgumentGroup) -> None:
     load.add_argument(
         "--remember", type=values.whole_number, metavar="N",
         help="keep the faces of the N pictures seen last in memory, not the pictures, and spare looking at them again "
-        "(default: VISAVIS_REMEMBERED, else none)",
+        "(default: VISAVIS_FACE_CACHE, else none)",
     )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = engine_settings(args)
     if args.remember is not None:
-        settings = replace(settings, remembered=args.remember)
+        settings = replace(settings, face_cache_size=args.remember)
     config = ServerConfig(
         prefix=args.prefix,
         # Twice as many as are analysed at once, so that the next is read and decoded while others are analysed.

@@ -74,7 +74,7 @@ def acquire(engine: Engine, paths: Sequence[Path], *, threads: int, work: WorkFi
 def analyse(engine: Engine, data: bytes) -> Found:
     """The embedding of a picture's largest face, or why there is none."""
     try:
-        faces = engine.analyze(data, largest_only=True, detail=Detail.PLAIN).faces
+        faces = engine.analyze(data, largest_only=True, detail=Detail.MINIMAL).faces
     except (BadImage, ImageTooLarge, ImageTooSmall) as error:
         return Found(None, failure=f"{type(error).__name__}: {error}")
     return Found(faces[0].embedding, faces[0].quality.score) if faces else Found(None, failure=NO_FACE)

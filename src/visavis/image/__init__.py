@@ -6,8 +6,8 @@ calls. `kinds` names what is neither JPEG nor PNG.
 """
 
 from visavis.image.decoding import decode, from_pixels
-from visavis.image.jpeg import ENOUGH
+from visavis.image.jpeg import MIN_DECODED_SIDE
 from visavis.image.limits import DEFAULT_LIMITS, Limits
-from visavis.image.picture import Image
+from visavis.image.pyramid import Image
 
-__all__ = ["DEFAULT_LIMITS", "ENOUGH", "Image", "Limits", "decode", "from_pixels"]
+__all__ = ["DEFAULT_LIMITS", "MIN_DECODED_SIDE", "Image", "Limits", "decode", "from_pixels"]

@@ -1,4 +1,4 @@
-"""Which decoder a picture goes to."""
+"""Which decoder an image goes to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from visavis.geometry import Size
 from visavis.image import jpeg, png
 from visavis.image.kinds import describe
 from visavis.image.limits import DEFAULT_LIMITS, Limits
-from visavis.image.picture import Image
+from visavis.image.pyramid import Image
 
 __all__ = ["decode", "from_pixels"]
 
@@ -18,12 +18,12 @@ _DECODERS = {b"\xff\xd8\xff": jpeg.decode, b"\x89PNG\r\n\x1a\n": png.decode}
 
 
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
-    """Decode a JPEG or PNG, whatever it is called, into an upright picture.
+    """Decode a JPEG or PNG, whatever it is called, into an upright image.
 
     A JPEG is turned by its EXIF orientation; a PNG is taken as it is stored. Transparency is dropped.
 
     Raises:
-        BadImage: another format, or not a whole picture.
+        BadImage: another format, or not a whole image.
         ImageTooLarge: over `limits`, as the header says; no pixel is decoded.
         ImageTooSmall: under `limits.smallest_side` on either side.
     """

@@ -10,7 +10,7 @@ import struct
 
 import numpy as np
 
-from visavis.image.picture import Pixels
+from visavis.image.pyramid import Pixels
 
 __all__ = ["orientation", "upright"]
 

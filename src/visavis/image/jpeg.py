@@ -5,7 +5,7 @@ its rows are there:
 
 - Where the end marker is missing, everything before it must be there: each row of each scan, and all scans.
 - Where the end marker stands in its place, something within the file was changed, and the decoder goes on behind it,
-  displaced. The picture is taken unless the data run out before the last row of coded blocks.
+  displaced. The image is taken unless the data run out before the last row of coded blocks.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from visavis.geometry import Size
 from visavis.image.exif import upright
 from visavis.image.limits import Limits
 from visavis.image.markers import EOI, Header, Scans, read_header, read_scans, with_filler
-from visavis.image.picture import Image, Pixels
+from visavis.image.pyramid import Image, Pixels
 
-__all__ = ["ENOUGH", "decode"]
+__all__ = ["MIN_DECODED_SIDE", "decode"]
 
-ENOUGH = 1280
+MIN_DECODED_SIDE = 1280
 """Pixels of the longer side that a JPEG keeps when it is first decoded at a reduced scale: the most that any look at a
-whole picture asks for. A face that is small in it has the picture decoded anew, as fine as that face needs."""
+whole image asks for. A face that is small in it has the image decoded anew, as fine as that face needs."""
 
-_COARSEST = 3
+MAX_DCT_SCALING = 3
 """Halvings that libjpeg-turbo can do while decoding: a block of 8 x 8 becomes one pixel."""
 
 _FILLER = bytes((167 * n * n + 89 * n + 173) % 251 for n in range(512))
@@ -85,31 +85,31 @@ def _by_turbo(data: bytes, header: Header) -> Image:
     _Complaint: from libjpeg-turbo.
     """
     halvings = _spare_halvings(header.size, header.orientation)
-    pixels = _turbo(data, header.size, halvings)
+    pixels = _decode_reduced(data, header.size, halvings)
 
-    def finer(fewer: int) -> Pixels:
+    def decode_finer(fewer: int) -> Pixels:
         try:
-            return upright(_turbo(data, header.size, fewer), header.orientation)
+            return upright(_decode_reduced(data, header.size, fewer), header.orientation)
         except _Complaint as complaint:
             text = "the image is damaged: a part of it can be decoded at a reduced size only"
             raise BadImage(text) from complaint
 
     width, height = header.size.width, header.size.height
     size = Size(width, height) if header.orientation < 5 else Size(height, width)
-    return Image(upright(pixels, header.orientation), size=size, halvings=halvings, finer=finer)
+    return Image(upright(pixels, header.orientation), size=size, halvings=halvings, decode_finer=decode_finer)
 
 
 def _spare_halvings(stored: Size, orientation: int) -> int:
-    """How often the picture can be halved and still have `ENOUGH`."""
-    halvings = min(_COARSEST, max(0, int(math.log2(stored.longer / ENOUGH))))
-    # The last column and row of a reduced picture may reach beyond its edge. Turned, they could come to lie first, and
+    """How often the image can be halved and still have `MIN_DECODED_SIDE`."""
+    halvings = min(MAX_DCT_SCALING, max(0, int(math.log2(stored.longer / MIN_DECODED_SIDE))))
+    # The last column and row of a reduced image may reach beyond its edge. Turned, they could come to lie first, and
     # all places would be off by their rest.
     while orientation != 1 and (stored.width | stored.height) % 2**halvings:
         halvings -= 1
     return halvings
 
 
-def _turbo(data: bytes, stored: Size, halvings: int) -> Pixels:
+def _decode_reduced(data: bytes, stored: Size, halvings: int) -> Pixels:
     """A JPEG by libjpeg-turbo, its sides divided by 2**`halvings` and rounded up.
 
     At full size the pixels are Pillow's, which uses the same library but copies them three times, four bytes each.
@@ -144,9 +144,9 @@ def _by_pillow(header: Header, scans: bytes, *, cut: bool) -> Image:
     Raises:
         BadImage: rows are missing, which libjpeg makes up in silence.
     """
-    # The picture is decoded as it is, and once more with bits of no meaning behind each scan. A decoder that has all it
-    # needs does not look at them; one that has not takes them for the missing rows. A reduced picture tells as well.
-    factor = 2 ** min(_COARSEST, max(0, int(math.log2(header.size.longer / ENOUGH))))
+    # The image is decoded as it is, and once more with bits of no meaning behind each scan. A decoder that has all it
+    # needs does not look at them; one that has not takes them for the missing rows. A reduced image tells as well.
+    factor = 2 ** min(MAX_DCT_SCALING, max(0, int(math.log2(header.size.longer / MIN_DECODED_SIDE))))
     pixels = _pillow(header.plain + scans + EOI, factor)
     filled = _pillow(header.plain + with_filler(scans, header, _FILLER) + EOI, factor)
     last_blocks = (header.size.height - 1) // header.block_height * header.block_height
@@ -167,8 +167,8 @@ def _pillow(data: bytes, factor: int = 1) -> Pixels:
     """(height, width, 3), the sides divided by `factor` and rounded up."""
     from PIL.JpegImagePlugin import JpegImageFile
 
-    with JpegImageFile(io.BytesIO(data)) as picture:
+    with JpegImageFile(io.BytesIO(data)) as image:
         if factor > 1:
-            picture.draft(None, (picture.width // factor, picture.height // factor))
-        picture.load()
-        return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+            image.draft(None, (image.width // factor, image.height // factor))
+        image.load()
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

@@ -19,11 +19,11 @@ _DEEPEST = 3
 
 _CONVERT = "convert it to JPEG or PNG"
 _ONE_FRAME = "pass one frame of it as JPEG or PNG"
-_BYTES = "pass the bytes of the picture themselves"
+_BYTES = "pass the bytes of the image themselves"
 _BINARY = "open and send it as binary"
-_UNPACK = "unpack it and pass the picture in it"
-_FETCH = "fetch the picture again"
-_PAGE = "a server sent it in place of the picture"
+_UNPACK = "unpack it and pass the image in it"
+_FETCH = "fetch the image again"
+_PAGE = "a server sent it in place of the image"
 
 
 class _Kind(NamedTuple):
@@ -59,25 +59,25 @@ _BINARIES = [
     _Kind(rb"(\xef\xbf\xbd|\xc2\x89|\x89|\t|\?)PNG\r?\n", "a PNG that was read or sent as text", _BINARY),
     _Kind(rb"(\xef\xbf\xbd){2}|\xc3\xbf\xc3\x98\xc3\xbf|\?{4}", "a JPEG that was read or sent as text", _BINARY),
     _Kind(rb"GIF8[79]a", "a GIF", _CONVERT),
-    _Kind(rb"RIFF....WEBP", "a WebP picture", _CONVERT),
-    _Kind(rb"....ftyp(hei[cxmsv]|hev[cmx]|mif1|msf1)", "a HEIC photograph", _CONVERT),
-    _Kind(rb"....ftypavi[fs]", "an AVIF picture", _CONVERT),
-    _Kind(rb"....ftypcrx |FUJIFILMCCD-RAW|II(RO|RS|U\0)", "a raw photograph", _CONVERT),
+    _Kind(rb"RIFF....WEBP", "a WebP image", _CONVERT),
+    _Kind(rb"....ftyp(hei[cxmsv]|hev[cmx]|mif1|msf1)", "a HEIC image", _CONVERT),
+    _Kind(rb"....ftypavi[fs]", "an AVIF image", _CONVERT),
+    _Kind(rb"....ftypcrx |FUJIFILMCCD-RAW|II(RO|RS|U\0)", "a raw image", _CONVERT),
     _Kind(rb"....(ftypqt  |moov|mdat|wide)", "a QuickTime film", _ONE_FRAME),
     _Kind(rb"....ftyp", "an MP4 film", _ONE_FRAME),
     _Kind(rb"\x1a\x45\xdf\xa3|RIFF....AVI ", "a film", _ONE_FRAME),
-    _Kind(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "a JPEG 2000 picture", _CONVERT),
-    _Kind(rb"\0\0\0\x0cJXL \r\n\x87\n|\xff\x0a", "a JPEG XL picture", _CONVERT),
-    _Kind(rb"II\xbc\x01", "a JPEG XR picture", _CONVERT),
-    _Kind(rb"II[*+]\0|MM\0[*+]", "a TIFF, or a raw photograph", _CONVERT),
+    _Kind(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "a JPEG 2000 image", _CONVERT),
+    _Kind(rb"\0\0\0\x0cJXL \r\n\x87\n|\xff\x0a", "a JPEG XL image", _CONVERT),
+    _Kind(rb"II\xbc\x01", "a JPEG XR image", _CONVERT),
+    _Kind(rb"II[*+]\0|MM\0[*+]", "a TIFF, or a raw image", _CONVERT),
     _Kind(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", "a BMP", _CONVERT),
     _Kind(rb"\0\0[\x01\x02]\0[\x01-\xff]\0", "an icon (ICO)", _CONVERT),
     _Kind(rb"8BPS\0[\x01\x02]", "a Photoshop file (PSD)", _CONVERT),
     _Kind(rb"[\x8a\x8b][MJ]NG\r\n\x1a\n", "an MNG or JNG", _CONVERT),
-    _Kind(rb"P[1-7]\s+[\d#]", "a Netpbm picture", _CONVERT),
+    _Kind(rb"P[1-7]\s+[\d#]", "a Netpbm image", _CONVERT),
     _Kind(rb".{128}DICM", "a DICOM file", _CONVERT),
     _Kind(rb"\x93NUMPY", "a NumPy array in a file", "encode it as JPEG or PNG"),
-    _Kind(rb"\x80[\x02-\x05][\x95c}\]]", "a Python pickle", "encode the picture as JPEG or PNG"),
+    _Kind(rb"\x80[\x02-\x05][\x95c}\]]", "a Python pickle", "encode the image as JPEG or PNG"),
     _Kind(rb"%PDF-", "a PDF", "pass its page as JPEG or PNG"),
     _Kind(rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript", _CONVERT),
     _Kind(rb"\x1f\x8b[\x08]", "a gzip file", _UNPACK),
@@ -90,8 +90,8 @@ _BINARIES = [
 _TEXTS = [
     _Kind(rb"HTTP/\d[\d.]* ", "an HTTP response with its headers", "pass its body alone"),
     _Kind(rb"--[^\r\n]{1,120}\r?\nContent-", "a multipart form", "pass the file in it alone"),
-    _Kind(rb"version https://git-lfs\.github\.com/", "a Git LFS pointer", "get the picture with `git lfs pull`"),
-    _Kind(rb"[./\w-]{0,200}annex/objects/", "a git-annex pointer", "get the picture with `git annex get`"),
+    _Kind(rb"version https://git-lfs\.github\.com/", "a Git LFS pointer", "get the image with `git lfs pull`"),
+    _Kind(rb"[./\w-]{0,200}annex/objects/", "a git-annex pointer", "get the image with `git annex get`"),
     _Kind(rb"(<!--.{0,500}?-->\s*)?<(?i:!doctype html|html|head|body|title)\b", "an HTML page", _PAGE),
     _Kind(rb"(<\?xml.{0,500}?)?(<!doctype svg.{0,300}?|<!DOCTYPE svg.{0,300}?)?<svg\b", "an SVG drawing", _CONVERT),
     _Kind(rb"(<\?xml.{0,200}?\?>\s*)?<Error>", "an XML error page, as S3 answers with", _PAGE),
@@ -134,7 +134,7 @@ _WRAPPINGS = [
 
 
 def describe(data: bytes) -> str:
-    """What `data` is, and what to do: "it is a HEIC photograph: convert it to JPEG or PNG"."""
+    """What `data` is, and what to do: "it is a HEIC image: convert it to JPEG or PNG"."""
     if not data:
         return "it is empty"
     found = _layers(bytes(data[:_LOOKED_AT]), _DEEPEST)

@@ -1,4 +1,4 @@
-"""How small and how large a picture may be, checked before any pixel is decoded."""
+"""How small and how large an image may be, checked before any pixel is decoded."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Scans:
         """`data` as it may have been when it was whole, likeliest first.
 
         Zeros and ones at the end may be what a disk or a network left where it failed to deliver, and would be decoded
-        like any other bits. The data of a colourless picture may end in one byte of zeros, which are the last of its
+        like any other bits. The data of a colourless image may end in one byte of zeros, which are the last of its
         colours; what one byte too many can make up is the colours of the last block.
         """
         kept = self.data.rstrip(b"\0\xff")

@@ -1,7 +1,7 @@
-"""PNG: its chunks are walked here, and only those that hold the picture reach Pillow.
+"""PNG: its chunks are walked here, and only those that hold the image reach Pillow.
 
 Everything else (text, colour profiles, EXIF, animation) is stepped over unread, so that nothing in it is ever a reason
-to refuse a picture, and nothing is decompressed but pixels. The rules on order and checksums are libpng's, because that
+to refuse an image, and nothing is decompressed but pixels. The rules on order and checksums are libpng's, because that
 is what viewers use.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from visavis.errors import BadImage
 from visavis.geometry import Size
 from visavis.image.limits import Limits
-from visavis.image.picture import Image, Pixels
+from visavis.image.pyramid import Image, Pixels
 
 __all__ = ["decode"]
 
@@ -28,7 +28,7 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PALETTE = 3
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
-"""First column, first row, and the steps to the next, of each pass of an interlaced picture."""
+"""First column, first row, and the steps to the next, of each pass of an interlaced image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +68,16 @@ def decode(data: bytes, limits: Limits) -> Image:
             *_chunk(b"IEND", []),
         ]
     )
-    with PngImageFile(io.BytesIO(plain)) as picture:
-        picture.load()
+    with PngImageFile(io.BytesIO(plain)) as image:
+        image.load()
         # Pillow is content when the compressed stream ends early, and leaves the rows that are missing at zero. To
         # count what the stream holds costs a fifth of the decoding, so it is done only where they may be missing.
         last = header.size.height - 1
         if header.interlaced:
             last -= header.size.height % 2  # the last pass has the odd rows
-        if not np.asarray(picture.crop((0, last, header.size.width, last + 1))).any():
+        if not np.asarray(image.crop((0, last, header.size.width, last + 1))).any():
             _count_rows(header, b"".join(idat))
-        return Image(_to_rgb(picture))
+        return Image(_to_rgb(image))
 
 
 def _critical(data: bytes, limits: Limits) -> tuple[_Header, bytes, list[memoryview]]:
@@ -88,7 +88,7 @@ def _critical(data: bytes, limits: Limits) -> tuple[_Header, bytes, list[memoryv
     palette, idat, done = b"", list[memoryview](), False
     for name, body in chunks:
         if name == b"IDAT":
-            # What comes behind another chunk is not part of the picture to viewers either.
+            # What comes behind another chunk is not part of the image to viewers either.
             if not done:
                 idat.append(body)
             continue
@@ -167,15 +167,15 @@ def _count_rows(header: _Header, idat: bytes) -> None:
         raise BadImage("the image is cut short: its last rows are missing from its IDAT chunks")
 
 
-def _to_rgb(picture: object) -> Pixels:
+def _to_rgb(image: object) -> Pixels:
     from PIL import Image as Pil
 
-    assert isinstance(picture, Pil.Image)
-    if picture.mode.startswith("I"):
+    assert isinstance(image, Pil.Image)
+    if image.mode.startswith("I"):
         # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling.
-        grey = (np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
+        grey = (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
-    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _chunk(name: bytes, body: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:

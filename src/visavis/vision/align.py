@@ -1,4 +1,4 @@
-"""Face -> the (112, 112, 3) crop that the embedder was trained on."""
+"""Aligns a face: the (112, 112, 3) crop that the embedder was trained on."""
 
 from __future__ import annotations
 
@@ -27,8 +27,18 @@ def five_points(mesh: NDArray[np.float32]) -> Points:
 
 
 def align(image: Image, points: Points) -> NDArray[np.uint8]:
-    """The crop in which `points` (5, 2) lie on the template.
+    """The crop in which `points` lie on ArcFace's template, by a least-squares similarity transform.
 
-    What lies outside the picture is black: replicating its border instead makes strangers alike.
+    Pixels outside the image are black, because replicating the border makes faces of different people more similar.
+
+    Args:
+        image: upright RGB.
+        points: (5, 2), pixels of the image: eyes, nose tip, mouth corners, as `five_points` returns them.
+
+    Returns:
+        (112, 112, 3) uint8 RGB.
+
+    Raises:
+        ValueError: all points coincide.
     """
     return image.warped(similarity_from_points(points, _TEMPLATE), Size(SIDE, SIDE))

@@ -1,7 +1,7 @@
-"""Picture -> faces: boxes, five points and scores, by YuNet.
+"""Detects faces by YuNet: boxes, five points and scores.
 
 YuNet (Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023) predicts one face a cell on grids of 8, 16
-and 32 pixels. It finds faces from about 10 to 300 pixels, so pictures are looked at in one, two or three sizes.
+and 32 pixels. It finds faces from about 10 to 300 pixels, so an image is detected in at one, two or three sizes.
 """
 
 from __future__ import annotations
@@ -16,20 +16,25 @@ from visavis.geometry import Size
 from visavis.image import Image
 from visavis.models.session import Session
 
-__all__ = ["SHAPES", "Detections", "Detector", "decode", "merge"]
+__all__ = ["NMS_THRESHOLD", "SHAPES", "Detections", "Detector", "decode", "non_max_suppression"]
 
 Floats = NDArray[np.float32]
 
 _STRIDES = (8, 16, 32)
 _MIN_SCORE = 0.6
-_MAX_OVERLAP = 0.3  # as in OpenCV Zoo's own demonstration
+NMS_THRESHOLD = 0.3
+"""Non-maximum suppression drops a box whose IoU with a better one is above this; the value of OpenCV Zoo's demo."""
+
+SAME_FACE_IOS = 0.8
+"""It also drops a box whose IoS (intersection over the smaller box) with a better one is above this: at two sizes one
+face may give two boxes of which one has twice the sides of the other, and their IoU is then low."""
 
 _BASE, _SMALL, _LARGE = 512, 224, 1280
 
 _FINE = 960
-"""Pixels. In a picture up to this longer side, the smallest face worth comparing (40 pixels in 1920, or that part of a
-smaller picture) still has 10 pixels at the base size; in larger ones the large size is looked at too."""
-# Canvases come in steps, so that the network is compiled for a dozen shapes and not for every picture.
+"""Pixels. In an image up to this longer side, the smallest face worth comparing (40 pixels in 1920, or that part of a
+smaller image) still has 10 pixels at the base size. Larger images are also detected in at the large size."""
+# Canvases come in steps, so that the network is compiled for a dozen shapes and not for every image.
 _STEP = 64
 
 SHAPES = 12
@@ -54,15 +59,16 @@ class Detections:
 
     @property
     def areas(self) -> Floats:
-        """(n,) float32: of the boxes, in square pixels."""
+        """The areas of the boxes, (n,) float32, in square pixels."""
         return np.asarray((self.boxes[:, 2:] - self.boxes[:, :2]).prod(axis=1), np.float32)
 
     def visible_areas(self, size: Size) -> Floats:
-        """(n,) float32: of the part of each box that lies in a picture of this size, in square pixels."""
+        """The area of each box inside an image of this size, (n,) float32, in square pixels."""
         ends = np.clip(self.boxes, 0, [size.width, size.height, size.width, size.height])
         return np.asarray((ends[:, 2:] - ends[:, :2]).prod(axis=1), np.float32)
 
     def take(self, which: NDArray[np.intp]) -> Detections:
+        """The detections with these indices, in their order."""
         return Detections(self.boxes[which], self.points[which], self.scores[which])
 
     def largest_first(self, size: Size) -> Detections:
@@ -71,33 +77,33 @@ class Detections:
 
 
 class Detector:
-    """Finds the faces of a picture that are within about 45 degrees of upright."""
+    """Finds the faces of an image that are within about 45 degrees of upright."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def __call__(self, image: Image) -> Detections:
-        found = [self.look(image, _BASE)]
-        if not _settled(found[0], image.size):
-            found.append(self.look(image, _SMALL))
+        found = [self.detect_at_size(image, _BASE)]
+        if not _has_confident_face(found[0], image.size):
+            found.append(self.detect_at_size(image, _SMALL))
         if image.size.longer > _FINE:
-            found.append(self.look(image, _LARGE))
-        return merge(found)
+            found.append(self.detect_at_size(image, _LARGE))
+        return non_max_suppression(found)
 
-    def look(self, image: Image, longer_side: int) -> Detections:
-        """Faces as they show when the picture's longer side is brought to `longer_side` pixels; in no order."""
+    def detect_at_size(self, image: Image, longer_side: int) -> Detections:
+        """Detect once, with the longer side of the image resized to `longer_side` pixels. In no order, before NMS."""
         scale = longer_side / image.size.longer
         size = Size(max(1, round(image.size.width * scale)), max(1, round(image.size.height * scale)))
         canvas = np.zeros((_up(size.height), _up(size.width), 3), np.uint8)
         canvas[: size.height, : size.width] = image.resized(size)
         found = decode(self._session.run(canvas[None]), canvas.shape[1] // _STRIDES[0])
-        # The two sides are rounded apart, so each has its own scale.
+        # Each side is rounded, so each has its own scale.
         back = np.array([image.size.width / size.width, image.size.height / size.height], np.float32)
         return Detections(found.boxes * np.tile(back, 2), found.points * back, found.scores)
 
 
 def decode(outputs: Mapping[str, Floats], columns: int) -> Detections:
-    """The network's grids -> faces in pixels of its input, in no order.
+    """Decode the network's grids to faces in pixels of its input, in no order.
 
     Args:
         outputs: for each stride s: cls_s and obj_s (1, cells, 1), bbox_s (1, cells, 4), kps_s (1, cells, 10)
@@ -116,22 +122,25 @@ def decode(outputs: Mapping[str, Floats], columns: int) -> Detections:
     return _concatenate(parts)
 
 
-def merge(found: list[Detections]) -> Detections:
-    """All of `found`, with the best of every group of overlapping faces kept, best first."""
+def non_max_suppression(found: list[Detections]) -> Detections:
+    """Non-maximum suppression: the detections of one image at several sizes, without duplicates, best first.
+
+    Greedy, as usual: the best box stays, and those that overlap it (`_overlap` above `NMS_THRESHOLD`) are dropped.
+    """
     together = _concatenate(found)
     together = together.take(np.argsort(-together.scores, kind="stable"))
     areas = together.areas
-    left = np.arange(len(together))
+    rest = np.arange(len(together))
     kept: list[int] = []
-    while len(left):
-        best, left = left[0], left[1:]
+    while len(rest):
+        best, rest = rest[0], rest[1:]
         kept.append(best)
-        left = left[_overlaps(together.boxes[best], areas[best], together.boxes[left], areas[left]) <= _MAX_OVERLAP]
+        rest = rest[_overlap(together.boxes[best], areas[best], together.boxes[rest], areas[rest]) <= NMS_THRESHOLD]
     return together.take(np.array(kept, np.intp))
 
 
-def _settled(found: Detections, size: Size) -> bool:
-    """Whether a face was found so plainly that none can fill the frame unseen."""
+def _has_confident_face(found: Detections, size: Size) -> bool:
+    """Whether a face of middle size has a high score; then no undetected face fills the frame."""
     sides = np.sqrt(found.areas) / size.longer
     return bool(((found.scores > 0.85) & (sides > 0.15) & (sides < 0.5)).any())
 
@@ -140,13 +149,13 @@ def _up(side: int) -> int:
     return -(-side // _STEP) * _STEP
 
 
-def _overlaps(box: Floats, area: float, boxes: Floats, areas: Floats) -> Floats:
-    """(n,): the area shared with `box` as a part of the union, or of the smaller box where one holds the other."""
+def _overlap(box: Floats, area: float, boxes: Floats, areas: Floats) -> Floats:
+    """The IoU of `box` with each of `boxes`, (n,) float32; 1 where their IoS is above `SAME_FACE_IOS`."""
     low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    shared = (high - low).clip(0).prod(axis=1)
-    # Seen at two sizes, one face may give a box twice another's; that is one face all the same.
-    inside = shared / np.minimum(area, areas)
-    return np.where(inside > 0.8, 1.0, shared / (area + areas - shared)).astype(np.float32)
+    intersection = (high - low).clip(0).prod(axis=1)
+    ios = intersection / np.minimum(area, areas)
+    iou = intersection / (area + areas - intersection)
+    return np.where(ios > SAME_FACE_IOS, 1.0, iou).astype(np.float32)
 
 
 def _concatenate(parts: list[Detections]) -> Detections:

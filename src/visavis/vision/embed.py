@@ -1,4 +1,4 @@
-"""Aligned crops -> unit vectors, by SFace or an embedder of the user's own."""
+"""Embeds aligned crops as unit vectors, by SFace or by an embedder that the user added."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ __all__ = ["Embedded", "Embedder"]
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """vector:   (d,) float32, unit length; SFace gives 128 dimensions
-    strength: its length before; the poorer the picture, the shorter. None for a network whose lengths nobody has held
-              against pictures, for they mean nothing then
+    """An embedding, and its norm before it was made a unit vector.
+
+    vector:         (d,) float32, unit length; SFace gives 128 dimensions
+    embedding_norm: above 0; lower for poorer images, with SFace about 12 on a good face. None for an embedder whose
+                    norm is not calibrated, because nothing is known about what it means
     """
 
     vector: NDArray[np.float32]
-    strength: float | None
+    embedding_norm: float | None
 
 
 class Embedder:
@@ -28,13 +30,17 @@ class Embedder:
 
     Args:
         session: a network of one output, (n, d).
-        known_strength: the lengths of its vectors are those of SFace, which confidence and quality were fitted on.
+        norm_is_calibrated: whether its embedding norms are SFace's, to which confidence and quality were fitted.
         mirrored: embed each crop's mirror image too, and take the mean.
+
+    Example:
+        embedder = Embedder(runtime.session(Path("model.xml")))
+        cosine = embedder(crop).vector @ embedder(other_crop).vector
     """
 
-    def __init__(self, session: Session, *, known_strength: bool = True, mirrored: bool = False) -> None:
+    def __init__(self, session: Session, *, norm_is_calibrated: bool = True, mirrored: bool = False) -> None:
         self._session = session
-        self._known_strength = known_strength
+        self._norm_is_calibrated = norm_is_calibrated
         self._mirrored = mirrored
 
     def __call__(self, crop: NDArray[np.uint8]) -> Embedded:
@@ -42,12 +48,12 @@ class Embedder:
         raw = self._run(crop[None])
         if self._mirrored:
             raw = (raw + self._run(crop[None, :, ::-1])) / 2
-        length = float(np.sqrt(raw @ raw))
-        # A zero vector, which no face gives, stays one.
-        vector = np.asarray(raw / max(length, 1e-12), np.float32)
-        # Faces may be remembered and handed out again.
+        norm = float(np.sqrt(raw @ raw))
+        # A zero vector, which no face gives, stays zero.
+        vector = np.asarray(raw / max(norm, 1e-12), np.float32)
+        # Read-only, because the face cache returns the same array again.
         vector.setflags(write=False)
-        return Embedded(vector, length if self._known_strength else None)
+        return Embedded(vector, norm if self._norm_is_calibrated else None)
 
     def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
         # One output, whatever its name. In float64, so that a vector's product with itself rounds to 1.

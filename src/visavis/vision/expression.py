@@ -1,7 +1,7 @@
-"""A face's crop and mesh -> what its expression looks like, by a small network of our own.
+"""Reads the expression of a face from its crop and mesh, by a small network of our own.
 
 The network is made by `tools/train_expression.py` and ships in the package; `docs/models/expression.md` says what it
-was trained on and how often it is right. It tells looks apart, not feelings.
+was trained on and how often it is right. It classifies expressions, not feelings.
 """
 
 from __future__ import annotations
@@ -41,14 +41,15 @@ __all__ = [
 ]
 
 NETWORK = Path(__file__).parent / "data" / "expression.onnx"
-"""(n, 48, 48, 1) uint8 grey -> `logits` (n, 8) float32; normalises each picture itself. Open it with a `Runtime`."""
+"""(n, 48, 48, 1) uint8 grey -> `logits` (n, 8) float32; normalises each image itself. Open it with an
+`OpenVinoRuntime`."""
 
 INPUT_SIDE = 48
 """Pixels; the network's input."""
 
 _CENTRAL = 144
-"""Pixels of the crop that are looked at: 1.125 times the face. Three times the input's side, so that every pixel of the
-input is the plain mean of nine."""
+"""Pixels of the crop that are used: 1.125 times the face. Three times the input's side, so that every pixel of the
+input is the mean of nine."""
 
 _TYPES = {
     "neutral": EmotionType.CALM,
@@ -69,8 +70,10 @@ _CLEAR = 0.45
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """emotions: every type but UNKNOWN once, highest confidence first; UNKNOWN among them only where nothing is clear
-    smile:    agrees with HAPPY
+    """Emotions and smile of one face.
+
+    emotions: every type except UNKNOWN once, highest confidence first; UNKNOWN too if no type is clear
+    smile:    its value is true exactly if the confidence of HAPPY is above 50
     """
 
     emotions: tuple[Emotion, ...]
@@ -79,12 +82,12 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionCalibration:
-    """How the network's outputs become probabilities that hold.
+    """How the network's logits become calibrated probabilities.
 
     classes:        names of the outputs, in their order; keys of `_TYPES`
     temperature:    what logits are divided by
     prior:          share of each class in the training data, in the order of `classes`
-    prior_exponent: how much of it is taken out again: 0 nothing, 1 all
+    prior_exponent: 0 keeps the prior in the probabilities, 1 removes it
     network_sha256: the file that this was fitted on
     """
 
@@ -95,7 +98,7 @@ class ExpressionCalibration:
     network_sha256: str
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Logits (..., 8) -> probabilities of the same shape."""
+        """The probabilities for logits (..., 8), of the same shape, float64."""
         scores = logits.astype(np.float64) / self.temperature - self.prior_exponent * np.log(self.prior)
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
@@ -114,9 +117,11 @@ class ExpressionReader:
         self._calibration = calibration or load_expression_calibration()
 
     def __call__(self, crop: NDArray[np.uint8], mesh: NDArray[np.float32]) -> Expression:
-        """Args:
-        crop: (192, 192, 3) uint8 RGB, the mesh's second crop
-        mesh: (468, 3) float32, in any upright frame; only its shape matters
+        """Read the expression of one face.
+
+        Args:
+            crop: (192, 192, 3) uint8 RGB, the last crop that the mesh was read from.
+            mesh: (468, 3) float32, in any upright frame; only its shape matters.
         """
         logits = self._session.run(expression_crop(crop)[None, :, :, None])["logits"][0]
         probabilities = self._calibration.probabilities(logits)
@@ -148,7 +153,7 @@ def load_expression_calibration(network: Path = NETWORK) -> ExpressionCalibratio
 
 
 def expression_crop(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The mesh's crop (192, 192, 3) uint8 RGB -> the network's input (48, 48) uint8 grey. Training uses it too."""
+    """The network's input (48, 48) uint8 grey, from the mesh's crop (192, 192, 3) uint8 RGB. Training uses it too."""
     import cv2
 
     edge = (CROP_SIDE - _CENTRAL) // 2
@@ -157,13 +162,17 @@ def expression_crop(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def expression_of(probabilities: dict[EmotionType, float], mesh: NDArray[np.float32]) -> Expression:
-    """Seven calibrated probabilities and the mesh -> emotions and smile.
+    """Emotions and smile from calibrated probabilities and the mesh.
 
-    HAPPY and smile come from one number, so that the smile is true exactly where HAPPY is over 50.
+    HAPPY and smile come from one number, so that the smile is true exactly if HAPPY is above 50.
 
-    CONFUSED is computed apart and added, so confidences may sum to more than 100, as Rekognition's do. So is UNKNOWN:
-    where the likeliest type has less than `_CLEAR`, it is wrong more often than right, and UNKNOWN, with what
-    that type lacks to 100, goes before it.
+    CONFUSED is computed separately and added, so confidences may sum to more than 100, as Rekognition's do. UNKNOWN is
+    added if the likeliest type has less than `_CLEAR`, because that type is then wrong more often than right; its
+    confidence is 100 less that of the likeliest type.
+
+    Args:
+        probabilities: 0..1 of the seven types that the network knows.
+        mesh: (468, 3), in any upright frame.
     """
     likeliest = max(probabilities.values())
     confidences = {kind: 100 * p for kind, p in probabilities.items()}
@@ -178,7 +187,7 @@ def expression_of(probabilities: dict[EmotionType, float], mesh: NDArray[np.floa
     )
 
 
-# No public pictures are labelled "confused". Observers see confusion where the brows are lowered and the lids
+# No public images are labelled "confused". Observers see confusion where the brows are lowered and the lids
 # tightened, action units 4 and 7: Craig and others, "Emote aloud during learning with AutoTutor", 2008.
 # Mean and standard deviation of the two measures, and the deviation of the sum of their standard scores, over 1,801
 # faces of Labeled Faces in the Wild that are labelled calm, in any pose (`tools/evaluate_expression.py` prints them).
@@ -193,16 +202,16 @@ _CONFUSED_MIDDLE = 2.0
 
 
 def confused(mesh: NDArray[np.float32], happy: float, surprised: float) -> float:
-    """How confused a face looks, 0..35: an unvalidated stand-in, near 1 on an average calm face.
+    """How confused a face looks, 0..35: an unvalidated heuristic, near 1 on an average calm face.
 
-    Smiles narrow the lids and surprise moves the brows without confusion, hence their probabilities `happy` and
-    `surprised`, 0..1, count against it.
+    Smiles narrow the lids and surprise moves the brows without confusion, so the probabilities `happy` and
+    `surprised`, 0..1, lower it.
     """
     brows, lids = action_units(mesh)
     brows_score = (brows - _BROWS_LOWERED[0]) / _BROWS_LOWERED[1]
     lids_score = (lids - _LIDS_TIGHT[0]) / _LIDS_TIGHT[1]
     off = (brows_score + lids_score) / _SUM_DEVIATION - _CONFUSED_MIDDLE
-    # tanh, for exp would overflow on a mesh that is no face.
+    # tanh, because exp would overflow on a mesh that is no face.
     share = 0.5 * (1 + math.tanh(_CONFUSED_SLOPE * off / 2))
     return _CONFUSED_CEILING * share * (1 - happy) * (1 - surprised)
 
@@ -211,17 +220,17 @@ def action_units(mesh: NDArray[np.float32]) -> tuple[float, float]:
     """How far the brows are lowered and the lids tightened, each growing with the action, from a mesh (468, 3).
 
     brows: height of the inner brows over the line of the outer eye corners, less half their distance from each other
-           (for they also move together), per distance of the outer eye corners, negated
+           (because they also move together), per distance of the outer eye corners, negated
     lids:  mean opening of the lids per mean width of the eyes, negated
     """
     points = mesh[:, :2].astype(np.float64)
     left, right = points[list(OUTER_EYE_CORNERS)]
-    across = right - left
-    apart = max(float(np.hypot(*across)), 1e-6)
-    up = np.array([across[1], -across[0]]) / apart
+    eye_axis = right - left
+    distance = max(float(np.hypot(*eye_axis)), 1e-6)
+    up = np.array([eye_axis[1], -eye_axis[0]]) / distance
     inner = points[list(INNER_BROWS)]
     height = float((inner.mean(axis=0) - (left + right) / 2) @ up)
-    brows = -(height + 0.5 * float(np.hypot(*(inner[1] - inner[0])))) / apart
+    brows = -(height + 0.5 * float(np.hypot(*(inner[1] - inner[0])))) / distance
     opening = np.linalg.norm(points[list(UPPER_LIDS)] - points[list(LOWER_LIDS)], axis=1).mean()
     width = np.linalg.norm(points[list(OUTER_EYE_CORNERS)] - points[list(INNER_EYE_CORNERS)], axis=1).mean()
     return brows, -float(opening) / max(float(width), 1e-6)

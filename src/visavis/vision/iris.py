@@ -1,4 +1,4 @@
-"""Eyes -> pupils, by MediaPipe's iris network."""
+"""Finds the pupils, by MediaPipe's iris network."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _SIDE = 64
 _MARGIN = 2.3  # the crop's side over the eye's width, as in MediaPipe's iris_landmark graph
 
 SMALLEST_EYE = 6.0
-"""Pixels between the corners of an eye below which the network sees nothing and the eye's middle is as good."""
+"""Pixels between the corners of an eye. In smaller eyes the network finds nothing, and the eye's centre is as good."""
 
 
 class PupilFinder:
-    """Reads both eyes; the network knows one side only, so the other is shown to it mirrored."""
+    """Finds the pupils of both eyes. The network knows one side only, so the other eye is mirrored."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def __call__(self, image: Image, mesh: NDArray[np.float32]) -> Points | None:
-        """The pupils, image-left then image-right: (2, 2), or None if an eye is too small to look into.
+        """The pupils, image-left then image-right: (2, 2) float32, pixels of the image; None if an eye is too small.
 
         Args:
             mesh: (468, 3), pixels of the upright image.
@@ -39,15 +39,15 @@ class PupilFinder:
     def _pupil(
         self, image: Image, left: NDArray[np.float64], right: NDArray[np.float64], *, mirrored: bool
     ) -> NDArray[np.float32]:
-        crop = _crop(left, right, mirrored=mirrored)
-        picture = image.warped(crop, Size(_SIDE, _SIDE))
+        crop_matrix = _crop_matrix(left, right, mirrored=mirrored)
+        crop = image.warped(crop_matrix, Size(_SIDE, _SIDE))
         # The first of five points is the pupil; the others lie on the rim of the iris.
-        centre = self._session.run(picture[None])["output_iris"].reshape(5, 3)[:1, :2]
-        return np.asarray(apply(invert(crop), centre)[0])
+        centre = self._session.run(crop[None])["output_iris"].reshape(5, 3)[:1, :2]
+        return np.asarray(apply(invert(crop_matrix), centre)[0])
 
 
-def _crop(left: NDArray[np.float64], right: NDArray[np.float64], *, mirrored: bool) -> Matrix:
-    """From the image to a square around an eye with these corners, level, and mirrored if need be."""
-    across = right - left
-    width = float(np.hypot(*across))
-    return square_crop((left + right) / 2, _MARGIN * width, across / width, _SIDE, mirrored=mirrored)
+def _crop_matrix(left: NDArray[np.float64], right: NDArray[np.float64], *, mirrored: bool) -> Matrix:
+    """The transform from the image to a level square around an eye with these corners (2,)."""
+    eye_axis = right - left
+    width = float(np.hypot(*eye_axis))
+    return square_crop((left + right) / 2, _MARGIN * width, eye_axis / width, _SIDE, mirrored=mirrored)

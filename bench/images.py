@@ -1,4 +1,4 @@
-"""Pictures of any size and with any number of faces, made of the example photographs."""
+"""Images of any size and with any number of faces, made of the example images."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def photo(name: str) -> bytes:
 
 @cache
 def enlarged(name: str, megapixels: float) -> bytes:
-    """A photograph brought to so many million pixels, with the grain of a camera, as JPEG of quality 88."""
-    picture = _opened(photo(name))
-    scale = math.sqrt(megapixels * 1e6 / (picture.width * picture.height))
-    size = round(picture.width * scale), round(picture.height * scale)
-    return _grainy(picture.resize(size, Pil.Resampling.BICUBIC))
+    """An image brought to so many million pixels, with the grain of a camera, as JPEG of quality 88."""
+    image = _opened(photo(name))
+    scale = math.sqrt(megapixels * 1e6 / (image.width * image.height))
+    size = round(image.width * scale), round(image.height * scale)
+    return _grainy(image.resize(size, Pil.Resampling.BICUBIC))
 
 
 @cache
@@ -55,8 +55,8 @@ def _opened(data: bytes) -> Pil.Image:
     return Pil.open(io.BytesIO(data)).convert("RGB")
 
 
-def _grainy(picture: Pil.Image) -> bytes:
-    pixels = np.asarray(picture).astype(np.int16)
+def _grainy(image: Pil.Image) -> bytes:
+    pixels = np.asarray(image).astype(np.int16)
     pixels += np.random.default_rng(0).normal(0, 2, pixels.shape[:2]).round().astype(np.int16)[:, :, None]
     out = io.BytesIO()
     Pil.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(out, "JPEG", quality=88)

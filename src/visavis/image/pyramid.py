@@ -1,4 +1,4 @@
-"""A decoded picture, and its halved copies."""
+"""A decoded image, and its halved copies."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Pixels = NDArray[np.uint8]
 
 
 class Image:
-    """An upright picture, with halved copies of itself made when first needed. Threads may share it.
+    """An upright image, with halved copies of itself made when first needed. Threads may share it.
 
     Args:
-        pixels: (height, width, 3) uint8 RGB, not to be written to; the picture, or a copy of it halved
+        pixels: (height, width, 3) uint8 RGB, not to be written to; the image, or a copy of it halved
             `halvings` times.
-        size: of the whole picture; default: that of `pixels`.
+        size: of the whole image; default: that of `pixels`.
         halvings: how often the sides of `pixels` were halved.
-        finer: gives the picture halved less often, for the 0 to `halvings` - 1 it is asked for; may raise `BadImage`.
+        decode_finer: called with 0 to `halvings` - 1; returns the image halved that often. May raise `BadImage`.
     """
 
     def __init__(
@@ -33,13 +33,13 @@ class Image:
         *,
         size: Size | None = None,
         halvings: int = 0,
-        finer: Callable[[int], Pixels] | None = None,
+        decode_finer: Callable[[int], Pixels] | None = None,
     ) -> None:
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
             raise ValueError(f"an image is (height, width, 3) uint8, not {pixels.shape} {pixels.dtype}")
         self._size = size or Size(pixels.shape[1], pixels.shape[0])
         self._levels = {halvings: pixels}
-        self._finer = finer
+        self._decode_finer = decode_finer
         self._lock = threading.Lock()
 
     @property
@@ -53,11 +53,11 @@ class Image:
 
     @property
     def halvings(self) -> int:
-        """How often the sides of the finest copy that is here were halved: 0 once the whole picture is here."""
+        """How often the sides of the finest copy that is here were halved: 0 once the whole image is here."""
         return min(self._levels)
 
     def resized(self, size: Size) -> Pixels:
-        """The whole picture, reduced or enlarged to `size`: (size.height, size.width, 3) uint8."""
+        """The whole image, reduced or enlarged to `size`: (size.height, size.width, 3) uint8."""
         import cv2
 
         # Averaging happens in the halved copies, so that the last step, by less than two, can be a cheap bilinear one.
@@ -66,10 +66,10 @@ class Image:
         return np.asarray(cv2.resize(source, (size.width, size.height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
     def warped(self, matrix: Matrix, size: Size) -> Pixels:
-        """The picture moved by `matrix`, a similarity, and cut to `size`; black where there is no picture.
+        """The image moved by `matrix`, a similarity, and cut to `size`; black where there is no image.
 
         Args:
-            matrix: (2, 3), from this picture's frame to the crop's, both in continuous pixels.
+            matrix: (2, 3), from this image's frame to the crop's, both in continuous pixels.
 
         Returns:
             (size.height, size.width, 3) uint8 RGB.
@@ -87,11 +87,11 @@ class Image:
         return np.asarray(crop, np.uint8)
 
     def _level(self, shrink: float) -> tuple[Pixels, int]:
-        """The smallest halved copy still at least as fine as the picture reduced by `shrink`, and its halvings."""
+        """The smallest halved copy still at least as fine as the image reduced by `shrink`, and its halvings."""
         wanted = max(0, int(math.log2(shrink))) if shrink >= 1 else 0
         with self._lock:
-            if wanted < min(self._levels) and self._finer is not None:
-                self._levels[wanted] = self._finer(wanted)
+            if wanted < min(self._levels) and self._decode_finer is not None:
+                self._levels[wanted] = self._decode_finer(wanted)
             level = max(n for n in self._levels if n <= wanted)
             while level < wanted:
                 halved = _halved(self._levels[level])

@@ -18,7 +18,7 @@ from visavis.errors import ManifestError, ModelStoreError, ModelUnfit
 from visavis.files import sha256_of
 from visavis.models.build import shapes_of
 from visavis.models.manifest import Build, Layout, Manifest, ModelFile, Template, load_manifest, parse_own
-from visavis.models.session import Runtime
+from visavis.models.session import OpenVinoRuntime
 from visavis.models.store import ModelStore, writing
 
 __all__ = ["INPUTS", "TEMPLATES", "add_own", "input_of", "manifest_with_own", "remove_own"]
@@ -107,7 +107,7 @@ def remove_own(store: ModelStore, name: str) -> ModelFile:
         ManifestError: there is none of that name.
     """
     model = manifest_with_own(store.root)[name]
-    if not model.own:
+    if not model.user_provided:
         raise ModelUnfit(f"{name!r} ships with visavis; only models of your own can be removed")
     with store.locked():
         _write(store.root, [m for m in _read(store.root).values() if m.name != name])
@@ -120,7 +120,9 @@ def _check_name(name: str, manifest: Manifest) -> None:
         raise ModelUnfit(f"a model's name is made of small letters, digits and hyphens, 32 at most, not {name!r}")
     if name in manifest.models:
         way_out = (
-            f"; `visavis models remove {name}` frees the name" if manifest[name].own else ", which ships with visavis"
+            f"; `visavis models remove {name}` frees the name"
+            if manifest[name].user_provided
+            else ", which ships with visavis"
         )
         raise ModelUnfit(f"there is a model {name!r} already{way_out}")
 
@@ -135,17 +137,17 @@ def _check_shapes(source: Path, layout: Layout) -> None:
     inputs, outputs = shapes_of(source)
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelUnfit(
-            f"{source} has {len(inputs)} inputs and {len(outputs)} outputs; an embedder has one input, a picture, and "
+            f"{source} has {len(inputs)} inputs and {len(outputs)} outputs; an embedder has one input, an image, and "
             "one output, its vector"
         )
     wanted = (3, _SIDE, _SIDE) if layout == "NCHW" else (_SIDE, _SIDE, 3)
-    batch, *picture = inputs[0] or (0,)
-    if tuple(picture) != wanted or batch not in (1, None):
+    batch, *image = inputs[0] or (0,)
+    if tuple(image) != wanted or batch not in (1, None):
         other = "NHWC" if layout == "NCHW" else "NCHW"
-        hint = f"; it looks like --layout {other}" if tuple(picture) in ((3, _SIDE, _SIDE), (_SIDE, _SIDE, 3)) else ""
+        hint = f"; it looks like --layout {other}" if tuple(image) in ((3, _SIDE, _SIDE), (_SIDE, _SIDE, 3)) else ""
         raise ModelUnfit(
             f"{source} takes {_shape(inputs[0])}, not {_shape((1, *wanted))} or {_shape((None, *wanted))} as an "
-            f"embedder of 112x112 pictures in {layout} does{hint if batch in (1, None) else ''}"
+            f"embedder of 112x112 images in {layout} does{hint if batch in (1, None) else ''}"
         )
 
 
@@ -154,16 +156,16 @@ def _probe(network: Path) -> None:
     low, high = _DIMENSIONS
     noise = np.random.default_rng(0).integers(0, 256, (1, _SIDE, _SIDE, 3), np.uint8)
     try:
-        outputs = Runtime(lanes=1, cache=None).session(network).run(noise)
+        outputs = OpenVinoRuntime(concurrency=1, cache=None).session(network).run(noise)
     except RuntimeError as error:
         raise ModelUnfit(f"the network cannot be run: {error}") from error
     vector = next(iter(outputs.values()))
     if vector.ndim != 2 or len(vector) != 1 or not low <= vector.shape[1] <= high:
         raise ModelUnfit(
-            f"for one picture the network gives {_shape(vector.shape)}, not (1, d) with d from {low} to {high}"
+            f"for one image the network gives {_shape(vector.shape)}, not (1, d) with d from {low} to {high}"
         )
     if not np.isfinite(vector).all() or not vector.any():
-        raise ModelUnfit("for a picture of noise the network gives a vector that is not finite, or has no length")
+        raise ModelUnfit("for an image of noise the network gives a vector that is not finite, or has no length")
 
 
 def _shape(sides: Iterable[int | None]) -> str:

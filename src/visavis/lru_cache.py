@@ -1,4 +1,4 @@
-"""What was found in the pictures seen last, so that none of them is analysed again. In memory, and nowhere else."""
+"""A cache in memory that drops the values used longest ago."""
 
 from __future__ import annotations
 
@@ -9,40 +9,54 @@ from typing import Generic, TypeVar
 
 from visavis.forks import renew_in_children
 
-__all__ = ["Memory"]
+__all__ = ["LruCache"]
 
 Value = TypeVar("Value")
 
 
-class Memory(Generic[Value]):
-    """The values used last, `most` of them; none where `most` is 0. Threads may share it."""
+class LruCache(Generic[Value]):
+    """Keeps the values used last. Threads may share it.
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    Args:
+        size: how many values are kept, at least 0.
+
+    Example:
+        >>> cache = LruCache[str](1)
+        >>> cache.put("a", "first")
+        >>> cache.put("b", "second")
+        >>> cache.get("a"), cache.get("b")
+        (None, 'second')
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
         self._lock = threading.Lock()
         renew_in_children(self)
 
     def renew(self) -> None:
-        """Forget who holds the lock, as in a forked child. What was kept stays."""
+        """Make a new lock, as a forked child must. The values stay."""
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._values)
 
     def get(self, key: Hashable) -> Value | None:
+        """The value of `key`, or None. Marks it as just used."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
-    def keep(self, key: Hashable, value: Value) -> None:
+    def put(self, key: Hashable, value: Value) -> None:
+        """Keep `value` under `key`, and drop the values used longest ago that are too many."""
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)
-            while len(self._values) > self._most:
+            while len(self._values) > self._size:
                 self._values.popitem(last=False)
 
     def clear(self) -> None:
+        """Drop all values."""
         with self._lock:
             self._values.clear()
