@@ -33,7 +33,7 @@ from visavis.face import Detail, Face, QualityFilter
 from visavis.image import DEFAULT_LIMITS, Limits, decode, from_pixels
 from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, percent_of, told
 from visavis.memory import Memory
-from visavis.vision.quality import BARS
+from visavis.vision.quality import QUALITY_THRESHOLDS
 from visavis.workers import Workers
 
 __all__ = ["CompareOptions", "Engine"]
@@ -175,7 +175,7 @@ class Engine:
         faces, targets = self._faces_of(sources, target, options)
         comparison = compare_faces(
             faces,
-            [f for f in targets if clears(f, options.quality_filter)],
+            [f for f in targets if passes_filter(f, options.quality_filter)],
             threshold=options.similarity_threshold,
             similarity=calibration.similarity,
             review=options.review,
@@ -248,9 +248,9 @@ class Engine:
         return self._analyzer(image, largest_only=largest_only, detail=detail, spread=self._workers.spread)
 
 
-def clears(face: Face, bar: QualityFilter) -> bool:
+def passes_filter(face: Face, bar: QualityFilter) -> bool:
     """Whether `face` is good enough for `bar`."""
-    return face.quality.score >= BARS[bar]
+    return face.quality.score >= QUALITY_THRESHOLDS[bar]
 
 
 def _digest(picture: bytes | NDArray[np.uint8]) -> bytes:
@@ -269,11 +269,12 @@ def _read(image: ImageInput, name: str) -> bytes | NDArray[np.uint8]:
 
 def _first(look: Future[Analysis], name: str, options: CompareOptions) -> Face:
     face = _result(look, "source", name).faces[0]
-    if not clears(face, options.quality_filter):
+    if not passes_filter(face, options.quality_filter):
         reasons = ", ".join(face.quality.reasons) or "low quality"
         raise FaceBelowQuality(
             f"{name}: the largest face does not clear the quality filter {options.quality_filter}: its quality score "
-            f"is {face.quality.score:.0f}, at least {BARS[options.quality_filter]:g} is needed ({reasons})",
+            f"is {face.quality.score:.0f}, at least {QUALITY_THRESHOLDS[options.quality_filter]:g} is needed "
+            f"({reasons})",
             role="source",
         )
     return face

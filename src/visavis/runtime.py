@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from visavis.vision.embed import Embedder
     from visavis.vision.expression import ExpressionReader
     from visavis.vision.iris import PupilFinder
-    from visavis.vision.mesh import Mesher
+    from visavis.vision.mesh import FaceMeshModel
 
 __all__ = [
     "Stages",
@@ -42,7 +42,7 @@ class Stages:
     """The stages that run networks, and the runtime they share; close it when done."""
 
     detector: Detector
-    mesher: Mesher
+    mesher: FaceMeshModel
     pupils: PupilFinder
     expressions: ExpressionReader
     embedder: Embedder
@@ -159,7 +159,7 @@ def open_stages(settings: Settings | None = None, *, once: bool = False) -> Stag
         from visavis.vision.embed import Embedder
         from visavis.vision.expression import NETWORK, ExpressionReader
         from visavis.vision.iris import PupilFinder
-        from visavis.vision.mesh import Mesher
+        from visavis.vision.mesh import FaceMeshModel
 
     iris, expression = runtime.session(networks["iris"]), runtime.session(NETWORK)
     detection = runtime.session(networks["detector"], shapes=SHAPES)
@@ -171,7 +171,7 @@ def open_stages(settings: Settings | None = None, *, once: bool = False) -> Stag
                 done.result()
     return Stages(
         detector=Detector(detection),
-        mesher=Mesher(mesh),
+        mesher=FaceMeshModel(mesh),
         pupils=PupilFinder(iris),
         expressions=ExpressionReader(expression),
         embedder=Embedder(embedding, known_strength=not embedder.own, mirrored=settings.accuracy == "high"),

@@ -78,9 +78,9 @@ def box_around(mesh: NDArray[np.float32]) -> Box:
     points = mesh[:, :2].astype(np.float64)
     left_eye, right_eye = eye_centres(mesh).astype(np.float64)
     middle = (left_eye + right_eye) / 2
-    across = right_eye - left_eye
-    across = across / max(float(np.hypot(*across)), 1e-6)
-    frame = np.array([across, [-across[1], across[0]]])
+    eye_axis = right_eye - left_eye
+    eye_axis = eye_axis / max(float(np.hypot(*eye_axis)), 1e-6)
+    frame = np.array([eye_axis, [-eye_axis[1], eye_axis[0]]])
     levelled = frame @ (points - middle).T
     low = levelled.min(axis=1) * (_SIDEWAYS, _ABOVE)
     high = levelled.max(axis=1) * (_SIDEWAYS, _BELOW)

@@ -17,9 +17,10 @@ from visavis.geometry import Matrix, Points, Size, apply, invert, square_crop
 from visavis.image import Image
 from visavis.models.session import Session
 
-__all__ = ["Mesh", "Mesher", "crop_matrix_from_mesh", "crop_matrix_from_points"]
+__all__ = ["FaceMeshModel", "Mesh", "crop_matrix_from_mesh", "crop_matrix_from_points"]
 
-_SETTLED = 4.0  # degrees between one crop and the next
+CONVERGED_DEGREES = 4.0
+"""The mesh is read again until its crop turns by less than this from one reading to the next."""
 _MOST_READINGS = 6
 
 
@@ -31,17 +32,17 @@ class Mesh:
               viewer. Vertices are numbered as in MediaPipe's face mesh.
     presence: the logit of a face being in the crop at all: about 15 to 21 for a face the right way up, under 8 for one
               upside down, under 0 for something else. It does not tell a covered face from a bare one.
-    crop:     (2, 3), from the image to the crop that the points were read off
-    picture:  (192, 192, 3) uint8 RGB, that crop
+    crop_matrix: (2, 3), from the image to the crop that the points were read off
+    crop_pixels: (192, 192, 3) uint8 RGB, that crop
     """
 
     points: NDArray[np.float32]
     presence: float
-    crop: Matrix
-    picture: NDArray[np.uint8]
+    crop_matrix: Matrix
+    crop_pixels: NDArray[np.uint8]
 
 
-class Mesher:
+class FaceMeshModel:
     """Reads the mesh of a face, twice, or more often where the detector's points were off by many degrees."""
 
     def __init__(self, session: Session) -> None:
@@ -54,20 +55,25 @@ class Mesher:
         crop = crop_matrix_from_points(points)
         for _ in range(_MOST_READINGS - 1):
             last, crop = crop, crop_matrix_from_mesh(self.read(image, crop).points[:, :2])
-            if _turn_between(last, crop) < _SETTLED:
+            if _turn_between(last, crop) < CONVERGED_DEGREES:
                 break
         return self.read(image, crop)
 
-    def read(self, image: Image, crop: Matrix) -> Mesh:
-        """One reading, on a crop of `CROP_SIDE`."""
-        picture = image.warped(crop, Size(CROP_SIDE, CROP_SIDE))
-        outputs = self._session.run(picture[None])
+    def read(self, image: Image, crop_matrix: Matrix) -> Mesh:
+        """One reading.
+
+        Args:
+            image: that shows the face
+            crop_matrix: (2, 3), from the image to a crop of `CROP_SIDE` pixels
+        """
+        pixels = image.warped(crop_matrix, Size(CROP_SIDE, CROP_SIDE))
+        outputs = self._session.run(pixels[None])
         presence = float(outputs["conv2d_31"].reshape(()))
         in_crop = outputs["conv2d_21"].reshape(VERTICES, 3)
         points = np.empty_like(in_crop)
-        points[:, :2] = apply(invert(crop), in_crop[:, :2])
-        points[:, 2] = in_crop[:, 2] / math.hypot(*crop[:, 0])
-        return Mesh(points, presence, crop, picture)
+        points[:, :2] = apply(invert(crop_matrix), in_crop[:, :2])
+        points[:, 2] = in_crop[:, 2] / math.hypot(*crop_matrix[:, 0])
+        return Mesh(points, presence, crop_matrix, pixels)
 
 
 def crop_matrix_from_points(points: Points) -> Matrix:
@@ -78,26 +84,26 @@ def crop_matrix_from_points(points: Points) -> Matrix:
     """
     left_eye, right_eye, _, left_mouth, right_mouth = points.astype(np.float64)
     eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
-    across = right_eye - left_eye
-    apart = max(float(np.hypot(*across)), 1e-3)
-    across = across / apart
-    down = np.array([-across[1], across[0]])
+    eye_axis = right_eye - left_eye
+    interocular = max(float(np.hypot(*eye_axis)), 1e-3)
+    eye_axis = eye_axis / interocular
+    down = np.array([-eye_axis[1], eye_axis[0]])
     drop = abs(float((mouth - eyes) @ down))
-    side = max(3.80 * apart, 3.66 * drop)
-    centre = eyes + 0.5 * float((mouth - eyes) @ across) * across + 0.47 * drop * down
-    return square_crop(centre, side, across, CROP_SIDE)
+    side = max(3.80 * interocular, 3.66 * drop)
+    centre = eyes + 0.5 * float((mouth - eyes) @ eye_axis) * eye_axis + 0.47 * drop * down
+    return square_crop(centre, side, eye_axis, CROP_SIDE)
 
 
 def crop_matrix_from_mesh(points: Points) -> Matrix:
     """The crop around a mesh: its bounding square in the frame in which the eyes are level, with a margin."""
     left, right = points[list(OUTER_EYE_CORNERS)].astype(np.float64)
-    across = right - left
-    across = across / max(float(np.hypot(*across)), 1e-3)
-    frame = np.array([across, [-across[1], across[0]]])
+    eye_axis = right - left
+    eye_axis = eye_axis / max(float(np.hypot(*eye_axis)), 1e-3)
+    frame = np.array([eye_axis, [-eye_axis[1], eye_axis[0]]])
     levelled = frame @ points.T
     low, high = levelled.min(axis=1), levelled.max(axis=1)
     side = max(CROP_MARGIN * float((high - low).max()), 1e-3)
-    return square_crop(((low + high) / 2) @ frame, side, across, CROP_SIDE)
+    return square_crop(((low + high) / 2) @ frame, side, eye_axis, CROP_SIDE)
 
 
 def _turn_between(one: Matrix, other: Matrix) -> float:

@@ -13,7 +13,7 @@ from visavis.face import Pose, Quality, QualityFilter, QualityReason
 from visavis.geometry import Matrix, Size
 from visavis.image import Image
 
-__all__ = ["BARS", "Evidence", "Light", "light_of", "quality_of"]
+__all__ = ["QUALITY_THRESHOLDS", "PixelQuality", "QualityInputs", "measure_pixels", "quality_of"]
 
 # The face is looked at through an oval that leaves out hair, ears and background; its axes are parts of the crop's
 # side, which is 1.5 times the mesh's.
@@ -34,7 +34,7 @@ _DARK = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Light:
+class PixelQuality:
     """What the pixels of a face say of their own quality.
 
     brightness: 0..100, the mean luma (ITU-R BT.601, as stored: 0 black, 100 white) of the face's oval
@@ -47,7 +47,7 @@ class Light:
     contrast: float
 
 
-def light_of(image: Image, crop: Matrix, crop_side: int) -> Light:
+def measure_pixels(image: Image, crop: Matrix, crop_side: int) -> PixelQuality:
     """Look at the face's pixels.
 
     Args:
@@ -60,7 +60,7 @@ def light_of(image: Image, crop: Matrix, crop_side: int) -> Light:
     face = luma[_oval(side)]
     energy = _energy(luma) + _COARSE_WEIGHT * _energy(_halved(luma))
     detail = math.sqrt(energy) / (float(face.mean()) + _DARK)
-    return Light(float(face.mean()) / 2.55, _logistic(detail), float(face.std()) / 2.55)
+    return PixelQuality(float(face.mean()) / 2.55, _logistic(detail), float(face.std()) / 2.55)
 
 
 def _energy(luma: NDArray[np.float32]) -> float:
@@ -97,30 +97,30 @@ def _oval(side: int) -> NDArray[np.bool_]:
     return np.asarray((middle[None, :] / _OVAL[0]) ** 2 + (middle[:, None] / _OVAL[1]) ** 2 <= 1)
 
 
-BARS = {
+QUALITY_THRESHOLDS = {
     QualityFilter.NONE: 0.0,
     QualityFilter.LOW: 35.0,
     QualityFilter.AUTO: 50.0,
     QualityFilter.MEDIUM: 65.0,
     QualityFilter.HIGH: 80.0,
 }
-"""The score from which a face clears each bar. Of a mixture of plain and degraded faces of lfw-dev they drop 0, 1, 4,
+"""The score from which a face passes_filter each bar. Of a mixture of plain and degraded faces of lfw-dev they drop 0, 1, 4,
 13 and 43 %, and the false non-match rate of genuine pairs at a false match rate of 1e-3 falls from 2.7 to 2.3, 1.5,
 1.2 and 0.1 %."""
 
 
-_TYPICAL_STRENGTH = 11.6
-"""The median of 1,996 faces of lfw-dev, plain and degraded. A face of unknown strength is scored as if it had this: by
-its light, its pose and its mesh alone."""
+_TYPICAL_NORM = 11.6
+"""The median of 1,996 faces of lfw-dev, plain and degraded. A face of unknown embedding_norm is scored as if it had this: by
+its pixels, its pose and its mesh alone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class QualityInputs:
     """What else is known of a face.
 
     confidence:   0..100, that it is one
     presence:     the mesh's, a logit
-    strength:     length of the embedding before it was made a unit vector; with SFace about 12 on a good face, 8 on a
+    embedding_norm:     length of the embedding before it was made a unit vector; with SFace about 12 on a good face, 8 on a
                   poor one. None where the embedder's lengths are not known to mean that
     pose:         its angles
     eye_distance: pixels between the pupils
@@ -128,18 +128,18 @@ class Evidence:
 
     confidence: float
     presence: float
-    strength: float | None
+    embedding_norm: float | None
     pose: Pose
     eye_distance: float
 
 
-def quality_of(light: Light, evidence: Evidence) -> Quality:
+def quality_of(pixels: PixelQuality, inputs: QualityInputs) -> Quality:
     """The quality of a face, with what is poor about it."""
-    score = _score(light, evidence)
-    return Quality(light.brightness, light.sharpness, score, tuple(_reasons(light, evidence, score)))
+    score = _score(pixels, inputs)
+    return Quality(pixels.brightness, pixels.sharpness, score, tuple(_reasons(pixels, inputs, score)))
 
 
-def _score(light: Light, evidence: Evidence) -> float:
+def _score(pixels: PixelQuality, inputs: QualityInputs) -> float:
     """0..100.
 
     The cosine that another picture of the same person may be expected to have: a regression on 2,000 plain and degraded
@@ -147,20 +147,20 @@ def _score(light: Light, evidence: Evidence) -> float:
     brought from .25...62 to 0..100. Cross-validated over identities, dropping the worst tenth by it removes 59 % of the
     false non-matches at a false match rate of 1e-3.
     """
-    strength = _TYPICAL_STRENGTH if evidence.strength is None else evidence.strength
+    embedding_norm = _TYPICAL_NORM if inputs.embedding_norm is None else inputs.embedding_norm
     expected = (
         -0.405
-        + 0.0611 * min(max(evidence.presence, -5.0), 17.0) / 17
-        + 0.0262 * min(light.sharpness, 50.0) / 50
-        + 0.0936 * min(light.brightness, 25.0) / 25
-        - 0.0783 * max(light.brightness - 70.0, 0.0) / 30
-        - 0.0342 * math.log2(min(max(light.contrast, 1.0), 12.0))
-        + 0.3695 * math.log(max(strength, 1e-3))
+        + 0.0611 * min(max(inputs.presence, -5.0), 17.0) / 17
+        + 0.0262 * min(pixels.sharpness, 50.0) / 50
+        + 0.0936 * min(pixels.brightness, 25.0) / 25
+        - 0.0783 * max(pixels.brightness - 70.0, 0.0) / 30
+        - 0.0342 * math.log2(min(max(pixels.contrast, 1.0), 12.0))
+        + 0.3695 * math.log(max(embedding_norm, 1e-3))
     )
     score = 100 * (expected - 0.25) / (0.62 - 0.25)
     # That data has no profiles and no tiny faces, so these two are set and not fitted: a point a degree beyond the
     # poses that Amazon's guidance names, three a pixel below 20 between the eyes.
-    score -= _beyond_guidance(evidence.pose) + 3 * max(20 - evidence.eye_distance, 0.0)
+    score -= _beyond_guidance(inputs.pose) + 3 * max(20 - inputs.eye_distance, 0.0)
     return min(max(score, 0.0), 100.0)
 
 
@@ -169,15 +169,15 @@ def _beyond_guidance(pose: Pose) -> float:
     return max(abs(pose.yaw) - 45, 0.0) + max(pose.pitch - 45, -30 - pose.pitch, 0.0)
 
 
-def _reasons(light: Light, evidence: Evidence, score: float) -> list[QualityReason]:
+def _reasons(pixels: PixelQuality, inputs: QualityInputs, score: float) -> list[QualityReason]:
     poor = {
-        QualityReason.EXTREME_POSE: _beyond_guidance(evidence.pose) > 0,
-        QualityReason.SMALL_BOUNDING_BOX: evidence.eye_distance < 20,
-        QualityReason.LOW_CONFIDENCE: evidence.confidence < 90,
-        QualityReason.LOW_BRIGHTNESS: light.brightness < 15,
-        QualityReason.LOW_SHARPNESS: light.sharpness < 15,
+        QualityReason.EXTREME_POSE: _beyond_guidance(inputs.pose) > 0,
+        QualityReason.SMALL_BOUNDING_BOX: inputs.eye_distance < 20,
+        QualityReason.LOW_CONFIDENCE: inputs.confidence < 90,
+        QualityReason.LOW_BRIGHTNESS: pixels.brightness < 15,
+        QualityReason.LOW_SHARPNESS: pixels.sharpness < 15,
     }
     reasons = [reason for reason, holds in poor.items() if holds]
-    if not reasons and score < BARS[QualityFilter.AUTO]:
+    if not reasons and score < QUALITY_THRESHOLDS[QualityFilter.AUTO]:
         reasons.append(QualityReason.LOW_FACE_QUALITY)
     return reasons
