@@ -19,13 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import CalibrationMismatch
+from visavis.fitted import load_numbers
 from visavis.models.store import writing
 
 __all__ = [
     "LOWEST_PROMISED",
     "PROMISED_FMR",
+    "QUALITY_PENALTY",
+    "QUALITY_PENALTY_FILE",
     "SIMILARITY_SCALE",
     "Calibration",
+    "QualityPenaltyNumbers",
     "load_calibration",
     "lowest_score",
     "neg_log10_fmr",
@@ -41,10 +45,27 @@ curve."""
 LOWEST_PROMISED = min(PROMISED_FMR)
 """The lowest similarity with a promise, 80, because CompareFaces has this default for SimilarityThreshold."""
 
-FULL_QUALITY = 84.0
-"""The quality score from which a cosine is not lowered."""
-PENALTY_PER_POINT = 0.002
-"""What each point below it costs, as a cosine, where both faces lack as many."""
+
+QUALITY_PENALTY_FILE = "quality_penalty.json"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityPenaltyNumbers:
+    """What `tools/fit_quality_penalty.py` fits.
+
+    full_quality:      the quality score, 0..100, from which a cosine is not lowered
+    penalty_per_point: what each point below it costs, as a cosine, where both faces lack as many
+    """
+
+    full_quality: float
+    penalty_per_point: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.full_quality <= 100 or self.penalty_per_point < 0:
+            raise ValueError("full_quality must be from 0 to 100, and penalty_per_point at least 0")
+
+
+QUALITY_PENALTY = load_numbers(QUALITY_PENALTY_FILE, QualityPenaltyNumbers)
 
 T = TypeVar("T", float, NDArray[np.float64])
 
@@ -217,19 +238,28 @@ def neg_log10_fmr() -> NDArray[np.float64]:
     return -np.log10([fmr for _, fmr in SIMILARITY_SCALE])
 
 
-def quality_adjusted(cosine: T, one: float | T, other: float | T) -> T:
+def quality_adjusted(
+    cosine: T, one: float | T, other: float | T, penalty: QualityPenaltyNumbers = QUALITY_PENALTY
+) -> T:
     """The cosine, lowered where both faces are poor.
 
     Strangers who are dark, over-exposed or covered in the same way look alike: at the cosine at which good faces have a
     false match rate of 1e-3, such pairs have up to 8e-3. A single poor face does no such harm, so what counts is the
-    geometric mean of what both lack. Set on 2,000 plain and degraded faces of lfw-dev so that no kind exceeds 2e-3.
+    geometric mean of what both lack. The penalty was set on 2,000 plain and degraded faces of lfw-dev so that no kind
+    exceeds 2e-3.
 
     Args:
         cosine: -1..1, a number or an array
         one, other: quality scores, 0..100, numbers or arrays
+        penalty: default: the one that ships
+
+    Example:
+        >>> round(float(quality_adjusted(0.3, 64.0, 64.0)), 3), float(quality_adjusted(0.3, 64.0, 90.0))
+        (0.26, 0.3)
     """
-    lacking: T = np.sqrt(np.maximum(FULL_QUALITY - one, 0) * np.maximum(FULL_QUALITY - other, 0))
-    return _penalise(cosine, PENALTY_PER_POINT * lacking)
+    full = penalty.full_quality
+    lacking: T = np.sqrt(np.maximum(full - one, 0) * np.maximum(full - other, 0))
+    return _penalise(cosine, penalty.penalty_per_point * lacking)
 
 
 def template_adjusted(cosine: T, shift: float, sources: int) -> T:
