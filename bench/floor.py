@@ -27,7 +27,7 @@ from visavis.vision.detect import SHAPES, Detector
 from visavis.vision.embed import Embedder
 from visavis.vision.expression import NETWORK, ExpressionReader
 from visavis.vision.iris import PupilFinder
-from visavis.vision.mesh import Mesher
+from visavis.vision.mesh import FaceMeshModel
 
 __all__ = ["Floor"]
 
@@ -61,7 +61,7 @@ class Floor:
         }
         analyzer = Analyzer(
             detector=Detector(self._noted["detector"]),
-            mesher=Mesher(self._noted["mesh"]),
+            mesher=FaceMeshModel(self._noted["mesh"]),
             pupils=PupilFinder(self._noted["iris"]),
             expressions=ExpressionReader(self._noted["expression"]),
             embedder=Embedder(self._noted["embedder"]),

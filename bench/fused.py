@@ -56,7 +56,7 @@ def strangers(protocol: Protocol, found: Acquired, image: int) -> NDArray[np.int
 
 def scores(found: Acquired, sources: NDArray[np.int64], targets: NDArray[np.int64]) -> Floats:
     """(m,) of the template of `sources` with each of `targets`."""
-    shift = load_calibration().fused_shift
+    shift = load_calibration().template_offset
     assert shift is not None
     template = fuse_embeddings(found.embeddings[sources], found.quality[sources])
     cosines = template_adjusted((found.embeddings[targets] @ template).astype(np.float64), shift, len(sources))

@@ -23,7 +23,7 @@ from visavis.vision.detect import Detector
 from visavis.vision.embed import Embedder
 from visavis.vision.expression import ExpressionReader
 from visavis.vision.iris import PupilFinder
-from visavis.vision.mesh import Mesher
+from visavis.vision.mesh import FaceMeshModel
 from visavis.vision.pose import mean_face
 
 __all__ = ["Scene", "SceneFace", "empty_grids", "locate", "map_image", "posed_mesh", "put_face", "rotation"]
@@ -172,8 +172,8 @@ class Scene:
         )
 
     @property
-    def _mesher(self) -> Mesher:
-        return Mesher(self._session("mesh", self._read_mesh))
+    def _mesher(self) -> FaceMeshModel:
+        return FaceMeshModel(self._session("mesh", self._read_mesh))
 
     def _session(self, name: str, answer: Callable[[NDArray[np.uint8]], Grids]) -> Counted:
         return Counted(self.runs, name, answer)

@@ -23,7 +23,7 @@ from visavis.geometry import Points, Size
 from visavis.image import Image, decode
 from visavis.runtime import open_analyzer
 from visavis.vision.expression import INPUT_SIDE, expression_crop
-from visavis.vision.mesh import Mesher
+from visavis.vision.mesh import FaceMeshModel
 
 __all__ = ["CLASSES", "Faces", "clear_majority", "held_out", "load_ferplus", "load_lfw", "soft_labels", "stage_input"]
 
@@ -155,12 +155,12 @@ def _cropped(
 
 
 def _crop(
-    mesher: Mesher, image: Image, points: Points | None
+    mesher: FaceMeshModel, image: Image, points: Points | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], np.float32]:
     if points is None:
         points = _TYPICAL * np.array([image.size.width, image.size.height], np.float32)
     mesh = mesher(image, points)
-    crop = image.warped(mesh.crop, Size(CROP_SIDE, CROP_SIDE))
+    crop = image.warped(mesh.crop_matrix, Size(CROP_SIDE, CROP_SIDE))
     if mesh.presence < 0.5:
         plain = cv2.cvtColor(image.resized(Size(INPUT_SIDE, INPUT_SIDE)), cv2.COLOR_RGB2GRAY)
         small = filled = np.asarray(plain, np.uint8)
@@ -169,6 +169,6 @@ def _crop(
         wide = Image(
             np.asarray(cv2.copyMakeBorder(image.pixels, edge, edge, edge, edge, cv2.BORDER_REFLECT_101), np.uint8)
         )
-        shifted = mesh.crop - np.outer(mesh.crop[:, :2] @ (edge, edge), (0, 0, 1))
+        shifted = mesh.crop_matrix - np.outer(mesh.crop_matrix[:, :2] @ (edge, edge), (0, 0, 1))
         small, filled = expression_crop(crop), expression_crop(wide.warped(shifted, Size(CROP_SIDE, CROP_SIDE)))
     return small, filled, crop[:, :, 1], mesh.points, np.float32(mesh.presence)

@@ -22,9 +22,9 @@ from visavis.vision.embed import Embedder
 from visavis.vision.expression import ExpressionReader
 from visavis.vision.iris import PupilFinder
 from visavis.vision.landmarks import named_points
-from visavis.vision.mesh import Mesher
+from visavis.vision.mesh import FaceMeshModel
 from visavis.vision.pose import pose_of
-from visavis.vision.quality import Evidence, light_of, quality_of
+from visavis.vision.quality import QualityInputs, measure_pixels, quality_of
 
 __all__ = ["MAX_FACES", "Analysis", "Analyzer", "MapFunction", "serial_map"]
 
@@ -79,7 +79,7 @@ class Analyzer:
     """
 
     detector: Detector
-    mesher: Mesher
+    mesher: FaceMeshModel
     pupils: PupilFinder
     expressions: ExpressionReader
     embedder: Embedder
@@ -151,10 +151,10 @@ class Analyzer:
         if confidence < MIN_CONFIDENCE:
             return None
         pose, eyes = pose_of(mesh), eye_centres(mesh)
-        evidence = Evidence(
+        inputs = QualityInputs(
             confidence=confidence,
             presence=candidate.mesh.presence,
-            strength=embedded.embedding_norm,
+            embedding_norm=embedded.embedding_norm,
             pose=pose,
             eye_distance=float(np.hypot(*(eyes[1] - eyes[0]))),
         )
@@ -166,12 +166,12 @@ class Analyzer:
             confidence=confidence,
             landmarks=named_points(mesh, eyes if pupils is None else pupils),
             pose=pose,
-            quality=quality_of(light_of(image, candidate.mesh.crop, CROP_SIDE), evidence),
+            quality=quality_of(measure_pixels(image, candidate.mesh.crop_matrix, CROP_SIDE), inputs),
             embedding=embedded.vector,
         )
         if not everything:
             return face
-        expression = self.expressions(candidate.mesh.picture, mesh)
+        expression = self.expressions(candidate.mesh.crop_pixels, mesh)
         return replace(face, emotions=expression.emotions, smile=expression.smile)
 
 

@@ -19,13 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import CalibrationMismatch
+from visavis.fitted import load_numbers
 from visavis.models.store import writing
 
 __all__ = [
     "LOWEST_PROMISED",
     "PROMISED_FMR",
+    "QUALITY_PENALTY",
+    "QUALITY_PENALTY_FILE",
     "SIMILARITY_SCALE",
     "Calibration",
+    "QualityPenaltyNumbers",
     "load_calibration",
     "lowest_score",
     "neg_log10_fmr",
@@ -41,10 +45,27 @@ curve."""
 LOWEST_PROMISED = min(PROMISED_FMR)
 """The lowest similarity with a promise, 80, because CompareFaces has this default for SimilarityThreshold."""
 
-_FULL_QUALITY = 84.0
-"""The quality score from which a cosine is not lowered."""
-_PENALTY_PER_POINT = 0.002
-"""What each point below it costs, as a cosine, where both faces lack as many."""
+
+QUALITY_PENALTY_FILE = "quality_penalty.json"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityPenaltyNumbers:
+    """What `tools/fit_quality_penalty.py` fits.
+
+    full_quality:      the quality score, 0..100, from which a cosine is not lowered
+    penalty_per_point: what each point below it costs, as a cosine, where both faces lack as many
+    """
+
+    full_quality: float
+    penalty_per_point: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.full_quality <= 100 or self.penalty_per_point < 0:
+            raise ValueError("full_quality must be from 0 to 100, and penalty_per_point at least 0")
+
+
+QUALITY_PENALTY = load_numbers(QUALITY_PENALTY_FILE, QualityPenaltyNumbers)
 
 T = TypeVar("T", float, NDArray[np.float64])
 
@@ -59,8 +80,8 @@ class Calibration:
     similarities: (n,) float64, rising from 0 to 100; the curve is straight between the points
     model_sha256: of the embedder's file
     accuracy:     at which its embeddings were made
-    fused_shift:  how much nearer, as a score, strangers come to a template of endlessly many photographs; None where
-                  that was not measured
+    template_offset: how much nearer, as a score, strangers come to a template of infinitely many photographs; None
+                  where that was not measured
     fnmr:         (m, 2) float64: a similarity, rising, and the part of genuine pairs below it; empty where not measured
     provenance:   data set, counts, date and tool, for people to read; of what JSON can hold
 
@@ -73,7 +94,7 @@ class Calibration:
     model_sha256: str
     accuracy: str
     provenance: Mapping[str, object]
-    fused_shift: float | None
+    template_offset: float | None
     fnmr: NDArray[np.float64]
 
     def __post_init__(self) -> None:
@@ -103,7 +124,7 @@ class Calibration:
                 stored["model_sha256"],
                 stored["accuracy"],
                 stored["provenance"],
-                stored["fused_shift"],
+                stored["template_offset"],
                 fnmr,
             )
         except KeyError as error:
@@ -116,7 +137,7 @@ class Calibration:
         fields = {
             "model_sha256": self.model_sha256,
             "accuracy": self.accuracy,
-            "fused_shift": self.fused_shift,
+            "template_offset": self.template_offset,
             "fnmr": _rows(self.fnmr),
             "provenance": dict(self.provenance),
         }
@@ -169,11 +190,11 @@ class Calibration:
             CalibrationMismatch: several sources, and the set this was fitted on had too few people to say.
         """
         if sources > 1:
-            if self.fused_shift is None:
+            if self.template_offset is None:
                 raise CalibrationMismatch(
                     "this calibration was fitted on a set too small for several source photographs; use one"
                 )
-            cosine = template_adjusted(cosine, self.fused_shift, sources)
+            cosine = template_adjusted(cosine, self.template_offset, sources)
         return float(quality_adjusted(cosine, *qualities))
 
     def lowest_score(self, similarity: float) -> float:
@@ -217,19 +238,28 @@ def neg_log10_fmr() -> NDArray[np.float64]:
     return -np.log10([fmr for _, fmr in SIMILARITY_SCALE])
 
 
-def quality_adjusted(cosine: T, one: float | T, other: float | T) -> T:
+def quality_adjusted(
+    cosine: T, one: float | T, other: float | T, penalty: QualityPenaltyNumbers = QUALITY_PENALTY
+) -> T:
     """The cosine, lowered where both faces are poor.
 
     Strangers who are dark, over-exposed or covered in the same way look alike: at the cosine at which good faces have a
     false match rate of 1e-3, such pairs have up to 8e-3. A single poor face does no such harm, so what counts is the
-    geometric mean of what both lack. Set on 2,000 plain and degraded faces of lfw-dev so that no kind exceeds 2e-3.
+    geometric mean of what both lack. The penalty was set on 2,000 plain and degraded faces of lfw-dev so that no kind
+    exceeds 2e-3.
 
     Args:
         cosine: -1..1, a number or an array
         one, other: quality scores, 0..100, numbers or arrays
+        penalty: default: the one that ships
+
+    Example:
+        >>> round(float(quality_adjusted(0.3, 64.0, 64.0)), 3), float(quality_adjusted(0.3, 64.0, 90.0))
+        (0.26, 0.3)
     """
-    lacking: T = np.sqrt(np.maximum(_FULL_QUALITY - one, 0) * np.maximum(_FULL_QUALITY - other, 0))
-    return _lowered(cosine, _PENALTY_PER_POINT * lacking)
+    full = penalty.full_quality
+    lacking: T = np.sqrt(np.maximum(full - one, 0) * np.maximum(full - other, 0))
+    return _penalise(cosine, penalty.penalty_per_point * lacking)
 
 
 def template_adjusted(cosine: T, shift: float, sources: int) -> T:
@@ -237,9 +267,9 @@ def template_adjusted(cosine: T, shift: float, sources: int) -> T:
 
     Args:
         cosine: -1..1, a number or an array
-        shift: `Calibration.fused_shift`, of which n photographs show 1 - 1/n
+        shift: `Calibration.template_offset`, of which n photographs show 1 - 1/n
     """
-    return _lowered(cosine, shift * (1 - 1 / sources))
+    return _penalise(cosine, shift * (1 - 1 / sources))
 
 
 def lowest_score(scores: NDArray[np.float64], similarities: NDArray[np.float64], similarity: float) -> float:
@@ -269,7 +299,7 @@ def lowest_score(scores: NDArray[np.float64], similarities: NDArray[np.float64],
     return high
 
 
-def _lowered(cosine: T, by: float | T) -> T:
+def _penalise(cosine: T, by: float | T) -> T:
     """Lower a cosine by the whole of `by` where matches are decided and below, and not at all where it is 1."""
     room: T = np.minimum((1 - cosine) / (1 - _WHERE_MATCHES_ARE_DECIDED), 1.0)
     lowered: T = cosine - by * room

@@ -33,7 +33,7 @@ from visavis.face import Detail, Face, QualityFilter
 from visavis.image import DEFAULT_LIMITS, Limits, decode, from_pixels
 from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, percent_of, told
 from visavis.lru_cache import LruCache
-from visavis.vision.quality import BARS
+from visavis.vision.quality import QUALITY_THRESHOLDS
 from visavis.workers import Workers
 
 __all__ = ["CompareOptions", "Engine"]
@@ -252,7 +252,7 @@ class Engine:
 
 def passes_filter(face: Face, quality_filter: QualityFilter) -> bool:
     """Whether the quality score of `face` reaches the threshold of `quality_filter`."""
-    return face.quality.score >= BARS[quality_filter]
+    return face.quality.score >= QUALITY_THRESHOLDS[quality_filter]
 
 
 def _digest(image: bytes | NDArray[np.uint8]) -> bytes:
@@ -275,7 +275,8 @@ def _largest_face(future: Future[Analysis], name: str, options: CompareOptions) 
         reasons = ", ".join(face.quality.reasons) or "low quality"
         raise FaceBelowQuality(
             f"{name}: the largest face does not pass the quality filter {options.quality_filter}: its quality score "
-            f"is {face.quality.score:.0f}, at least {BARS[options.quality_filter]:g} is needed ({reasons})",
+            f"is {face.quality.score:.0f}, at least {QUALITY_THRESHOLDS[options.quality_filter]:g} is needed "
+            f"({reasons})",
             role="source",
         )
     return face

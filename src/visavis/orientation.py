@@ -17,7 +17,7 @@ from visavis.image import Image
 from visavis.vision.align import five_points
 from visavis.vision.detect import Detections, Detector, non_max_suppression
 from visavis.vision.landmarks import box_around
-from visavis.vision.mesh import Mesh, Mesher, crop_matrix_from_points
+from visavis.vision.mesh import FaceMeshModel, Mesh, crop_matrix_from_points
 from visavis.vision.pose import mean_face
 
 __all__ = ["Candidate", "OrientationResolver", "mean_face_through", "rotated_square"]
@@ -66,7 +66,7 @@ class OrientationResolver:
         mesher: reads the mesh of a face from five points.
     """
 
-    def __init__(self, detector: Detector, mesher: Mesher) -> None:
+    def __init__(self, detector: Detector, mesher: FaceMeshModel) -> None:
         self._detector = detector
         self._mesher = mesher
 

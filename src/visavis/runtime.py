@@ -147,7 +147,7 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
         from visavis.vision.embed import Embedder
         from visavis.vision.expression import NETWORK, ExpressionReader
         from visavis.vision.iris import PupilFinder
-        from visavis.vision.mesh import Mesher
+        from visavis.vision.mesh import FaceMeshModel
 
     iris, expression = runtime.session(networks["iris"]), runtime.session(NETWORK)
     detection = runtime.session(networks["detector"], shapes=SHAPES)
@@ -159,7 +159,7 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
                 done.result()
     analyzer = Analyzer(
         detector=Detector(detection),
-        mesher=Mesher(mesh),
+        mesher=FaceMeshModel(mesh),
         pupils=PupilFinder(iris),
         expressions=ExpressionReader(expression),
         embedder=Embedder(

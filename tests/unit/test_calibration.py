@@ -22,7 +22,7 @@ def text(curve: list[list[float]]) -> str:
             "model_sha256": "0" * 64,
             "accuracy": "standard",
             "provenance": {},
-            "fused_shift": None,
+            "template_offset": None,
             "fnmr": [],
         }
     )
@@ -50,12 +50,12 @@ def test_every_number_of_a_calibration_is_read_back_as_it_was() -> None:
     assert read == written
     for name in ("scores", "similarities", "fnmr"):
         np.testing.assert_array_equal(getattr(read, name), getattr(written, name))
-    for name in ("model_sha256", "accuracy", "provenance", "fused_shift"):
+    for name in ("model_sha256", "accuracy", "provenance", "template_offset"):
         assert getattr(read, name) == getattr(written, name)
 
 
 def test_a_calibration_without_measured_errors_is_read_back() -> None:
-    calibration = replace(load_calibration(), fnmr=np.empty((0, 2)), fused_shift=None)
+    calibration = replace(load_calibration(), fnmr=np.empty((0, 2)), template_offset=None)
     read = Calibration.from_json(calibration.to_json())
     assert read == calibration
     assert read.false_non_match_rate(80) is None
@@ -64,7 +64,7 @@ def test_a_calibration_without_measured_errors_is_read_back() -> None:
 def test_calibrations_that_differ_are_not_equal() -> None:
     calibration = load_calibration()
     assert calibration != load_calibration("high")
-    assert calibration != replace(calibration, fused_shift=None)
+    assert calibration != replace(calibration, template_offset=None)
     assert calibration != replace(calibration, fnmr=calibration.fnmr[:-1])
     assert calibration != calibration.to_json()
 

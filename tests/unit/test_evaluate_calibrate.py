@@ -154,6 +154,6 @@ def test_the_fold_check_counts_what_it_did_not_fit_on() -> None:
 def test_the_written_scale_says_where_it_comes_from() -> None:
     fit = fit_scale(normal_impostors(400_000, {"F": 0.0, "M": 0.01}), identities=1000, replicates=5)
     stored = json.loads(fit.calibration(model_sha256="a" * 64, provenance={"data_set": "x", "images": 3}).to_json())
-    assert list(stored) == ["model_sha256", "accuracy", "fused_shift", "fnmr", "provenance", "curve"]
+    assert list(stored) == ["model_sha256", "accuracy", "template_offset", "fnmr", "provenance", "curve"]
     assert {"data_set", "images", "date", "visavis", "tails", "levels"} <= set(stored["provenance"])
     assert [level["similarity"] for level in stored["provenance"]["levels"]] == [80, 90, 97, 99]

@@ -33,7 +33,7 @@ BELOW_90 = np.nextafter(AT_90, np.float32(0))
 
 def straight() -> Calibration:
     """A cosine of -1 is 0, one of 1 is 100: impostors of few dimensions reach all similarities of the report."""
-    curve = {"curve": [[-1, 0], [1, 100]], "fused_shift": None, "fnmr": []}
+    curve = {"curve": [[-1, 0], [1, 100]], "template_offset": None, "fnmr": []}
     return Calibration.from_json(json.dumps({**curve, "model_sha256": "", "accuracy": "standard", "provenance": {}}))
 
 

@@ -46,7 +46,7 @@ def test_templates_of_poor_photographs_are_measured_as_they_are_compared() -> No
     group = np.zeros_like(identity)
     shift = fit_fused_shift(biased, quality, identity, group)
     assert shift is not None
-    calibration = replace(load_calibration(), fused_shift=shift)
+    calibration = replace(load_calibration(), template_offset=shift)
     # The same draws, one pair at a time through what a comparison calls.
     chance = np.random.default_rng(1)
     one, fused = [], []

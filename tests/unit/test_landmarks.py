@@ -86,7 +86,7 @@ def extents() -> tuple[float, float, float]:
 def test_the_box_of_a_level_face_follows_from_the_meshs_extents() -> None:
     side, above, below = extents()
     box = box_around(posed_mesh(interocular=100, centre=(300, 200)))
-    # The factors of recorded responses: see the comment at `_SIDEWAYS` in landmarks.py.
+    # The factors of recorded responses: see `vision/data/box.json`.
     assert box.left == pytest.approx(300 - 0.991 * side, abs=0.01)
     assert box.right == pytest.approx(300 + 0.991 * side, abs=0.01)
     assert box.top == pytest.approx(200 - 1.412 * above, abs=0.01)

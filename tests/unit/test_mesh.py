@@ -10,7 +10,7 @@ from tests.makers import locate, map_image, posed_mesh
 from visavis.face_mesh import CROP_MARGIN, CROP_SIDE
 from visavis.geometry import Matrix, apply
 from visavis.vision.align import five_points
-from visavis.vision.mesh import Mesher, crop_matrix_from_mesh, crop_matrix_from_points
+from visavis.vision.mesh import FaceMeshModel, crop_matrix_from_mesh, crop_matrix_from_points
 
 IMAGE = map_image()
 
@@ -41,7 +41,7 @@ def in_crop(matrix: Matrix, mesh: NDArray[np.float32]) -> NDArray[np.float32]:
 @pytest.mark.parametrize("roll", [0.0, 25.0, -130.0])
 def test_the_mesh_of_a_face_comes_back_in_pixels_of_the_image(roll: float) -> None:
     truth = posed_mesh(roll=roll, yaw=20, interocular=40)
-    mesh = Mesher(MeshSession(truth))(IMAGE, five_points(truth))
+    mesh = FaceMeshModel(MeshSession(truth))(IMAGE, five_points(truth))
     np.testing.assert_allclose(mesh.points, truth, atol=0.15)
     assert mesh.presence == 13.5
 
@@ -49,10 +49,10 @@ def test_the_mesh_of_a_face_comes_back_in_pixels_of_the_image(roll: float) -> No
 def test_the_second_crop_is_placed_by_the_first_mesh() -> None:
     truth = posed_mesh(roll=10, interocular=40)
     session = MeshSession(truth)
-    mesh = Mesher(session)(IMAGE, five_points(truth))
+    mesh = FaceMeshModel(session)(IMAGE, five_points(truth))
     assert [crop.shape for crop in session.crops] == [(192, 192, 3)] * 2
-    np.testing.assert_allclose(mesh.crop, crop_matrix_from_mesh(truth[:, :2]), atol=0.5)
-    assert (mesh.picture == session.crops[-1]).all()
+    np.testing.assert_allclose(mesh.crop_matrix, crop_matrix_from_mesh(truth[:, :2]), atol=0.5)
+    assert (mesh.crop_pixels == session.crops[-1]).all()
 
 
 @pytest.mark.parametrize(("off", "runs"), [(3.0, 2), (5.0, 3)])
@@ -60,19 +60,19 @@ def test_a_face_is_read_once_more_where_the_crop_turned_by_4_degrees_or_more(off
     truth = posed_mesh(interocular=40)
     # The detector's points are off by some degrees; the mesh is right at once.
     session = MeshSession(truth)
-    Mesher(session)(IMAGE, five_points(posed_mesh(roll=off, interocular=40)))
+    FaceMeshModel(session)(IMAGE, five_points(posed_mesh(roll=off, interocular=40)))
     assert len(session.crops) == runs
 
 
 def test_a_mesh_that_never_converges_is_read_six_times() -> None:
     session = MeshSession(posed_mesh(interocular=40), roll_of=lambda run: 30.0 * run)
-    Mesher(session)(IMAGE, five_points(posed_mesh(interocular=40)))
+    FaceMeshModel(session)(IMAGE, five_points(posed_mesh(interocular=40)))
     assert len(session.crops) == 6
 
 
 def test_a_half_turn_counts_as_a_turn() -> None:
     session = MeshSession(posed_mesh(interocular=40))
-    Mesher(session)(IMAGE, five_points(posed_mesh(roll=180, interocular=40)))
+    FaceMeshModel(session)(IMAGE, five_points(posed_mesh(roll=180, interocular=40)))
     assert len(session.crops) == 3
 
 

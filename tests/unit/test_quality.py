@@ -8,10 +8,10 @@ import pytest
 
 from visavis.face import Pose, QualityFilter, QualityReason
 from visavis.image import Image
-from visavis.vision.quality import BARS, Evidence, Light, light_of, quality_of
+from visavis.vision.quality import QUALITY_THRESHOLDS, PixelQuality, QualityInputs, measure_pixels, quality_of
 
-GOOD_LIGHT = Light(brightness=50, sharpness=60, contrast=12)
-GOOD = Evidence(confidence=99.9, presence=20, strength=12, pose=Pose(0, 0, 0), eye_distance=100)
+GOOD_PIXELS = PixelQuality(brightness=50, sharpness=60, contrast=12)
+GOOD = QualityInputs(confidence=99.9, presence=20, embedding_norm=12, pose=Pose(0, 0, 0), eye_distance=100)
 WHOLE = np.array([[1.0, 0, 0], [0, 1.0, 0]])
 
 
@@ -21,94 +21,100 @@ def noise(mean: float, spread: float) -> Image:
 
 
 def test_the_bars_are_nested() -> None:
-    assert sorted(BARS.values()) == [BARS[QualityFilter(f)] for f in ("NONE", "LOW", "AUTO", "MEDIUM", "HIGH")]
+    assert sorted(QUALITY_THRESHOLDS.values()) == [
+        QUALITY_THRESHOLDS[QualityFilter(f)] for f in ("NONE", "LOW", "AUTO", "MEDIUM", "HIGH")
+    ]
 
 
 def test_a_good_face_clears_every_bar_and_has_no_reasons() -> None:
-    quality = quality_of(GOOD_LIGHT, GOOD)
-    assert quality.score > BARS[QualityFilter.HIGH]
+    quality = quality_of(GOOD_PIXELS, GOOD)
+    assert quality.score > QUALITY_THRESHOLDS[QualityFilter.HIGH]
     assert quality.reasons == ()
 
 
 @pytest.mark.parametrize(
-    ("light", "evidence", "reason"),
+    ("pixels", "inputs", "reason"),
     [
-        (GOOD_LIGHT, replace(GOOD, pose=Pose(0, 50, 0)), QualityReason.EXTREME_POSE),
-        (GOOD_LIGHT, replace(GOOD, pose=Pose(0, 0, -40)), QualityReason.EXTREME_POSE),
-        (GOOD_LIGHT, replace(GOOD, eye_distance=15), QualityReason.SMALL_BOUNDING_BOX),
-        (GOOD_LIGHT, replace(GOOD, confidence=80), QualityReason.LOW_CONFIDENCE),
-        (replace(GOOD_LIGHT, brightness=10), GOOD, QualityReason.LOW_BRIGHTNESS),
-        (replace(GOOD_LIGHT, sharpness=5), GOOD, QualityReason.LOW_SHARPNESS),
-        (GOOD_LIGHT, replace(GOOD, strength=7), QualityReason.LOW_FACE_QUALITY),
+        (GOOD_PIXELS, replace(GOOD, pose=Pose(0, 50, 0)), QualityReason.EXTREME_POSE),
+        (GOOD_PIXELS, replace(GOOD, pose=Pose(0, 0, -40)), QualityReason.EXTREME_POSE),
+        (GOOD_PIXELS, replace(GOOD, eye_distance=15), QualityReason.SMALL_BOUNDING_BOX),
+        (GOOD_PIXELS, replace(GOOD, confidence=80), QualityReason.LOW_CONFIDENCE),
+        (replace(GOOD_PIXELS, brightness=10), GOOD, QualityReason.LOW_BRIGHTNESS),
+        (replace(GOOD_PIXELS, sharpness=5), GOOD, QualityReason.LOW_SHARPNESS),
+        (GOOD_PIXELS, replace(GOOD, embedding_norm=7), QualityReason.LOW_FACE_QUALITY),
     ],
 )
-def test_what_is_poor_is_named_and_costs_points(light: Light, evidence: Evidence, reason: QualityReason) -> None:
-    quality = quality_of(light, evidence)
+def test_what_is_poor_is_named_and_costs_points(
+    pixels: PixelQuality, inputs: QualityInputs, reason: QualityReason
+) -> None:
+    quality = quality_of(pixels, inputs)
     assert quality.reasons == (reason,)
     # A face may be too faint a detection and still a good picture; everything else costs.
     if reason is not QualityReason.LOW_CONFIDENCE:
-        assert quality.score < quality_of(GOOD_LIGHT, GOOD).score
+        assert quality.score < quality_of(GOOD_PIXELS, GOOD).score
 
 
 def test_a_roll_is_no_extreme_pose() -> None:
-    assert quality_of(GOOD_LIGHT, replace(GOOD, pose=Pose(170, 0, 0))).reasons == ()
+    assert quality_of(GOOD_PIXELS, replace(GOOD, pose=Pose(170, 0, 0))).reasons == ()
 
 
 def test_an_embedding_whose_length_says_nothing_counts_neither_for_nor_against() -> None:
-    unknown = quality_of(GOOD_LIGHT, replace(GOOD, strength=None)).score
-    poor, good = (quality_of(GOOD_LIGHT, replace(GOOD, strength=s)).score for s in (9.0, 14.0))
+    unknown = quality_of(GOOD_PIXELS, replace(GOOD, embedding_norm=None)).score
+    poor, good = (quality_of(GOOD_PIXELS, replace(GOOD, embedding_norm=s)).score for s in (9.0, 14.0))
     assert poor < unknown < good
-    assert BARS[QualityFilter.HIGH] <= unknown
+    assert QUALITY_THRESHOLDS[QualityFilter.HIGH] <= unknown
 
 
-@pytest.mark.parametrize("strength", [0.0, 1e9])
-def test_the_score_stays_within_its_scale(strength: float) -> None:
-    assert quality_of(GOOD_LIGHT, replace(GOOD, strength=strength)).score in (0, 100)
+@pytest.mark.parametrize("embedding_norm", [0.0, 1e9])
+def test_the_score_stays_within_its_scale(embedding_norm: float) -> None:
+    assert quality_of(GOOD_PIXELS, replace(GOOD, embedding_norm=embedding_norm)).score in (0, 100)
 
 
 def test_brightness_is_the_mean_luma_in_percent() -> None:
-    assert light_of(noise(102, 0), WHOLE, 128).brightness == pytest.approx(40, abs=0.1)
+    assert measure_pixels(noise(102, 0), WHOLE, 128).brightness == pytest.approx(40, abs=0.1)
 
 
 def test_less_light_on_the_same_picture_changes_its_sharpness_little() -> None:
-    bright, dim = light_of(noise(150, 25), WHOLE, 128), light_of(noise(75, 12.5), WHOLE, 128)
+    bright, dim = measure_pixels(noise(150, 25), WHOLE, 128), measure_pixels(noise(75, 12.5), WHOLE, 128)
     assert dim.sharpness == pytest.approx(bright.sharpness, abs=3)
 
 
 def test_a_face_without_any_contrast_is_wholly_unsharp() -> None:
-    assert light_of(noise(120, 0), WHOLE, 128).sharpness < 1
+    assert measure_pixels(noise(120, 0), WHOLE, 128).sharpness < 1
 
 
 @pytest.mark.parametrize(
-    ("light", "evidence", "reason", "poor"),
+    ("pixels", "inputs", "reason", "poor"),
     [
-        (GOOD_LIGHT, replace(GOOD, pose=Pose(0, 45.5, 0)), QualityReason.EXTREME_POSE, True),
-        (GOOD_LIGHT, replace(GOOD, pose=Pose(0, -44.5, 0)), QualityReason.EXTREME_POSE, False),
-        (GOOD_LIGHT, replace(GOOD, pose=Pose(0, 0, -30.5)), QualityReason.EXTREME_POSE, True),
-        (GOOD_LIGHT, replace(GOOD, pose=Pose(0, 0, -29.5)), QualityReason.EXTREME_POSE, False),
-        (GOOD_LIGHT, replace(GOOD, pose=Pose(0, 0, 45.5)), QualityReason.EXTREME_POSE, True),
-        (GOOD_LIGHT, replace(GOOD, pose=Pose(0, 0, 44.5)), QualityReason.EXTREME_POSE, False),
-        (GOOD_LIGHT, replace(GOOD, eye_distance=19.9), QualityReason.SMALL_BOUNDING_BOX, True),
-        (GOOD_LIGHT, replace(GOOD, eye_distance=20), QualityReason.SMALL_BOUNDING_BOX, False),
-        (GOOD_LIGHT, replace(GOOD, confidence=89.9), QualityReason.LOW_CONFIDENCE, True),
-        (GOOD_LIGHT, replace(GOOD, confidence=90), QualityReason.LOW_CONFIDENCE, False),
-        (replace(GOOD_LIGHT, brightness=14.9), GOOD, QualityReason.LOW_BRIGHTNESS, True),
-        (replace(GOOD_LIGHT, brightness=15), GOOD, QualityReason.LOW_BRIGHTNESS, False),
-        (replace(GOOD_LIGHT, sharpness=14.9), GOOD, QualityReason.LOW_SHARPNESS, True),
-        (replace(GOOD_LIGHT, sharpness=15), GOOD, QualityReason.LOW_SHARPNESS, False),
+        (GOOD_PIXELS, replace(GOOD, pose=Pose(0, 45.5, 0)), QualityReason.EXTREME_POSE, True),
+        (GOOD_PIXELS, replace(GOOD, pose=Pose(0, -44.5, 0)), QualityReason.EXTREME_POSE, False),
+        (GOOD_PIXELS, replace(GOOD, pose=Pose(0, 0, -30.5)), QualityReason.EXTREME_POSE, True),
+        (GOOD_PIXELS, replace(GOOD, pose=Pose(0, 0, -29.5)), QualityReason.EXTREME_POSE, False),
+        (GOOD_PIXELS, replace(GOOD, pose=Pose(0, 0, 45.5)), QualityReason.EXTREME_POSE, True),
+        (GOOD_PIXELS, replace(GOOD, pose=Pose(0, 0, 44.5)), QualityReason.EXTREME_POSE, False),
+        (GOOD_PIXELS, replace(GOOD, eye_distance=19.9), QualityReason.SMALL_BOUNDING_BOX, True),
+        (GOOD_PIXELS, replace(GOOD, eye_distance=20), QualityReason.SMALL_BOUNDING_BOX, False),
+        (GOOD_PIXELS, replace(GOOD, confidence=89.9), QualityReason.LOW_CONFIDENCE, True),
+        (GOOD_PIXELS, replace(GOOD, confidence=90), QualityReason.LOW_CONFIDENCE, False),
+        (replace(GOOD_PIXELS, brightness=14.9), GOOD, QualityReason.LOW_BRIGHTNESS, True),
+        (replace(GOOD_PIXELS, brightness=15), GOOD, QualityReason.LOW_BRIGHTNESS, False),
+        (replace(GOOD_PIXELS, sharpness=14.9), GOOD, QualityReason.LOW_SHARPNESS, True),
+        (replace(GOOD_PIXELS, sharpness=15), GOOD, QualityReason.LOW_SHARPNESS, False),
     ],
 )
-def test_each_reason_has_its_bound(light: Light, evidence: Evidence, reason: QualityReason, poor: bool) -> None:
-    assert (reason in quality_of(light, evidence).reasons) is poor
+def test_each_reason_has_its_bound(
+    pixels: PixelQuality, inputs: QualityInputs, reason: QualityReason, poor: bool
+) -> None:
+    assert (reason in quality_of(pixels, inputs).reasons) is poor
 
 
-MIDDLING_LIGHT = Light(brightness=25, sharpness=50, contrast=8)
-MIDDLING = replace(GOOD, presence=0, strength=10)
+MIDDLING_PIXELS = PixelQuality(brightness=25, sharpness=50, contrast=8)
+MIDDLING = replace(GOOD, presence=0, embedding_norm=10)
 
 
-def middling(light: Light = MIDDLING_LIGHT, **changes: Any) -> float:
+def middling(pixels: PixelQuality = MIDDLING_PIXELS, **changes: Any) -> float:
     """The score of a face in the middle of every range, in the unit of the regression, with some changes."""
-    return 0.0037 * quality_of(light, replace(MIDDLING, **changes)).score
+    return 0.0037 * quality_of(pixels, replace(MIDDLING, **changes)).score
 
 
 @pytest.mark.parametrize(
@@ -117,14 +123,14 @@ def middling(light: Light = MIDDLING_LIGHT, **changes: Any) -> float:
         (middling(presence=17) - middling(presence=0), 0.0611),
         (middling(presence=30) - middling(presence=17), 0),
         (middling(presence=-5) - middling(presence=0), -0.0611 * 5 / 17),
-        (middling(replace(MIDDLING_LIGHT, sharpness=25)) - middling(), -0.0262 / 2),
-        (middling(replace(MIDDLING_LIGHT, sharpness=90)) - middling(), 0),
-        (middling(replace(MIDDLING_LIGHT, brightness=15)) - middling(), -0.0936 * 10 / 25),
-        (middling(replace(MIDDLING_LIGHT, brightness=70)) - middling(), 0),
-        (middling(replace(MIDDLING_LIGHT, brightness=85)) - middling(), -0.0783 / 2),
-        (middling(replace(MIDDLING_LIGHT, contrast=4)) - middling(), 0.0342),
-        (middling(replace(MIDDLING_LIGHT, contrast=12)) - middling(replace(MIDDLING_LIGHT, contrast=24)), 0),
-        (middling(strength=11) - middling(strength=10), 0.3695 * np.log(1.1)),
+        (middling(replace(MIDDLING_PIXELS, sharpness=25)) - middling(), -0.0262 / 2),
+        (middling(replace(MIDDLING_PIXELS, sharpness=90)) - middling(), 0),
+        (middling(replace(MIDDLING_PIXELS, brightness=15)) - middling(), -0.0936 * 10 / 25),
+        (middling(replace(MIDDLING_PIXELS, brightness=70)) - middling(), 0),
+        (middling(replace(MIDDLING_PIXELS, brightness=85)) - middling(), -0.0783 / 2),
+        (middling(replace(MIDDLING_PIXELS, contrast=4)) - middling(), 0.0342),
+        (middling(replace(MIDDLING_PIXELS, contrast=12)) - middling(replace(MIDDLING_PIXELS, contrast=24)), 0),
+        (middling(embedding_norm=11) - middling(embedding_norm=10), 0.3695 * np.log(1.1)),
         (middling(eye_distance=18) - middling(), -0.0037 * 6),
     ],
 )
@@ -134,41 +140,44 @@ def test_the_score_is_the_regression_of_its_docstring(change: float, effect: flo
 
 def test_a_score_is_the_expected_cosine_from_25_to_62_hundredths() -> None:
     # -.405 + .0262 + .0936 - 3 * .0342 + .3695 * ln 10 is a cosine of .4630.
-    assert quality_of(MIDDLING_LIGHT, MIDDLING).score == pytest.approx(100 * (0.46300 - 0.25) / 0.37, abs=0.01)
+    assert quality_of(MIDDLING_PIXELS, MIDDLING).score == pytest.approx(100 * (0.46300 - 0.25) / 0.37, abs=0.01)
 
 
 def test_a_face_without_a_calibrated_norm_is_scored_with_the_typical_one() -> None:
-    assert middling(strength=11.6) == quality_of(MIDDLING_LIGHT, replace(MIDDLING, strength=None)).score * 0.0037
+    assert (
+        middling(embedding_norm=11.6)
+        == quality_of(MIDDLING_PIXELS, replace(MIDDLING, embedding_norm=None)).score * 0.0037
+    )
 
 
 def test_each_degree_beyond_the_guidance_costs_a_point() -> None:
-    turned = quality_of(MIDDLING_LIGHT, replace(MIDDLING, pose=Pose(0, -50, 52)))
-    assert quality_of(MIDDLING_LIGHT, MIDDLING).score - turned.score == pytest.approx(5 + 7)
+    turned = quality_of(MIDDLING_PIXELS, replace(MIDDLING, pose=Pose(0, -50, 52)))
+    assert quality_of(MIDDLING_PIXELS, MIDDLING).score - turned.score == pytest.approx(5 + 7)
 
 
 def test_the_bars_are_those_that_were_measured() -> None:
-    assert list(BARS.values()) == [0, 35, 50, 65, 80]
+    assert list(QUALITY_THRESHOLDS.values()) == [0, 35, 50, 65, 80]
 
 
 def test_background_outside_the_faces_oval_does_not_count() -> None:
     pixels = np.full((128, 128, 3), 100, np.uint8)
     y, x = np.mgrid[:128, :128] / 128 - 0.5
     pixels[(x / 0.30) ** 2 + (y / 0.35) ** 2 > 1] = 255
-    light = light_of(Image(pixels), WHOLE, 128)
+    light = measure_pixels(Image(pixels), WHOLE, 128)
     assert light.brightness == pytest.approx(100 / 2.55, abs=0.01)
     assert light.contrast == pytest.approx(0, abs=0.01)
     pixels[(x / 0.22) ** 2 + (y / 0.27) ** 2 > 1] = 255
-    assert light_of(Image(pixels), WHOLE, 128).brightness > 50
+    assert measure_pixels(Image(pixels), WHOLE, 128).brightness > 50
 
 
 def test_contrast_is_the_deviation_of_luma_in_percent() -> None:
     # Detail is judged at 88 pixels across, so stripes of 32 pixels keep their contrast.
     stripes = np.zeros((128, 128, 3), np.uint8)
     stripes[:, 64:] = 200
-    assert light_of(Image(stripes), WHOLE, 128).contrast == pytest.approx(100 / 2.55, rel=0.03)
+    assert measure_pixels(Image(stripes), WHOLE, 128).contrast == pytest.approx(100 / 2.55, rel=0.03)
 
 
 @pytest.mark.parametrize(("mean", "spread", "sharpness"), [(120, 6, 3.71), (120, 10, 39.08), (60, 10, 95.29)])
 def test_sharpness_of_noise_is_what_it_was(mean: float, spread: float, sharpness: float) -> None:
     # Recorded from this code, which was set so that the median of lfw-dev is 60.
-    assert light_of(noise(mean, spread), WHOLE, 128).sharpness == pytest.approx(sharpness, abs=0.1)
+    assert measure_pixels(noise(mean, spread), WHOLE, 128).sharpness == pytest.approx(sharpness, abs=0.1)

@@ -179,7 +179,7 @@ def fitted(
         model_sha256=embedder.sha256,
         accuracy=accuracy,
         provenance=provenance,
-        fused_shift=fit_fused_shift(embeddings, quality, identity, data.group.codes[here]),
+        template_offset=fit_fused_shift(embeddings, quality, identity, data.group.codes[here]),
         genuine=genuine_scores(embeddings, quality, identity),
     )
     return fit, calibration

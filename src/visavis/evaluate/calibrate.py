@@ -110,7 +110,7 @@ class Fit:
         model_sha256: str,
         accuracy: str = "standard",
         provenance: Mapping[str, object],
-        fused_shift: float | None = None,
+        template_offset: float | None = None,
         genuine: Floats | None = None,
     ) -> Calibration:
         """The curve with the embedder it belongs to and with where it comes from.
@@ -119,7 +119,7 @@ class Fit:
             model_sha256: of the embedder's file
             accuracy: at which the embeddings were made
             provenance: data set and counts; the date, the version, the tails and the levels are added
-            fused_shift: from `fused.fit_fused_shift`
+            template_offset: from `fused.fit_fused_shift`
             genuine: (n,) sorted scores of pairs of one person; they say how many fall below each similarity
         """
         return Calibration(
@@ -128,7 +128,7 @@ class Fit:
             model_sha256=model_sha256,
             accuracy=accuracy,
             provenance={**provenance, **_provenance(self)},
-            fused_shift=None if fused_shift is None else round(fused_shift, 4),
+            template_offset=None if template_offset is None else round(template_offset, 4),
             fnmr=_fnmr(self, genuine),
         )
 

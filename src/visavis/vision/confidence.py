@@ -1,32 +1,63 @@
-"""Detector score, mesh presence, embedding norm -> the probability that a detection is a face."""
+"""The probability that a detection is a face, from the detector's score, the mesh's presence and the embedding norm."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-__all__ = ["ASSUMED_NORM", "MIN_CONFIDENCE", "face_confidence"]
+from visavis.fitted import load_numbers
+
+__all__ = [
+    "ASSUMED_NORM",
+    "CONFIDENCE_FILE",
+    "MIN_CONFIDENCE",
+    "ConfidenceNumbers",
+    "confidence_terms",
+    "face_confidence",
+]
+
+CONFIDENCE_FILE = "vision/data/confidence.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceNumbers:
+    """A logistic regression on the terms of `confidence_terms`; fitted by `tools/fit_confidence.py`.
+
+    intercept:    log odds of a face where every term is 0
+    score, presence, norm: log odds for each unit of a term
+    assumed_norm: for embedders whose norms are not calibrated, so that detector and mesh decide alone
+    """
+
+    intercept: float
+    score: float
+    presence: float
+    norm: float
+    assumed_norm: float
+
+    def __post_init__(self) -> None:
+        if min(self.score, self.presence, self.norm, self.assumed_norm) <= 0:
+            raise ValueError("score, presence, norm and assumed_norm must be positive")
+
+
+NUMBERS = load_numbers(CONFIDENCE_FILE, ConfidenceNumbers)
 
 MIN_CONFIDENCE = 60.0
 """Detections with a lower confidence are dropped because they are no faces."""
 
-ASSUMED_NORM = 8.0
-"""The norm assumed for an embedder whose norms are not calibrated, so that detector and mesh decide alone. With this
-value both kinds of error are equally frequent: of the data of `face_confidence`, 9 of the 96 false detections pass and
-9 of the 2,042 faces are dropped. With SFace's own norm it is none and 6."""
+ASSUMED_NORM = NUMBERS.assumed_norm
+"""With this norm both kinds of error are equally frequent: of the data of the fit, 9 of the 96 false detections pass
+and 9 of the 2,042 faces are dropped. With SFace's own norms it is none and 6."""
 
 
-def face_confidence(score: float, presence: float, norm: float | None) -> float:
-    """The probability that a detection is a face, in percent.
-
-    A logistic regression on 2,042 faces (lfw-dev plain, degraded and partly covered, and scenes) and the 96 detections
-    in 668 crops without a face, weighted as ten faces to one false detection. None of the 96 reaches 52; 6 faces, all
-    partly covered or over-exposed, fall below 60.
+def face_confidence(score: float, presence: float, norm: float | None, numbers: ConfidenceNumbers = NUMBERS) -> float:
+    """The probability that a detection is a face, in percent: a logistic regression.
 
     Args:
-        score: the detector's, 0..1
-        presence: the mesh's, a logit
-        norm: of the embedding before normalisation, because what is no face has a short embedding; None where the
-            embedder's norms are not calibrated
+        score: the detector's, 0..1.
+        presence: the mesh's, a logit.
+        norm: of the embedding before normalisation, because the embedding of a non-face is short; None where the
+            embedder's norms are not calibrated.
+        numbers: the coefficients. Default: those that ship.
 
     Returns:
         0..100
@@ -37,10 +68,29 @@ def face_confidence(score: float, presence: float, norm: float | None) -> float:
         >>> face_confidence(score=0.9, presence=-3.0, norm=5.0) < MIN_CONFIDENCE
         True
     """
-    doubt = 19.233 - 0.707 * _logit(min(max(score, 0.01), 0.99)) - 0.427 * min(max(presence, -5.0), 12.0)
-    norm = ASSUMED_NORM if norm is None else norm
-    return 100 / (1 + math.exp(doubt - 8.89 * math.log(max(norm, 1e-3))))
+    logit, clipped_presence, log_norm = confidence_terms(
+        score, presence, numbers.assumed_norm if norm is None else norm
+    )
+    doubt = -numbers.intercept - numbers.score * logit - numbers.presence * clipped_presence
+    return 100 / (1 + math.exp(doubt - numbers.norm * log_norm))
 
 
-def _logit(probability: float) -> float:
-    return math.log(probability / (1 - probability))
+def confidence_terms(score: float, presence: float, norm: float) -> tuple[float, float, float]:
+    """The terms of the regression.
+
+    Score and presence are clipped, because beyond these ranges they say nothing more about faces.
+
+    Args:
+        score: the detector's, 0..1.
+        presence: the mesh's, a logit.
+        norm: of the embedding before normalisation.
+
+    Returns:
+        the score's logit, -4.6..4.6; the presence, -5..12; the natural logarithm of the norm
+
+    Example:
+        >>> confidence_terms(score=0.5, presence=18.0, norm=1.0)
+        (0.0, 12.0, 0.0)
+    """
+    probability = min(max(score, 0.01), 0.99)
+    return math.log(probability / (1 - probability)), min(max(presence, -5.0), 12.0), math.log(max(norm, 1e-3))

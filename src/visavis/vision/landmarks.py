@@ -1,57 +1,75 @@
-"""Mesh -> the 30 named points, and the box that goes with them."""
+"""The 30 named landmarks and the box of a face, from its mesh."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.face import Landmark, LandmarkType
-from visavis.face_mesh import eye_centres
+from visavis.face_mesh import VERTICES, eye_centres
+from visavis.fitted import load_numbers
 from visavis.geometry import Box, Points
 
-__all__ = ["box_around", "named_points"]
+__all__ = [
+    "BOX_FILE",
+    "LANDMARKS_FILE",
+    "BoxNumbers",
+    "LandmarkNumbers",
+    "box_around",
+    "level_frame",
+    "named_points",
+]
 
 L = LandmarkType
 
-# Where each name lies on the mesh, as (vertex, weight). The vertices were chosen by searching all 468 for the one, or
-# pair, nearest to the points of 107 recorded responses; the residuals are 1 to 8 % of the distance between the eyes.
-# They are results of that search, so they stay numbers even where `face_mesh` has a name for a vertex.
-_PLACES: dict[LandmarkType, tuple[tuple[int, float], ...]] = {
-    L.NOSE: ((4, 1.0),),
-    L.MOUTH_LEFT: ((61, 1.0),),
-    L.MOUTH_RIGHT: ((291, 1.0),),
-    L.LEFT_EYE_BROW_LEFT: ((70, 1.0),),
-    L.LEFT_EYE_BROW_RIGHT: ((107, 0.7), (66, 0.3)),
-    L.LEFT_EYE_BROW_UP: ((105, 0.68), (66, 0.32)),
-    L.RIGHT_EYE_BROW_LEFT: ((336, 0.7), (296, 0.3)),
-    L.RIGHT_EYE_BROW_RIGHT: ((300, 1.0),),
-    L.RIGHT_EYE_BROW_UP: ((334, 0.68), (296, 0.32)),
-    L.LEFT_EYE_LEFT: ((33, 1.0),),
-    L.LEFT_EYE_RIGHT: ((155, 0.5), (173, 0.5)),
-    L.LEFT_EYE_UP: ((159, 1.0),),
-    L.LEFT_EYE_DOWN: ((145, 1.0),),
-    L.RIGHT_EYE_LEFT: ((382, 0.5), (398, 0.5)),
-    L.RIGHT_EYE_RIGHT: ((263, 1.0),),
-    L.RIGHT_EYE_UP: ((386, 1.0),),
-    L.RIGHT_EYE_DOWN: ((374, 1.0),),
-    L.NOSE_LEFT: ((60, 0.5), (75, 0.5)),
-    L.NOSE_RIGHT: ((290, 0.5), (305, 0.5)),
-    L.MOUTH_UP: ((0, 1.0),),
-    L.MOUTH_DOWN: ((17, 1.0),),
-    L.UPPER_JAWLINE_LEFT: ((127, 1.0),),
-    L.MID_JAWLINE_LEFT: ((172, 1.0),),
-    L.CHIN_BOTTOM: ((152, 1.0),),
-    L.MID_JAWLINE_RIGHT: ((397, 1.0),),
-    L.UPPER_JAWLINE_RIGHT: ((356, 1.0),),
-}
+LANDMARKS_FILE = "vision/data/landmarks.json"
+BOX_FILE = "vision/data/box.json"
+_PUPILS = {L.EYE_LEFT, L.EYE_RIGHT, L.LEFT_PUPIL, L.RIGHT_PUPIL}
 
+
+@dataclass(frozen=True, slots=True)
+class LandmarkNumbers:
+    """Where each landmark but the pupils lies on the mesh; fitted by `tools/fit_landmarks.py`.
+
+    places: name -> one or two (vertex, weight), with weights that sum to 1. The vertices are results of a search, so
+        they are numbers even where `face_mesh` has a name for a vertex.
+    """
+
+    places: dict[str, tuple[tuple[int, float], ...]]
+
+    def __post_init__(self) -> None:
+        if set(self.places) != {str(name) for name in LandmarkType if name not in _PUPILS}:
+            raise ValueError("places must be those of every landmark but eyes and pupils")
+        for name, place in self.places.items():
+            if len(place) not in (1, 2) or abs(sum(weight for _, weight in place) - 1) > 1e-6:
+                raise ValueError(f"places.{name} must be one or two vertices with weights that sum to 1")
+            if not all(0 <= vertex < VERTICES for vertex, _ in place):
+                raise ValueError(f"places.{name} must name vertices from 0 to {VERTICES - 1}")
+
+
+@dataclass(frozen=True, slots=True)
+class BoxNumbers:
+    """What the mesh's extents are multiplied by to give the box; fitted by `tools/fit_box.py`.
+
+    sideways: to each side of the midpoint of the eyes
+    above, below: the line through the eyes
+    """
+
+    sideways: float
+    above: float
+    below: float
+
+    def __post_init__(self) -> None:
+        if min(self.sideways, self.above, self.below) <= 0:
+            raise ValueError("sideways, above and below must be positive")
+
+
+_PLACES = {L(name): place for name, place in load_numbers(LANDMARKS_FILE, LandmarkNumbers).places.items()}
 _VERTICES = np.array([[i for i, _ in (*place, place[0])[:2]] for place in _PLACES.values()])
 _WEIGHTS = np.array([[w for _, w in (*place, (0, 0.0))[:2]] for place in _PLACES.values()], np.float32)[:, :, None]
-
-# What the mesh's extents become in the box: to each side of the eyes' midpoint, above and below the eye line. They
-# bring the medians over 1,112 near-frontal faces of LFW to those of recorded responses: a width of 2.21 times the
-# distance between the eyes, a height of 2.86 times that from the eyes to the mouth, the eye line at 0.38 of it.
-_SIDEWAYS, _ABOVE, _BELOW = 0.991, 1.412, 1.062
+_BOX = load_numbers(BOX_FILE, BoxNumbers)
 
 
 def named_points(mesh: NDArray[np.float32], pupils: Points) -> tuple[Landmark, ...]:
@@ -61,6 +79,13 @@ def named_points(mesh: NDArray[np.float32], pupils: Points) -> tuple[Landmark, .
         mesh: (468, 2 or 3) float32, pixels of the upright image.
         pupils: (2, 2), image-left and image-right, same frame. `eyeLeft` and `leftPupil` are one point, as in recorded
             responses.
+
+    Example:
+        >>> mesh = np.zeros((468, 3), np.float32)
+        >>> mesh[4, :2] = 30, 40
+        >>> points = {point.type: point for point in named_points(mesh, np.zeros((2, 2), np.float32))}
+        >>> points[LandmarkType.NOSE].x, points[LandmarkType.NOSE].y
+        (30.0, 40.0)
     """
     points = (_WEIGHTS * mesh[_VERTICES, :2]).sum(axis=1).tolist()
     placed = dict(zip(_PLACES, points, strict=True))
@@ -69,22 +94,33 @@ def named_points(mesh: NDArray[np.float32], pupils: Points) -> tuple[Landmark, .
     return tuple(Landmark(name, *placed[name]) for name in LandmarkType)
 
 
-def box_around(mesh: NDArray[np.float32]) -> Box:
-    """The box of a face, with the proportions of Amazon's, from its mesh (468, 2 or 3).
+def box_around(mesh: NDArray[np.float32], numbers: BoxNumbers = _BOX) -> Box:
+    """The box of a face, with the proportions of Amazon's.
 
     It is the upright box of an oval that turns with the face, so it changes smoothly with roll and is the same, with
     width and height exchanged, for a face on its side.
+
+    Args:
+        mesh: (468, 2 or 3) float32, pixels of the upright image.
+        numbers: the proportions. Default: those that ship.
     """
-    points = mesh[:, :2].astype(np.float64)
-    left_eye, right_eye = eye_centres(mesh).astype(np.float64)
-    middle = (left_eye + right_eye) / 2
-    across = right_eye - left_eye
-    across = across / max(float(np.hypot(*across)), 1e-6)
-    frame = np.array([across, [-across[1], across[0]]])
-    levelled = frame @ (points - middle).T
-    low = levelled.min(axis=1) * (_SIDEWAYS, _ABOVE)
-    high = levelled.max(axis=1) * (_SIDEWAYS, _BELOW)
+    middle, frame = level_frame(mesh)
+    levelled = frame @ (mesh[:, :2].astype(np.float64) - middle).T
+    low = levelled.min(axis=1) * (numbers.sideways, numbers.above)
+    high = levelled.max(axis=1) * (numbers.sideways, numbers.below)
     x, y = middle + ((low + high) / 2) @ frame
     half = (high - low) / 2
     half_width, half_height = np.sqrt((frame.T**2) @ half**2)
     return Box(*(float(v) for v in (x - half_width, y - half_height, x + half_width, y + half_height)))
+
+
+def level_frame(mesh: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The frame in which the eyes of a mesh (468, 2 or 3) are level.
+
+    Returns:
+        the midpoint of the eyes, (2,), and the unit vectors along the eyes and down the face, (2, 2), one a row
+    """
+    left_eye, right_eye = eye_centres(mesh).astype(np.float64)
+    eye_axis = right_eye - left_eye
+    eye_axis = eye_axis / max(float(np.hypot(*eye_axis)), 1e-6)
+    return (left_eye + right_eye) / 2, np.array([eye_axis, [-eye_axis[1], eye_axis[0]]])

@@ -1,7 +1,7 @@
-"""Face -> 468 points in three dimensions, by MediaPipe's face mesh.
+"""The 468 points of a face in three dimensions, by MediaPipe's face mesh.
 
-The network wants a square crop, the eyes level and the face filling two thirds of it. The first crop is placed by the
-detector's five points; a second one, placed by the first result, halves the error that the placing makes.
+The network takes a square crop in which the eyes are level and the face fills two thirds. The first crop is placed by
+the detector's five points. A second crop, placed by the first result, halves the error that comes from the placing.
 """
 
 from __future__ import annotations
@@ -13,14 +13,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.face_mesh import CROP_MARGIN, CROP_SIDE, OUTER_EYE_CORNERS, VERTICES
+from visavis.fitted import load_numbers
 from visavis.geometry import Matrix, Points, Size, apply, invert, square_crop
 from visavis.image import Image
 from visavis.models.session import Session
 
-__all__ = ["Mesh", "Mesher", "crop_matrix_from_mesh", "crop_matrix_from_points"]
+__all__ = [
+    "CONVERGED_DEGREES",
+    "MESH_CROP_FILE",
+    "FaceMeshModel",
+    "Mesh",
+    "MeshCropNumbers",
+    "crop_matrix_from_mesh",
+    "crop_matrix_from_points",
+    "crop_square",
+]
 
-_SETTLED = 4.0  # degrees between one crop and the next
-_MOST_READINGS = 6
+MESH_CROP_FILE = "vision/data/mesh_crop.json"
+
+CONVERGED_DEGREES = 4.0
+"""The mesh is read again until its crop turns by less than this from one reading to the next."""
+_MAX_READINGS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class MeshCropNumbers:
+    """Where the first crop lies, from the eyes and the mouth; fitted by `tools/fit_mesh_crop.py`.
+
+    side_by_eyes:  side of the crop over the interocular distance; the longer of the two sides holds
+    side_by_mouth: side of the crop over the distance from the eyes to the mouth, along the face
+    sideways:      of the mouth's offset along the eye axis, the part by which the centre moves
+    down:          of the distance from the eyes to the mouth, the part by which the centre lies below the eyes
+    """
+
+    side_by_eyes: float
+    side_by_mouth: float
+    sideways: float
+    down: float
+
+    def __post_init__(self) -> None:
+        if min(self.side_by_eyes, self.side_by_mouth) <= 0:
+            raise ValueError("side_by_eyes and side_by_mouth must be positive")
+
+
+_CROP = load_numbers(MESH_CROP_FILE, MeshCropNumbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,73 +67,104 @@ class Mesh:
               viewer. Vertices are numbered as in MediaPipe's face mesh.
     presence: the logit of a face being in the crop at all: about 15 to 21 for a face the right way up, under 8 for one
               upside down, under 0 for something else. It does not tell a covered face from a bare one.
-    crop:     (2, 3), from the image to the crop that the points were read off
-    picture:  (192, 192, 3) uint8 RGB, that crop
+    crop_matrix: (2, 3), from the image to the crop that the points were read off
+    crop_pixels: (192, 192, 3) uint8 RGB, that crop
     """
 
     points: NDArray[np.float32]
     presence: float
-    crop: Matrix
-    picture: NDArray[np.uint8]
+    crop_matrix: Matrix
+    crop_pixels: NDArray[np.uint8]
 
 
-class Mesher:
-    """Reads the mesh of a face, twice, or more often where the detector's points were off by many degrees."""
+class FaceMeshModel:
+    """Reads the mesh of a face twice, and more often where the detector's points are off by many degrees."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def __call__(self, image: Image, points: Points) -> Mesh:
-        """Args:
-        points: (5, 2), the detector's eyes, nose and mouth corners
+        """The mesh of one face, read until its crop has converged.
+
+        Args:
+            image: that shows the face.
+            points: (5, 2), the detector's eyes, nose and mouth corners, in pixels of the image.
         """
         crop = crop_matrix_from_points(points)
-        for _ in range(_MOST_READINGS - 1):
+        for _ in range(_MAX_READINGS - 1):
             last, crop = crop, crop_matrix_from_mesh(self.read(image, crop).points[:, :2])
-            if _turn_between(last, crop) < _SETTLED:
+            if _turn_between(last, crop) < CONVERGED_DEGREES:
                 break
         return self.read(image, crop)
 
-    def read(self, image: Image, crop: Matrix) -> Mesh:
-        """One reading, on a crop of `CROP_SIDE`."""
-        picture = image.warped(crop, Size(CROP_SIDE, CROP_SIDE))
-        outputs = self._session.run(picture[None])
+    def read(self, image: Image, crop_matrix: Matrix) -> Mesh:
+        """One reading.
+
+        Args:
+            image: that shows the face
+            crop_matrix: (2, 3), from the image to a crop of `CROP_SIDE` pixels
+        """
+        pixels = image.warped(crop_matrix, Size(CROP_SIDE, CROP_SIDE))
+        outputs = self._session.run(pixels[None])
         presence = float(outputs["conv2d_31"].reshape(()))
         in_crop = outputs["conv2d_21"].reshape(VERTICES, 3)
         points = np.empty_like(in_crop)
-        points[:, :2] = apply(invert(crop), in_crop[:, :2])
-        points[:, 2] = in_crop[:, 2] / math.hypot(*crop[:, 0])
-        return Mesh(points, presence, crop, picture)
+        points[:, :2] = apply(invert(crop_matrix), in_crop[:, :2])
+        points[:, 2] = in_crop[:, 2] / math.hypot(*crop_matrix[:, 0])
+        return Mesh(points, presence, crop_matrix, pixels)
 
 
 def crop_matrix_from_points(points: Points) -> Matrix:
-    """The crop for a face of which only eyes and mouth corners are known.
+    """The crop for a face of which only eyes and mouth corners are known: (2, 3), from the image to the crop.
 
-    Its side and centre are multiples of the distances between the eyes and from the eyes to the mouth; the factors were
-    fitted so that the crop agrees with the one the mesh itself would ask for.
+    Args:
+        points: (5, 2), the detector's eyes, nose and mouth corners, in pixels of the image.
+    """
+    centre, side, eye_axis = crop_square(points)
+    return square_crop(centre, side, eye_axis, CROP_SIDE)
+
+
+def crop_square(
+    points: Points, numbers: MeshCropNumbers = _CROP
+) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+    """The square of the first crop.
+
+    Args:
+        points: (5, 2), the detector's eyes, nose and mouth corners, in pixels of the image.
+        numbers: fitted so that the crop agrees with the one that the mesh itself asks for. Default: those that ship.
+
+    Returns:
+        centre, (2,), and side in pixels of the image; the direction of the upper edge, a unit vector (2,)
     """
     left_eye, right_eye, _, left_mouth, right_mouth = points.astype(np.float64)
     eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
-    across = right_eye - left_eye
-    apart = max(float(np.hypot(*across)), 1e-3)
-    across = across / apart
-    down = np.array([-across[1], across[0]])
+    eye_axis = right_eye - left_eye
+    interocular = max(float(np.hypot(*eye_axis)), 1e-3)
+    eye_axis = eye_axis / interocular
+    down = np.array([-eye_axis[1], eye_axis[0]])
     drop = abs(float((mouth - eyes) @ down))
-    side = max(3.80 * apart, 3.66 * drop)
-    centre = eyes + 0.5 * float((mouth - eyes) @ across) * across + 0.47 * drop * down
-    return square_crop(centre, side, across, CROP_SIDE)
+    side = max(numbers.side_by_eyes * interocular, numbers.side_by_mouth * drop)
+    sideways = numbers.sideways * float((mouth - eyes) @ eye_axis) * eye_axis
+    return eyes + sideways + numbers.down * drop * down, side, eye_axis
 
 
 def crop_matrix_from_mesh(points: Points) -> Matrix:
-    """The crop around a mesh: its bounding square in the frame in which the eyes are level, with a margin."""
+    """The crop around a mesh: its bounding square in the frame in which the eyes are level, with a margin.
+
+    Args:
+        points: (468, 2), in pixels of the image.
+
+    Returns:
+        (2, 3), from the image to the crop
+    """
     left, right = points[list(OUTER_EYE_CORNERS)].astype(np.float64)
-    across = right - left
-    across = across / max(float(np.hypot(*across)), 1e-3)
-    frame = np.array([across, [-across[1], across[0]]])
+    eye_axis = right - left
+    eye_axis = eye_axis / max(float(np.hypot(*eye_axis)), 1e-3)
+    frame = np.array([eye_axis, [-eye_axis[1], eye_axis[0]]])
     levelled = frame @ points.T
     low, high = levelled.min(axis=1), levelled.max(axis=1)
     side = max(CROP_MARGIN * float((high - low).max()), 1e-3)
-    return square_crop(((low + high) / 2) @ frame, side, across, CROP_SIDE)
+    return square_crop(((low + high) / 2) @ frame, side, eye_axis, CROP_SIDE)
 
 
 def _turn_between(one: Matrix, other: Matrix) -> float:

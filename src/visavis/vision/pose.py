@@ -1,8 +1,9 @@
-"""Mesh -> roll, yaw and pitch."""
+"""Roll, yaw and pitch of a face, from its mesh."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -10,11 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.face import Pose
+from visavis.fitted import load_numbers
 
-__all__ = ["mean_face", "pose_of", "rotation_between"]
+__all__ = ["POSE_FILE", "PoseNumbers", "mean_face", "pose_of", "rotation_between"]
 
-_PITCH_ZERO = 8.0
-"""Degrees. The mesh's own zero looks down a little; this brings it to Rekognition's (31 recorded images, +-4)."""
+POSE_FILE = "vision/data/pose.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PoseNumbers:
+    """What `tools/fit_pose.py` fits.
+
+    pitch_zero: degrees, added to the pitch of the mesh, because the mesh's own zero looks down a little
+    """
+
+    pitch_zero: float
+
+
+_PITCH_ZERO = load_numbers(POSE_FILE, PoseNumbers).pitch_zero
 
 # Into a frame with x to the right, y up and z to the viewer.
 _FLIP = np.array([1.0, -1.0, -1.0])
@@ -31,9 +45,9 @@ def mean_face() -> NDArray[np.float64]:
 
 
 def rotation_between(model: NDArray[np.floating], points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The rotation (3, 3) that brings `model` (n, 3) nearest to `points` (n, 3), whatever their places and sizes.
+    """The rotation (3, 3) that brings `model` (n, 3) nearest to `points` (n, 3), whatever their positions and sizes.
 
-    Kabsch, Acta Crystallographica A32 (1976).
+    The algorithm is that of Kabsch, Acta Crystallographica A32 (1976).
     """
     a, b = model - model.mean(axis=0), points - points.mean(axis=0)
     u, _, vt = np.linalg.svd(a.T.astype(np.float64) @ b.astype(np.float64))
@@ -42,9 +56,17 @@ def rotation_between(model: NDArray[np.floating], points: NDArray[np.floating]) 
 
 
 def pose_of(mesh: NDArray[np.float32]) -> Pose:
-    """The pose of a mesh (468, 3): the rotation of the mean face on to it, as roll, then yaw, then pitch.
+    """The pose of a mesh, in degrees: the rotation of the mean face onto it, as roll, then yaw, then pitch.
 
-    The order matters: the other way round, yaw drifts by several degrees with roll.
+    The order matters: in the reverse order, yaw drifts by several degrees with roll.
+
+    Args:
+        mesh: (468, 3) float32, in pixels; x right, y down, z away from the viewer.
+
+    Example:
+        >>> pose = pose_of(mean_face().astype(np.float32))
+        >>> round(pose.pitch, 3)
+        8.0
     """
     r = rotation_between(mean_face() * _FLIP, mesh * _FLIP)
     yaw = math.degrees(math.asin(max(-1.0, min(1.0, -r[2, 0]))))

@@ -1,0 +1,251 @@
+"""What the tools that fit numbers have in common: the data folder, bootstrap intervals, the report and the file.
+
+A tool reads labelled images, fits the numbers of one file in the package and prints the shipped numbers beside the new
+ones. It writes the file only with `--write`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.files import writing_atomically
+from visavis.models.store import ModelStore
+from visavis.runtime import open_store
+from visavis.settings import Settings
+
+__all__ = [
+    "Arguments",
+    "Labelled",
+    "Refit",
+    "as_text",
+    "bootstrap",
+    "labelled",
+    "parse",
+    "refits",
+    "report",
+    "stored",
+    "write",
+]
+
+Floats = NDArray[np.float64]
+
+PACKAGE = Path(__file__).parent.parent / "src/visavis"
+REPLICATES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What every tool takes from its command line.
+
+    data:   the folder that holds `lfw-dev/`, `scenes/` and `recorded/`
+    images: how many images of lfw-dev are used at most
+    write:  whether the file in the package is written anew
+    cache:  a file that keeps what was measured on the images, so that a second run is quick
+    """
+
+    data: Path
+    images: int
+    write: bool
+    cache: Path | None
+
+
+def parse(description: str | None, words: Sequence[str] | None = None, *, images: int = 600) -> Arguments:
+    """The arguments of a tool.
+
+    Args:
+        description: of the tool, for `--help`
+        words: default: those of the command line
+        images: the default of `--images`
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "data",
+        nargs="?",
+        type=Path,
+        default=os.environ.get("VISAVIS_DATA"),
+        help="folder with lfw-dev/, scenes/ and recorded/ (default: VISAVIS_DATA)",
+    )
+    parser.add_argument("--images", type=int, default=images, help=f"of lfw-dev at most (default: {images})")
+    parser.add_argument("--write", action="store_true", help="write the numbers into the package")
+    parser.add_argument("--cache", type=Path, help="a file (.npz) that keeps the measurements for the next run")
+    given = parser.parse_args(words)
+    if given.data is None:
+        parser.error("a data folder is needed: name it, or set VISAVIS_DATA")
+    if not Path(given.data).is_dir():
+        parser.error(f"{given.data} is not a folder")
+    return Arguments(Path(given.data), given.images, given.write, given.cache)
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """An image of lfw-dev, who it shows, and the label of sex, which only groups impostors."""
+
+    file: Path
+    identity: str
+    sex: str
+
+
+def labelled(data: Path, most: int, *, several: bool = False, seed: int = 1) -> list[Labelled]:
+    """A sample of lfw-dev, of whole people in random order.
+
+    Args:
+        data: the folder that holds `lfw-dev/`
+        most: images
+        several: only people with more than one image
+        seed: of the order
+    """
+    folder = data / "lfw-dev"
+    people: dict[str, list[Labelled]] = {}
+    with (folder / "images.csv").open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            one = Labelled(folder / "images" / row["image"], row["identity"], row["sex"])
+            people.setdefault(one.identity, []).append(one)
+    names = [name for name, images in sorted(people.items()) if len(images) > several]
+    chosen: list[Labelled] = []
+    for i in np.random.default_rng(seed).permutation(len(names)):
+        if len(chosen) + len(people[names[i]]) <= most:
+            chosen += people[names[i]]
+    return chosen
+
+
+def bootstrap(
+    groups: Sequence[object] | NDArray[Any],
+    fit: Callable[[NDArray[np.intp]], Sequence[float]],
+    *,
+    replicates: int = REPLICATES,
+    seed: int = 1,
+) -> Floats:
+    """The 2.5 % and 97.5 % quantiles of a fit when whole groups are drawn again with replacement.
+
+    Args:
+        groups: (n,) the person, or the image, of each row; a unique value for each row draws single rows
+        fit: from the indices of rows, with repetition, to k numbers
+        replicates: how often it is fitted
+        seed: of the draws
+
+    Returns:
+        (2, k)
+    """
+    _, codes = np.unique(np.asarray(groups), return_inverse=True)
+    members = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
+    chance = np.random.default_rng(seed)
+    fits = [
+        fit(np.concatenate([members[i] for i in chance.integers(0, len(members), len(members))]))
+        for _ in range(replicates)
+    ]
+    return np.quantile(np.asarray(fits, np.float64), [0.025, 0.975], axis=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Refit:
+    """A number, shipped and fitted again, with the bootstrap interval of the new fit."""
+
+    name: str
+    shipped: float
+    fitted: float
+    low: float
+    high: float
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether the shipped number lies in the interval."""
+        return self.low <= self.shipped <= self.high
+
+
+def report(refits: Sequence[Refit], effects: Mapping[str, str]) -> str:
+    """The table that a tool prints.
+
+    Args:
+        refits: one a line
+        effects: what the new numbers would change -> how much
+    """
+    lines = [f"{'number':28}{'shipped':>10}{'fitted':>10}   95 % interval       shipped is in it"]
+    for r in refits:
+        interval = f"{r.low:9.4f} to {r.high:9.4f}   {'yes' if r.reproduced else 'NO'}"
+        lines.append(f"{r.name:28}{r.shipped:10.4f}{r.fitted:10.4f}   {interval}")
+    lines += [f"{what}: {how}" for what, how in effects.items()]
+    return "\n".join(lines)
+
+
+def refits(shipped: Mapping[str, float], fitted: Sequence[float], interval: Floats) -> list[Refit]:
+    """Refits from shipped numbers by name, the new ones in their order, and the result (2, k) of `bootstrap`."""
+    rows = zip(shipped.items(), fitted, interval.T, strict=True)
+    return [Refit(name, old, float(new), float(low), float(high)) for (name, old), new, (low, high) in rows]
+
+
+def stored(name: str) -> dict[str, Any]:
+    """The file of fitted numbers `name` of the package, as it ships."""
+    text = (PACKAGE / name).read_text("utf-8")
+    content: dict[str, Any] = json.loads(text)
+    return content
+
+
+def write(
+    name: str,
+    numbers: Mapping[str, object],
+    *,
+    origin: str,
+    data: Mapping[str, object],
+    networks: Sequence[str],
+    tool: str,
+    package: Path = PACKAGE,
+) -> None:
+    """Write a file of fitted numbers with today's date and the SHA-256 of the networks in the manifest.
+
+    Args:
+        name: of the file in the package
+        numbers: what was fitted
+        origin: how, in words
+        data: the data set and the number of faces
+        networks: names in the manifest
+        tool: the command that made it
+        package: the folder to write to
+    """
+    content = {
+        "numbers": dict(numbers),
+        "origin": origin,
+        "data": dict(data),
+        "date": datetime.now(UTC).date().isoformat(),
+        "networks": hashes(networks, open_store(Settings.from_env())),
+        "tool": tool,
+    }
+    with writing_atomically(package / name) as temporary:
+        temporary.write_text(as_text(content), "utf-8")
+    print(f"wrote {package / name}; run the tests and python -m tools.record_faces")
+
+
+def hashes(networks: Sequence[str], store: ModelStore) -> dict[str, str]:
+    """The SHA-256 of the source file of each network, by name."""
+    return {name: store.manifest.models[name].sha256 for name in networks}
+
+
+def as_text(content: Mapping[str, object]) -> str:
+    """JSON with an entry a line, three levels deep, and everything below on its line."""
+    return "{\n" + ",\n".join(_members(content)) + "\n}\n"
+
+
+def _members(content: Mapping[str, object]) -> Iterator[str]:
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            inner = ",\n".join(f"  {json.dumps(key)}: {_deep(item)}" for key, item in value.items())
+            yield f" {json.dumps(name)}: {{\n{inner}\n }}"
+        else:
+            yield f" {json.dumps(name)}: {json.dumps(value)}"
+
+
+def _deep(value: object) -> str:
+    """A nested object with an entry a line; anything else on one line."""
+    if not isinstance(value, Mapping):
+        return json.dumps(value)
+    return "{\n" + ",\n".join(f"   {json.dumps(key)}: {json.dumps(item)}" for key, item in value.items()) + "\n  }"
