@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         SourcesDiffer,
         VisavisError,
     )
-    from visavis.face import Detail, Emotion, Face, Landmark, Pose, Quality, QualityFilter, Smile
+    from visavis.face import Attribute, Detail, Emotion, EyeDirection, Face, Landmark, Pose, Quality, QualityFilter
     from visavis.geometry import Box, RelativeBox, Size
     from visavis.local import client, compare, patch
     from visavis.runtime import open_engine
@@ -58,6 +58,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Analysis": "analysis",
+    "Attribute": "face",
     "BadImage": "errors",
     "Box": "geometry",
     "CalibrationMismatch": "errors",
@@ -67,6 +68,7 @@ _HOME = {
     "Emotion": "face",
     "Engine": "engine",
     "EngineClosed": "errors",
+    "EyeDirection": "face",
     "Face": "face",
     "FaceBelowQuality": "errors",
     "FolderStore": "api.objects",
@@ -93,7 +95,6 @@ _HOME = {
     "Settings": "settings",
     "SettingsError": "errors",
     "Size": "geometry",
-    "Smile": "face",
     "SourcesDiffer": "errors",
     "VisavisError": "errors",
     "client": "local",
@@ -104,6 +105,7 @@ _HOME = {
 
 __all__ = [
     "Analysis",
+    "Attribute",
     "BadImage",
     "Box",
     "CalibrationMismatch",
@@ -113,6 +115,7 @@ __all__ = [
     "Emotion",
     "Engine",
     "EngineClosed",
+    "EyeDirection",
     "Face",
     "FaceBelowQuality",
     "FolderStore",
@@ -139,7 +142,6 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Size",
-    "Smile",
     "SourcesDiffer",
     "VisavisError",
     "client",

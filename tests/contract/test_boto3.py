@@ -27,7 +27,7 @@ from visavis.aws.policy import LOCAL_CALLER
 from visavis.aws.wire import WireError
 from visavis.comparison import Comparison, Match
 from visavis.engine import CompareOptions
-from visavis.face import Emotion, EmotionType, Face, Landmark, LandmarkType, Pose, Quality, QualityFilter, Smile
+from visavis.face import Attribute, Emotion, EmotionType, Face, Landmark, LandmarkType, Pose, Quality, QualityFilter
 from visavis.geometry import Box, Size
 
 IMAGE = {"Bytes": b"\xff\xd8\xff"}
@@ -43,7 +43,7 @@ def make_face() -> Face:
         quality=Quality(brightness=70.7, sharpness=53.33, score=88.0),
         embedding=np.ones(1, np.float32),
         emotions=(Emotion(EmotionType.HAPPY, 70.1), Emotion(EmotionType.CALM, 20.0)),
-        smile=Smile(True, 97.3),
+        smile=Attribute(True, 97.3),
     )
 
 
