@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from visavis import errors
     from visavis.analysis import Analysis
     from visavis.api.objects import FolderStore, ObjectStore, S3Store
+    from visavis.boto3_client import client, compare, patch
     from visavis.comparison import Comparison, Match
     from visavis.engine import CompareOptions, Engine
     from visavis.errors import (
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     )
     from visavis.face import Attribute, Detail, Emotion, EyeDirection, Face, Landmark, Pose, Quality, QualityFilter
     from visavis.geometry import Box, RelativeBox, Size
-    from visavis.local import client, compare, patch
     from visavis.runtime import open_engine
     from visavis.settings import Settings
 
@@ -97,10 +97,10 @@ _HOME = {
     "Size": "geometry",
     "SourcesDiffer": "errors",
     "VisavisError": "errors",
-    "client": "local",
-    "compare": "local",
+    "client": "boto3_client",
+    "compare": "boto3_client",
     "open_engine": "runtime",
-    "patch": "local",
+    "patch": "boto3_client",
 }
 
 __all__ = [

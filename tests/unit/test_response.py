@@ -4,7 +4,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from visavis.api.response import Attributes, render
+from visavis.api.compare_faces import render
+from visavis.api.response import Attributes
 from visavis.aws import wire
 from visavis.comparison import Comparison, Match
 from visavis.face import Attribute, Emotion, EmotionType, Face, Landmark, LandmarkType, Pose, Quality
