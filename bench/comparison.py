@@ -12,8 +12,7 @@ from bench.floor import Floor
 from bench.images import enlarged, group, photo
 from bench.results import save, table
 from bench.timing import Times, interleaved, ratio
-from visavis.api.operations import DETAIL
-from visavis.api.response import Attributes
+from visavis.api.response import DETAIL, Attributes
 from visavis.engine import CompareOptions
 from visavis.runtime import open_engine
 from visavis.settings import Settings

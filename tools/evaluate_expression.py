@@ -30,7 +30,7 @@ from tools.expression_data import (
     stage_input,
 )
 
-from visavis.face import EmotionType, Smile
+from visavis.face import Attribute, EmotionType
 from visavis.files import sha256_of
 from visavis.models.session import OpenVinoRuntime, Session
 from visavis.vision.expression import (
@@ -182,7 +182,7 @@ def print_confusion(found: NDArray[np.intp], truth: NDArray[np.intp]) -> None:
 
 
 def smiles(read: list[Expression], happy: NDArray[np.bool_]) -> None:
-    given: list[Smile] = [expression.smile for expression in read]
+    given: list[Attribute] = [expression.smile for expression in read]
     right = np.array([smile.value for smile in given]) == happy
     error = calibration_error(np.array([smile.confidence / 100 for smile in given]), right)
     each = f"{right[happy].mean():.4f} of smiles, {right[~happy].mean():.4f} of others"

@@ -187,7 +187,7 @@ UNIT_MUTANTS = [
             ("_CENTRAL = 144", "_CENTRAL = 96"),
             ("* (1 - happy) * (1 - surprised)", "* (1 - happy)"),
             ('"contempt": EmotionType.CALM', '"contempt": EmotionType.DISGUSTED'),
-            ("Smile(value=happy > 0.5,", "Smile(value=happy > 0.4,"),
+            ("Attribute(value=happy > 0.5,", "Attribute(value=happy > 0.4,"),
         ],
         ("vision/iris.py", "iris"): [
             ("_MARGIN = 2.3", "_MARGIN = 1.8"),

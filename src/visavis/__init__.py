@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from visavis import errors
     from visavis.analysis import Analysis
     from visavis.api.objects import FolderStore, ObjectStore, S3Store
+    from visavis.boto3_client import client, compare, patch
     from visavis.comparison import Comparison, Match
     from visavis.engine import CompareOptions, Engine
     from visavis.errors import (
@@ -48,9 +49,8 @@ if TYPE_CHECKING:
         SourcesDiffer,
         VisavisError,
     )
-    from visavis.face import Detail, Emotion, Face, Landmark, Pose, Quality, QualityFilter, Smile
+    from visavis.face import Attribute, Detail, Emotion, EyeDirection, Face, Landmark, Pose, Quality, QualityFilter
     from visavis.geometry import Box, RelativeBox, Size
-    from visavis.local import client, compare, patch
     from visavis.runtime import open_engine
     from visavis.settings import Settings
 
@@ -58,6 +58,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Analysis": "analysis",
+    "Attribute": "face",
     "BadImage": "errors",
     "Box": "geometry",
     "CalibrationMismatch": "errors",
@@ -67,6 +68,7 @@ _HOME = {
     "Emotion": "face",
     "Engine": "engine",
     "EngineClosed": "errors",
+    "EyeDirection": "face",
     "Face": "face",
     "FaceBelowQuality": "errors",
     "FolderStore": "api.objects",
@@ -93,17 +95,17 @@ _HOME = {
     "Settings": "settings",
     "SettingsError": "errors",
     "Size": "geometry",
-    "Smile": "face",
     "SourcesDiffer": "errors",
     "VisavisError": "errors",
-    "client": "local",
-    "compare": "local",
+    "client": "boto3_client",
+    "compare": "boto3_client",
     "open_engine": "runtime",
-    "patch": "local",
+    "patch": "boto3_client",
 }
 
 __all__ = [
     "Analysis",
+    "Attribute",
     "BadImage",
     "Box",
     "CalibrationMismatch",
@@ -113,6 +115,7 @@ __all__ = [
     "Emotion",
     "Engine",
     "EngineClosed",
+    "EyeDirection",
     "Face",
     "FaceBelowQuality",
     "FolderStore",
@@ -139,7 +142,6 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Size",
-    "Smile",
     "SourcesDiffer",
     "VisavisError",
     "client",

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from visavis.geometry import Box, Size
 
 __all__ = [
+    "Attribute",
     "Detail",
     "Emotion",
     "EmotionType",
+    "EyeDirection",
     "Face",
     "Landmark",
     "LandmarkType",
@@ -25,7 +27,6 @@ __all__ = [
     "Quality",
     "QualityFilter",
     "QualityReason",
-    "Smile",
 ]
 
 
@@ -158,10 +159,30 @@ class Emotion:
 
 
 @dataclass(frozen=True, slots=True)
-class Smile:
-    """Whether the face smiles; `confidence`, 50..100, is in the stated value."""
+class Attribute:
+    """Whether something holds of the face, for example that it smiles.
+
+    Example:
+        >>> Attribute(value=True, confidence=97.3)
+        Attribute(value=True, confidence=97.3)
+    """
 
     value: bool
+    confidence: float
+    """Percent, 50..100: the probability of `value`, true or false."""
+
+
+@dataclass(frozen=True, slots=True)
+class EyeDirection:
+    """Where the eyes look, in degrees; the signs are those of `Pose`.
+
+    yaw:        -90..90, positive when the gaze goes to the picture's right
+    pitch:      -90..90, positive when the gaze goes up
+    confidence: 0..100; low where the eyes are closed, small or turned away
+    """
+
+    yaw: float
+    pitch: float
     confidence: float
 
 
@@ -173,8 +194,11 @@ class Face:
     image_size: of the upright image, so that fractions can be told
     confidence: 0..100, that the box holds a face
     landmarks:  in the order of `LandmarkType`
-    emotions:   highest confidence first; empty when expression was not asked for
     embedding:  (d,) float32, unit length, read-only; compare by dot product. Kept out of `repr`
+    emotions:   highest confidence first; empty under `Detail.MINIMAL`
+
+    smile, eyes_open, mouth_open, eye_direction: None where they were not looked for, as under `Detail.MINIMAL`;
+    eye_direction also where an eye is too small to look into
     """
 
     box: Box
@@ -185,7 +209,10 @@ class Face:
     quality: Quality
     embedding: NDArray[np.float32] = field(repr=False)
     emotions: tuple[Emotion, ...] = ()
-    smile: Smile | None = None
+    smile: Attribute | None = None
+    eyes_open: Attribute | None = None
+    mouth_open: Attribute | None = None
+    eye_direction: EyeDirection | None = None
 
     @property
     def visible_area(self) -> float:

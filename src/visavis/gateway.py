@@ -1,7 +1,7 @@
-"""A request's bytes to an answer's bytes, whatever carries them: the server's HTTP, or a client in this process.
+"""A request's bytes to a response's bytes, whatever carries them: the server's HTTP, or a client in this process.
 
 Nothing here reads a socket or the clock's date. The checks come in the service's order: target, JSON, signature, rate,
-and then the operation itself.
+and then the operation itself. Every error becomes one of Amazon's here, and nowhere else.
 """
 
 from __future__ import annotations
@@ -17,12 +17,23 @@ from email.utils import format_datetime
 from typing import Protocol
 
 from visavis.api.errors import reason_of, to_wire
+from visavis.api.operations import OPERATIONS, SERVICE
 from visavis.aws.forms import Form, asked_action, error_in, form_of, stranger
 from visavis.aws.policy import LOCAL_CALLER, Caller
 from visavis.aws.sigv4 import Credential, SignedRequest, claimed_key_id, verify
-from visavis.aws.wire import CONTENT_TYPE, WireError, encode, new_request_id, operation_of, parse_body, printable
+from visavis.aws.wire import CONTENT_TYPE, WireError, encode, new_request_id, parse_body, printable
 
-__all__ = ["OK", "Answer", "Dispatch", "Gateway", "Principal", "RateLimit", "Request", "plain", "refusal"]
+__all__ = [
+    "OK",
+    "Dispatch",
+    "Gateway",
+    "Principal",
+    "RateLimit",
+    "Request",
+    "Response",
+    "error_response",
+    "plain_response",
+]
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +63,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes back, and what there is to record about it.
+class Response:
+    """What goes back to the caller, and what there is to record about it.
 
     outcome:   `OK`, or the code of the error
-    operation: what was asked for, answered here or not, cut and printable; None where the request does not tell
+    operation: what was asked for, answered here or not, cut and printable; None where the request does not say
     reason:    why the request was refused, in our words, for the log and not for the caller; None where it was answered
     key_id:    the access key that signed, or that a refused request named; None if it named none
-    faces:     how many were found in the target; None where nothing was compared
+    faces:     how many the response lists, matches and others; None for an error
     seconds:   by stage of the work
     """
 
@@ -76,10 +87,10 @@ class Answer:
 
 
 class Dispatch(Protocol):
-    """What carries operations out; `api.operations.Dispatcher` is one."""
+    """What carries operations out; `api.dispatcher.Dispatcher` is one."""
 
     def dispatch(self, operation: str, params: Mapping[str, object], caller: Caller) -> dict[str, object]:
-        """The answer's members, or a WireError."""
+        """The members of the response, or any error."""
 
 
 class RateLimit(Protocol):
@@ -122,19 +133,19 @@ class Gateway:
         """Whether signatures are checked."""
         return self._principal_for is not None
 
-    def answer(self, request: Request, now: datetime) -> Answer:
-        """Answer `request`; `now`, aware, is held against its signature and becomes the answer's date."""
+    def handle(self, request: Request, now: datetime) -> Response:
+        """Answer `request`; `now`, aware, is held against its signature and becomes the response's date."""
         digest = hashlib.sha256(request.body).hexdigest() if self.verifies else ""
         signed = SignedRequest(request.method, request.path, request.query, request.headers, digest)
         headers = signed.canonical_headers()
         form = form_of(request.method, request.query, headers)
-        about = _About(new_request_id(), asked_action(form, headers, request.body), claimed_key_id(headers))
+        about = _About(new_request_id(), asked_action(SERVICE, form, headers, request.body), claimed_key_id(headers))
         try:
             result = self._result(signed, headers, form, request.body, now, about)
             body = encode(result)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer and the log the reason
-            return _refusal(to_wire(error), now, about, form, cause=error)
-        return Answer(
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a response and the log the reason
+            return _error_response(error, now, about, form)
+        return Response(
             status=200,
             headers=_headers(body, CONTENT_TYPE, about.request_id, now),
             body=body,
@@ -142,7 +153,7 @@ class Gateway:
             outcome=OK,
             operation=about.operation,
             key_id=about.key_id,
-            faces=_faces(result),
+            faces=_count_faces(about.operation, result),
             seconds=about.seconds,
         )
 
@@ -157,8 +168,8 @@ class Gateway:
     ) -> dict[str, object]:
         with _timed(about.seconds, "verify"):
             if form is not Form.JSON:
-                raise stranger(form, about.operation)
-            operation, params = operation_of(headers), parse_body(body)
+                raise stranger(SERVICE, form, about.operation)
+            operation, params = SERVICE.operation_of(headers), parse_body(body)
             caller = self._caller(signed, now)
             # From here on the key is proven; what the header claims may be worded to name another.
             about.key_id = caller.access_key_id if self.verifies else about.key_id
@@ -169,7 +180,10 @@ class Gateway:
     def _caller(self, signed: SignedRequest, now: datetime) -> Caller:
         if self._principal_for is None:
             return LOCAL_CALLER
-        return verify(signed, credential_for=self._principal_for, region=self._region, now=now).caller
+        principal = verify(
+            signed, service=SERVICE.name, credential_for=self._principal_for, region=self._region, now=now
+        )
+        return principal.caller
 
     def _check_rate(self, key_id: str | None) -> None:
         if self._rate is not None and not self._rate.take(key_id or "anonymous"):
@@ -179,7 +193,7 @@ class Gateway:
 
 @dataclass(slots=True)
 class _About:
-    """What is known of a request while it is worked on, as `Answer` has it."""
+    """What is known of a request while it is worked on, as `Response` has it."""
 
     request_id: str
     operation: str | None = None
@@ -187,36 +201,37 @@ class _About:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def refusal(error: Exception, request: Request, now: datetime) -> Answer:
-    """The answer that says `error` to `request`, which never came to a gateway, in the form that its sender reads."""
+def error_response(error: Exception, request: Request, now: datetime) -> Response:
+    """The response with `error` to `request`, which never came to a gateway, in the form that its sender reads."""
     headers = SignedRequest(request.method, request.path, request.query, request.headers, "").canonical_headers()
     form = form_of(request.method, request.query, headers)
-    about = _About(new_request_id(), asked_action(form, headers, request.body), claimed_key_id(headers))
-    return _refusal(to_wire(error), now, about, form, cause=error)
+    about = _About(new_request_id(), asked_action(SERVICE, form, headers, request.body), claimed_key_id(headers))
+    return _error_response(error, now, about, form)
 
 
-def _refusal(error: WireError, now: datetime, about: _About, form: Form, *, cause: Exception) -> Answer:
-    """The answer that says `error`; a fault of ours is logged with the traceback of `cause`, which stays here."""
-    if error.status == 500:
-        log.error("the request failed", extra={"request_id": about.request_id}, exc_info=cause)
-    body, media_type = error_in(form, error, about.request_id)
-    return Answer(
-        status=error.status,
+def _error_response(error: Exception, now: datetime, about: _About, form: Form) -> Response:
+    """The response with `error` in Amazon's terms; a fault of ours is logged with its traceback, which stays here."""
+    refused = to_wire(error)
+    if refused.status == 500:
+        log.error("the request failed", extra={"request_id": about.request_id}, exc_info=error)
+    body, media_type = error_in(form, refused, about.request_id)
+    return Response(
+        status=refused.status,
         headers=_headers(body, media_type, about.request_id, now),
         body=body,
         request_id=about.request_id,
-        outcome=error.code,
+        outcome=refused.code,
         operation=about.operation,
-        reason=printable(reason_of(cause), MAX_REASON),
+        reason=printable(reason_of(error), MAX_REASON),
         key_id=about.key_id,
         seconds=about.seconds,
     )
 
 
-def plain(status: int, body: bytes, media_type: str | None, now: datetime) -> Answer:
-    """An answer that is not AWS JSON, with the two headers that every answer has; its outcome is its status."""
+def plain_response(status: int, body: bytes, media_type: str | None, now: datetime) -> Response:
+    """A response that is not AWS JSON, with the two headers that every response has; its outcome is its status."""
     request_id = new_request_id()
-    return Answer(status, _headers(body, media_type, request_id, now), body, request_id, str(status))
+    return Response(status, _headers(body, media_type, request_id, now), body, request_id, str(status))
 
 
 def _headers(body: bytes, media_type: str | None, request_id: str, now: datetime) -> tuple[tuple[str, str], ...]:
@@ -229,9 +244,9 @@ def _headers(body: bytes, media_type: str | None, request_id: str, now: datetime
     )
 
 
-def _faces(result: Mapping[str, object]) -> int:
-    lists = (result.get(name) for name in ("FaceMatches", "UnmatchedFaces"))
-    return sum(len(faces) for faces in lists if isinstance(faces, list))
+def _count_faces(operation: str | None, response: Mapping[str, object]) -> int | None:
+    found = OPERATIONS.get(operation or "")
+    return found.count_faces(response) if found else None
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A server over real sockets whose comparing is made up, and clients for it, for the tests beside this file.
+"""A server over real sockets whose engine is made up, and clients for it, for the tests beside this file.
 
 An image is a text such as `faces=3 sleep=0.1`, and what it asks for happens. Run as a script, this file is that server,
 for the tests that need a process of their own.
@@ -29,16 +29,17 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from visavis.analysis import Analysis
+from visavis.api.dispatcher import Dispatcher
 from visavis.api.objects import NoStore
-from visavis.api.operations import Dispatcher
 from visavis.comparison import Comparison, Match
 from visavis.engine import CompareOptions
 from visavis.errors import ImageTooSmall, NoFace
-from visavis.face import Face, Landmark, LandmarkType, Pose, Quality
+from visavis.face import Detail, Face, Landmark, LandmarkType, Pose, Quality
 from visavis.gateway import Gateway
 from visavis.geometry import Box, Size
 from visavis.server.admission import TokenBuckets
-from visavis.server.app import Door, ServerConfig, build_app
+from visavis.server.app import Endpoint, ServerConfig, build_app
 from visavis.server.credentials import parse_keys
 from visavis.server.logs import JsonLines, log_to
 from visavis.server.run import bind, make_server, serve
@@ -80,23 +81,38 @@ def make_face(confidence: float = 99.5) -> Face:
     )
 
 
-def compare(source: bytes, target: bytes, options: CompareOptions) -> Comparison:
-    """What the texts ask for: `faces=N`, `id=N` (told as confidence), `sleep=SECONDS`, `crash`, `noface`, `small`."""
-    asked = dict(word.partition("=")[::2] for word in f"{source.decode()} {target.decode()}".split())
+class MadeUpEngine:
+    """Does what the texts ask for: `faces=N`, `id=N` (as confidence), `sleep=SECONDS`, `crash`, `noface`, `small`."""
+
+    def compare(self, source: bytes, target: bytes, options: CompareOptions) -> Comparison:
+        asked = _obey(source + b" " + target)
+        if "noface" in asked:
+            raise NoFace("no face", role="source")
+        if "small" in asked:
+            raise ImageTooSmall("target: 64 x 512 pixels, at least 80 are needed")
+        matches = tuple(Match(99.5, 0.9, make_face()) for _ in range(int(asked.get("faces", 1))))
+        return Comparison((make_face(float(asked.get("id", 1))),), matches, (), options.similarity_threshold)
+
+    def analyze(self, image: bytes, *, detail: Detail) -> Analysis:
+        asked = _obey(image)
+        if "small" in asked:
+            raise ImageTooSmall("64 x 512 pixels, at least 80 are needed")
+        faces = tuple(make_face(float(asked.get("id", 99.5))) for _ in range(int(asked.get("faces", 1))))
+        return Analysis(Size(100, 100), () if "noface" in asked else faces)
+
+
+def _obey(text: bytes) -> dict[str, str]:
+    """Sleep or crash as `text` asks; the rest of what it asks for."""
+    asked = dict(word.partition("=")[::2] for word in text.decode().split())
     time.sleep(float(asked.get("sleep", 0)))
     if "crash" in asked:
         raise RuntimeError("a bug in here, with its details")
-    if "noface" in asked:
-        raise NoFace("no face", role="source")
-    if "small" in asked:
-        raise ImageTooSmall("target: 64 x 512 pixels, at least 80 are needed")
-    matches = tuple(Match(99.5, 0.9, make_face()) for _ in range(int(asked.get("faces", 1))))
-    return Comparison((make_face(float(asked.get("id", 1))),), matches, (), options.similarity_threshold)
+    return asked
 
 
 def make_gateway(*, keys: bool = True, tps: float | None = None) -> Gateway:
     return Gateway(
-        Dispatcher(compare, NoStore()),
+        Dispatcher(MadeUpEngine(), NoStore()),
         principal_for=parse_keys(KEYS, "keys").get if keys else None,
         region=REGION,
         rate=TokenBuckets(tps) if tps else None,
@@ -106,7 +122,7 @@ def make_gateway(*, keys: bool = True, tps: float | None = None) -> Gateway:
 @dataclass
 class Running:
     port: int
-    door: Door
+    endpoint: Endpoint
     log: io.StringIO = field(default_factory=io.StringIO)
 
     @property
@@ -127,7 +143,7 @@ def running(
     said: list[str] = []
     server = make_server(app, announce=said.append)
     thread = threading.Thread(target=partial(server.run, sockets=[listener]))
-    it = Running(listener.getsockname()[1], app.state.door)
+    it = Running(listener.getsockname()[1], app.state.endpoint)
     handler = logging.StreamHandler(it.log)
     handler.setFormatter(JsonLines())
     log = logging.getLogger("visavis")

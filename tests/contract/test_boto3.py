@@ -16,18 +16,31 @@ from botocore.exceptions import ClientError
 from botocore.model import Shape
 
 from visavis import errors
-from visavis.api import request
-from visavis.api.errors import TABLE
+from visavis.analysis import Analysis
+from visavis.api.compare_faces import COMPARE_FACES, CompareFacesRequest, render
+from visavis.api.dispatcher import Dispatcher
+from visavis.api.errors import TABLE, to_wire
+from visavis.api.images import S3ObjectRef
 from visavis.api.objects import NoStore
-from visavis.api.operations import Dispatcher
-from visavis.api.request import CompareFacesRequest, S3ObjectRef
-from visavis.api.response import Attributes, render
+from visavis.api.operations import SERVICE
+from visavis.api.response import Attributes
 from visavis.aws import wire
 from visavis.aws.policy import LOCAL_CALLER
 from visavis.aws.wire import WireError
 from visavis.comparison import Comparison, Match
 from visavis.engine import CompareOptions
-from visavis.face import Emotion, EmotionType, Face, Landmark, LandmarkType, Pose, Quality, QualityFilter, Smile
+from visavis.face import (
+    Attribute,
+    Detail,
+    Emotion,
+    EmotionType,
+    Face,
+    Landmark,
+    LandmarkType,
+    Pose,
+    Quality,
+    QualityFilter,
+)
 from visavis.geometry import Box, Size
 
 IMAGE = {"Bytes": b"\xff\xd8\xff"}
@@ -43,7 +56,7 @@ def make_face() -> Face:
         quality=Quality(brightness=70.7, sharpness=53.33, score=88.0),
         embedding=np.ones(1, np.float32),
         emotions=(Emotion(EmotionType.HAPPY, 70.1), Emotion(EmotionType.CALM, 20.0)),
-        smile=Smile(True, 97.3),
+        smile=Attribute(True, 97.3),
     )
 
 
@@ -73,11 +86,12 @@ class InProcess:
     def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         try:
             headers = {name: value.decode() for name, value in request.headers.items() if isinstance(value, bytes)}
-            assert wire.operation_of(headers) == "CompareFaces"
+            assert SERVICE.operation_of(headers) == "CompareFaces"
             self.asked.append(wire.parse_body(request.body))
             status, body = 200, wire.encode(self.answer(self.asked[-1]))
-        except WireError as error:
-            status, body = error.status, wire.error_body(error)
+        except (WireError, errors.VisavisError) as error:
+            refused = to_wire(error)
+            status, body = refused.status, wire.error_body(refused)
         headers = {"content-type": wire.CONTENT_TYPE, "x-amzn-requestid": wire.new_request_id()}
         return AWSResponse(request.url, status, headers, Raw(body))
 
@@ -97,13 +111,23 @@ class Raw(BytesIO):
         yield self.getvalue()
 
 
-def dispatching(failure: Exception | None = None, attributes: Attributes = Attributes.ALL) -> InProcess:
-    def compare(source: bytes, target: bytes, options: CompareOptions) -> Comparison:
-        if failure is not None:
-            raise failure
+@dataclass
+class MadeUpEngine:
+    """Answers `COMPARISON`, or raises `failure`."""
+
+    failure: Exception | None = None
+
+    def compare(self, source: bytes, target: bytes, options: CompareOptions) -> Comparison:
+        if self.failure is not None:
+            raise self.failure
         return COMPARISON
 
-    dispatcher = Dispatcher(compare, NoStore(), attributes)
+    def analyze(self, image: bytes, *, detail: Detail) -> Analysis:
+        raise NotImplementedError
+
+
+def dispatching(failure: Exception | None = None, attributes: Attributes = Attributes.ALL) -> InProcess:
+    dispatcher = Dispatcher(MadeUpEngine(failure), NoStore(), attributes)
     return InProcess(lambda params: dispatcher.dispatch("CompareFaces", params, LOCAL_CALLER))
 
 
@@ -111,7 +135,7 @@ def parsed(*images: object, **more: object) -> CompareFacesRequest:
     """What our side makes of a request that botocore wrote."""
     client = InProcess(lambda params: render(COMPARISON, Attributes.DEFAULT))
     client.compare(*images, **more)
-    return request.parse(client.asked[0])
+    return COMPARE_FACES.accept(COMPARE_FACES.decode(client.asked[0]))
 
 
 def every_byte() -> bytes:
@@ -229,6 +253,6 @@ def test_botocore_reads_every_form_of_an_error(kind: wire.Kind) -> None:
 
 def test_botocore_reads_an_error_without_a_text() -> None:
     def refuse(params: dict[str, object]) -> dict[str, object]:
-        raise wire.unknown_operation()
+        raise SERVICE.unknown_operation()
 
     assert InProcess(refuse).refusal_of().response["Error"]["Code"] == "UnknownOperationException"

@@ -11,17 +11,11 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 import visavis
-from tests.contract.serving import compare
-from visavis import local
+from tests.contract.serving import MadeUpEngine
+from visavis import boto3_client
 
 REGION = "us-east-1"
 S3_IMAGES = {name: {"S3Object": {"Bucket": "photos", "Name": f"{name} 1.jpg"}} for name in ("source", "target")}
-
-
-class MadeUp:
-    """An engine whose comparing is made up."""
-
-    compare = staticmethod(compare)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +32,7 @@ def nothing_is_configured(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyt
         monkeypatch.setenv(name, str(tmp_path_factory.getbasetemp() / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    monkeypatch.setattr(local, "_engine", lambda _: MadeUp())
+    monkeypatch.setattr(boto3_client, "_engine", lambda _: MadeUpEngine())
 
 
 def made() -> Any:

@@ -19,8 +19,8 @@ from typing import Any
 import boto3
 import pytest
 
+from visavis.api.images import S3ObjectRef
 from visavis.api.objects import OBJECT_LIMIT, FolderStore, S3Store
-from visavis.api.request import S3ObjectRef
 from visavis.errors import ImageTooLarge, ObjectUnavailable, SettingsError
 
 MEGABYTE = 1024 * 1024

@@ -172,7 +172,7 @@ def test_a_full_line_is_refused_at_once() -> None:
     with running(ServerConfig(workers=1, waiting=0)) as it, boto(it.url) as slow, boto(it.url) as quick:
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(compare_faces, slow, b"sleep=1")
-            until(lambda: it.door.queue.running == 1)
+            until(lambda: it.endpoint.queue.running == 1)
             started = time.monotonic()
             with pytest.raises(quick.exceptions.ThrottlingException) as caught:
                 compare_faces(quick)
@@ -336,10 +336,10 @@ def test_bodies_share_a_budget_of_memory() -> None:
     config = ServerConfig(max_body=1000, memory=1000)
     with running(config) as it, socket.create_connection(("127.0.0.1", it.port), timeout=20) as wire:
         wire.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 990\r\n\r\n{")
-        until(lambda: it.door._memory._left == 10)
+        until(lambda: it.endpoint._memory._left == 10)
         assert error_of(ask(it.port, body=BODY, headers=signed(it.url))) == "ThrottlingException"
         wire.close()
-        until(lambda: it.door._memory._left == 1000)
+        until(lambda: it.endpoint._memory._left == 1000)
         assert ask(it.port, body=BODY, headers=signed(it.url)).status == 200
 
 

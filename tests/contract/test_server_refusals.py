@@ -32,10 +32,11 @@ from tests.contract.serving import (
     signed,
     until,
 )
-from visavis.inprocess import make_client
+from visavis.api.operations import SERVICE
+from visavis.boto3_client import make_client
 from visavis.server.app import ServerConfig
 
-ABOUT = "This is visavis: it answers CompareFaces of Amazon Rekognition"
+ABOUT = f"This is visavis: it answers {SERVICE.answered} of Amazon Rekognition"
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def test_an_unknown_operation_is_named_beside_what_is_answered(
     server: Running, service: str, operation: str, params: dict[str, Any], named: str
 ) -> None:
     response = refused(server, service, operation, **params)
-    message = f"{named} is not answered here; visavis answers CompareFaces"
+    message = f"{named} is not answered here; visavis answers {SERVICE.answered}"
     assert response["Error"]["Message"] == message
     assert response["Error"]["Code"] == "UnknownOperationException"
     line = line_of(server, response["ResponseMetadata"]["RequestId"])
@@ -131,7 +132,7 @@ def test_an_unknown_target_is_refused_even_unsigned(server: Running, target: str
     assert reply.status == 400
     assert reply.json == {
         "__type": "UnknownOperationException",
-        "message": f"{what}; visavis answers CompareFaces",
+        "message": f"{what}; visavis answers {SERVICE.answered}",
     }
 
 
@@ -258,7 +259,7 @@ def test_the_lines_of_requests_that_came_to_no_operation_have_their_numbers() ->
         with ThreadPoolExecutor(1) as pool:
             slow = BODY.replace(b"c291cmNl", b"c2xlZXA9MQ==")  # sleep=1
             first = pool.submit(ask, it.port, body=slow, headers=signed(it.url, slow))
-            until(lambda: it.door.queue.running == 1)
+            until(lambda: it.endpoint.queue.running == 1)
             full = line_for(it, ask(it.port, body=BODY, headers=signed(it.url)))
             assert first.result().status == 200
         for end in (True, False):
@@ -325,7 +326,7 @@ def test_the_logger_says_why_a_client_in_this_process_was_refused(
             SourceImage={"S3Object": {"Bucket": "photos", "Name": "jane-doe.jpg"}}, TargetImage={"Bytes": b"a"}
         )
     first, second, third = (record.__dict__ for record in caplog.records)
-    unknown = "DetectFaces is not answered here; visavis answers CompareFaces"
+    unknown = f"DetectFaces is not answered here; visavis answers {SERVICE.answered}"
     missing = "the object in bucket photos is missing, forbidden or out of reach: no store holds this bucket"
     assert heard.getvalue().splitlines() == [
         f"CompareFaces refused: target: 64 x 512 pixels, at least 80 are needed (request {first['request_id']})",

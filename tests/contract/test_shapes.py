@@ -11,6 +11,7 @@ import botocore
 import pytest
 
 from visavis.api import shapes
+from visavis.api.operations import SERVICE
 from visavis.aws import wire
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
 from visavis.face import EmotionType, LandmarkType, QualityFilter, QualityReason
@@ -69,14 +70,17 @@ def test_reasons_of_poor_quality_are_words_of_the_model(model: dict[str, Any]) -
 
 def test_the_wire_is_the_models(model: dict[str, Any]) -> None:
     metadata = model["metadata"]
-    assert metadata["targetPrefix"] + "." == wire.TARGET_PREFIX
+    assert metadata["targetPrefix"] + "." == SERVICE.target_prefix
+    assert metadata["serviceId"] == SERVICE.service_id
+    assert metadata["endpointPrefix"] == SERVICE.name
     assert f"application/x-amz-json-{metadata['jsonVersion']}" == wire.CONTENT_TYPE
     assert metadata["protocols"] == ["json"]
-    assert model["operations"]["CompareFaces"]["http"] == {"method": "POST", "requestUri": "/"}
+    for name in SERVICE.operations:
+        assert model["operations"][name]["http"] == {"method": "POST", "requestUri": "/"}
 
 
 def test_importing_the_dialect_loads_no_sdk() -> None:
-    names = ["operations", "request", "response", "objects", "errors", "shapes", "constraints", "decoding"]
+    names = ["dispatcher", "operations", "images", "response", "objects", "errors", "shapes", "constraints", "decoding"]
     imports = ", ".join(f"visavis.api.{name}" for name in names)
     check = "assert not {'boto3', 'botocore'} & set(sys.modules)"
     subprocess.run(

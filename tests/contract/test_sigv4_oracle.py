@@ -67,7 +67,10 @@ def sign(url: str, extra: dict[str, str], body: bytes, credential: Credential, r
 def accepts(case: Case, request: SignedRequest, region: str | None = None) -> bool:
     find = {case.credential.access_key_id: case.credential}.get
     try:
-        return verify(request, credential_for=find, region=region or case.region, now=NOW) is case.credential
+        return (
+            verify(request, service="rekognition", credential_for=find, region=region or case.region, now=NOW)
+            is case.credential
+        )
     except WireError:
         return False
 

@@ -20,8 +20,8 @@ import pytest
 from PIL import Image as Pil
 
 from tests.conftest import PHOTOS, WITH_INTERRUPT, encode, full_device, posix
+from visavis.api.dispatcher import Dispatcher
 from visavis.api.objects import NoStore
-from visavis.api.operations import Dispatcher
 from visavis.api.response import Attributes
 from visavis.aws.policy import LOCAL_CALLER
 from visavis.cli import main
@@ -108,7 +108,7 @@ def test_json_is_what_the_dispatcher_answers(
     images = {
         name: {"Bytes": Path(photo).read_bytes()} for name, photo in (("SourceImage", PERSON), ("TargetImage", SAME))
     }
-    answer = Dispatcher(engine.compare, NoStore(), attributes).dispatch("CompareFaces", images, LOCAL_CALLER)
+    answer = Dispatcher(engine, NoStore(), attributes).dispatch("CompareFaces", images, LOCAL_CALLER)
     assert main(["compare", PERSON, SAME, "--json", "--attributes", attributes]) == 0
     assert json.loads(capsys.readouterr().out) == answer
 

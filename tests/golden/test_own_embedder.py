@@ -19,8 +19,8 @@ from botocore.config import Config
 
 import visavis
 from tests.conftest import PHOTOS
+from visavis.api.dispatcher import Dispatcher
 from visavis.api.objects import NoStore
-from visavis.api.operations import Dispatcher
 from visavis.aws.policy import LOCAL_CALLER
 from visavis.calibration import load_calibration
 from visavis.cli import main
@@ -80,9 +80,7 @@ def test_every_door_answers_by_the_embedder_of_ones_own(
     request = {"SourceImage": {"Bytes": source}, "TargetImage": {"Bytes": target}, "SimilarityThreshold": 0.0}
     encoded = {k: {"Bytes": base64.b64encode(v["Bytes"]).decode()} for k, v in request.items() if isinstance(v, dict)}
     shipped = similarities(
-        Dispatcher(engine.compare, NoStore()).dispatch(
-            "CompareFaces", {**encoded, "SimilarityThreshold": 0.0}, LOCAL_CALLER
-        )
+        Dispatcher(engine, NoStore()).dispatch("CompareFaces", {**encoded, "SimilarityThreshold": 0.0}, LOCAL_CALLER)
     )
 
     words = [*(str(PHOTOS / f"{name}.jpg") for name in pair), "--threshold", "0", "--json", "--embedder", "arc"]

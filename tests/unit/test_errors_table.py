@@ -68,11 +68,9 @@ def test_two_calls_never_share_an_exception() -> None:
     assert to_wire(error) is not to_wire(error)
 
 
-def test_a_reason_is_in_our_words_and_comes_from_behind_amazons() -> None:
-    cause = errors.ImageTooSmall("target: 64 x 512 pixels, at least 80 are needed")
-    told = to_wire(cause)
-    told.__cause__ = cause
-    assert reason_of(told) == reason_of(cause) == "target: 64 x 512 pixels, at least 80 are needed"
+def test_a_reason_is_in_our_words() -> None:
+    error = errors.ImageTooSmall("target: 64 x 512 pixels, at least 80 are needed")
+    assert reason_of(error) == "target: 64 x 512 pixels, at least 80 are needed"
 
 
 def test_a_refusal_made_in_amazons_words_has_its_text_or_one_of_its_own_as_the_reason() -> None:
@@ -83,6 +81,4 @@ def test_a_refusal_made_in_amazons_words_has_its_text_or_one_of_its_own_as_the_r
 
 def test_the_reason_of_a_fault_of_ours_is_its_kind_because_its_text_may_hold_anything() -> None:
     cause = FileNotFoundError(2, "No such file", "/pictures/jane-doe.jpg")
-    told = to_wire(cause)
-    told.__cause__ = cause
-    assert reason_of(told) == reason_of(cause) == "FileNotFoundError"
+    assert reason_of(cause) == "FileNotFoundError"

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from visavis.api.operations import SERVICE
 from visavis.aws.forms import Form, asked_action, error_in, form_of, stranger
 from visavis.aws.wire import CONTENT_TYPE, WireError
 
@@ -58,14 +59,14 @@ def test_the_form_is_that_of_the_asker(method: str, query: str, headers: dict[st
     ],
 )
 def test_the_action_of_a_form_body_is_named(body: bytes, action: str | None) -> None:
-    assert asked_action(Form.QUERY, {}, body) == action
+    assert asked_action(SERVICE, Form.QUERY, {}, body) == action
 
 
 @pytest.mark.parametrize("form", Form)
 def test_a_stranger_hears_what_stands_here(form: Form) -> None:
-    error = stranger(form, "SomeOperation")
+    error = stranger(SERVICE, form, "SomeOperation")
     assert error.status >= 400
-    assert "This is visavis: it answers CompareFaces of Amazon Rekognition" in (error.message or "")
+    assert f"This is visavis: it answers {SERVICE.answered} of Amazon Rekognition" in (error.message or "")
 
 
 def test_an_error_has_the_form_that_its_reader_parses() -> None:

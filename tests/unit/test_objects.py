@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from visavis.api.errors import to_wire
+from visavis.api.images import S3ObjectRef
 from visavis.api.objects import FolderStore, NoStore, ObjectStore
-from visavis.api.request import S3ObjectRef
 from visavis.errors import ImageTooLarge, ObjectUnavailable, SettingsError
 
 LIMIT = 100

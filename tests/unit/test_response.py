@@ -4,23 +4,24 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from visavis.api.response import Attributes, render
+from visavis.api.compare_faces import render
+from visavis.api.response import Attributes
 from visavis.aws import wire
 from visavis.comparison import Comparison, Match
-from visavis.face import Emotion, EmotionType, Face, Landmark, LandmarkType, Pose, Quality, Smile
+from visavis.face import Attribute, Emotion, EmotionType, Face, Landmark, LandmarkType, Pose, Quality
 from visavis.geometry import Box, Size
 
 RECORDED = ["eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose"]
 BOX, SIZE = Box(40, 30, 120, 150), Size(400, 300)
 EMOTIONS = (Emotion(EmotionType.CALM, 20.0), Emotion(EmotionType.HAPPY, 70.1))
-SMILE = Smile(True, 97.3)
+SMILE = Attribute(True, 97.3)
 
 
 def make_face(
     box: Box = BOX,
     size: Size = SIZE,
     emotions: tuple[Emotion, ...] = EMOTIONS,
-    smile: Smile | None = SMILE,
+    smile: Attribute | None = SMILE,
 ) -> Face:
     return Face(
         box=box,

@@ -62,7 +62,7 @@ def signed(request: SignedRequest, key: Credential = KEY, scope: str = SCOPE, na
 def check(
     request: SignedRequest, *, key: Credential = KEY, region: str | None = "us-east-1", now: datetime = NOW
 ) -> Credential:
-    return verify(request, credential_for={key.access_key_id: key}.get, region=region, now=now)
+    return verify(request, service="rekognition", credential_for={key.access_key_id: key}.get, region=region, now=now)
 
 
 def refusal(request: SignedRequest, **options: object) -> tuple[str, str]:
@@ -316,5 +316,5 @@ def test_a_key_is_looked_up_by_its_whole_id() -> None:
     asked: list[str] = []
     look: Callable[[str], Credential | None] = lambda key_id: asked.append(key_id)  # noqa: E731
     with pytest.raises(WireError):
-        verify(VECTOR, credential_for=look, region=None, now=NOW)
+        verify(VECTOR, service="rekognition", credential_for=look, region=None, now=NOW)
     assert asked == ["AKIDEXAMPLE"]

@@ -8,72 +8,10 @@ from visavis.aws import wire
 from visavis.aws.wire import WireError
 
 
-def headers(target: str = "RekognitionService.CompareFaces", content_type: str = wire.CONTENT_TYPE) -> dict[str, str]:
-    return {"X-Amz-Target": target, "Content-Type": content_type}
-
-
 def refusal_of(body: bytes) -> WireError:
     with pytest.raises(WireError) as caught:
         wire.parse_body(body)
     return caught.value
-
-
-def test_the_target_header_names_the_operation() -> None:
-    assert wire.operation_of(headers()) == "CompareFaces"
-
-
-def test_header_names_are_read_in_any_case() -> None:
-    assert wire.operation_of({name.lower(): value for name, value in headers().items()}) == "CompareFaces"
-
-
-def test_a_charset_beside_the_content_type_is_accepted() -> None:
-    assert wire.operation_of(headers(content_type="application/x-amz-json-1.1; charset=utf-8")) == "CompareFaces"
-
-
-JSON_ONLY = f"which must be {wire.CONTENT_TYPE}"
-
-
-@pytest.mark.parametrize(
-    ("given", "what"),
-    [
-        ({}, "the request has no X-Amz-Target header"),
-        ({"Content-Type": wire.CONTENT_TYPE}, "the request has no X-Amz-Target header"),
-        (headers("RekognitionService.Nope"), "Nope is not answered here"),
-        (headers("RekognitionService.DetectFaces"), "DetectFaces is not answered here"),
-        (headers("RekognitionService."), "the request has no X-Amz-Target header"),
-        (headers("rekognitionservice.comparefaces"), "rekognitionservice.comparefaces is not answered here"),
-        (headers("RekognitionService.CompareFaces.More"), "CompareFaces.More is not answered here"),
-        (
-            headers("Other.RekognitionService.CompareFaces"),
-            "Other.RekognitionService.CompareFaces is not answered here",
-        ),
-        (headers("CompareFaces"), "CompareFaces is not answered here"),
-        (headers("DynamoDB_20120810.ListTables"), "DynamoDB_20120810.ListTables is not answered here"),
-        (
-            headers(content_type="application/json; charset=utf-8"),
-            f"CompareFaces was asked for as Content-Type application/json, {JSON_ONLY}",
-        ),
-        (headers(content_type=""), f"CompareFaces was asked for without a Content-Type, {JSON_ONLY}"),
-    ],
-)
-def test_an_operation_that_is_not_ours_is_named_beside_what_is(given: dict[str, str], what: str) -> None:
-    with pytest.raises(WireError) as caught:
-        wire.operation_of(given)
-    assert caught.value.status == 400
-    assert json.loads(wire.error_body(caught.value)) == {
-        "__type": "UnknownOperationException",
-        "message": f"{what}; visavis answers CompareFaces",
-    }
-
-
-def test_what_a_caller_wrote_is_repeated_on_one_line_and_cut() -> None:
-    asked = wire.asked_operation({"x-amz-target": "RekognitionService.A\r\n\x1b\x85B" + "x" * 10_000})
-    assert asked == "A????B" + "x" * 57 + "…"
-    assert wire.asked_operation({}) is None
-    with pytest.raises(WireError) as caught:
-        wire.operation_of(headers(content_type="text/\x1b" + "y" * 10_000))
-    assert "text/?yyy" in str(caught.value)
-    assert len(str(caught.value)) < 300
 
 
 def test_a_body_may_have_any_spacing_order_and_escape() -> None:

@@ -1,1 +1,1 @@
-"""CompareFaces in Amazon's words: what comes in, what goes out, and what each failure is called."""
+"""Amazon Rekognition's operations in its own terms: what comes in, what goes out, and the name of each failure."""

@@ -1,11 +1,15 @@
-"""A typed request against the service model: every violation, told in the words of a ValidationException."""
+"""A typed request against the service model: every violation, in the words of a ValidationException."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+import sys
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from visavis.api.decoding import Fields
 from visavis.api.shapes import Shape
@@ -16,32 +20,37 @@ __all__ = ["Violation", "check", "violations"]
 SHOWN = 2048
 """Characters of an offending value that a message repeats: every legal value fits, a text of megabytes does not."""
 
+CONTAINERS = ("structure", "list", "map")
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
     """One broken constraint.
 
-    path:     of the member, as `sourceImage.s3Object.name`
+    path:     of the member, as `sourceImage.s3Object.name` or `userIds.1.member`
     shown:    its value as Amazon repeats it to the caller; a name or part of one, so never for a log
     measured: what a log may say of the value: a number, a length, or nothing
     clause:   the constraint, in the model's words
+    subject:  what the constraint is on: the member, or the keys or values of a map
     """
 
     path: str
     shown: str
     measured: str
     clause: str
+    subject: str = "Member"
 
     def __str__(self) -> str:
-        return f"Value {self.shown} at '{self.path}' failed to satisfy constraint: Member {self.clause}"
+        return f"Value {self.shown} at '{self.path}' failed to satisfy constraint: {self.subject} {self.clause}"
 
     @property
     def reason(self) -> str:
-        return " ".join(part for part in (self.path, self.measured, self.clause) if part)
+        subject = "" if self.subject == "Member" else self.subject.lower()
+        return " ".join(part for part in (self.path, self.measured, subject, self.clause) if part)
 
 
 def check(shape: Shape, fields: Fields) -> None:
-    """Pass `fields` only if they keep every constraint of `shape`.
+    """Accept `fields` only if they keep every constraint of `shape`.
 
     Raises:
         WireError: ValidationException, which lists all violations; its `reason` repeats no text of the caller's.
@@ -58,44 +67,95 @@ def violations(shape: Shape, fields: Fields, path: str = "") -> Iterator[Violati
     """What is wrong with `fields`, in the model's order. `path` leads to the structure and ends in a dot."""
     for name, member in shape.members.items():
         here = path + name[0].lower() + name[1:]
-        if name not in fields:
-            if name in shape.required:
-                yield Violation(here, "null", "", "must not be null")
-            continue
-        value = fields[name]
-        if isinstance(value, dict):
-            yield from violations(member, value, here + ".")
-        else:
-            shown, measured = f"'{_show(value)}'", _measure(value)
-            yield from (Violation(here, shown, measured, clause) for clause in _clauses(member, value))
+        if name in fields:
+            yield from _violations_of(member, fields[name], here)
+        elif name in shape.required:
+            yield Violation(here, "null", "", "must not be null")
 
 
-def _clauses(shape: Shape, value: bytes | str | float) -> Iterator[str]:
-    if isinstance(value, str):
-        if shape.enum and value not in shape.enum:
-            yield f"must satisfy enum value set: [{', '.join(shape.enum)}]"
-        if shape.pattern is not None and not re.fullmatch(shape.pattern, value):
-            yield f"must satisfy regular expression pattern: {shape.pattern}"
-    measure, amount = ("value", value) if isinstance(value, float) else ("length", len(value))
-    # NaN is neither, so one of the two comparisons is turned round for it to fail.
-    if shape.maximum is not None and not amount <= shape.maximum:
-        yield f"must have {measure} less than or equal to {shape.maximum}"
-    if shape.minimum is not None and amount < shape.minimum:
-        yield f"must have {measure} greater than or equal to {shape.minimum}"
+def _violations_of(shape: Shape, value: Any, path: str) -> Iterator[Violation]:
+    if shape.kind == "structure":
+        yield from violations(shape, value, path + ".")
+        return
+    shown, measured = f"'{_show(value)}'", _measure(value)
+    yield from (Violation(path, shown, measured, clause) for clause, kept in _constraints(shape, value) if not kept)
+    if shape.item is None:
+        return
+    if shape.item.kind in CONTAINERS:
+        for i, item in enumerate(value, 1):
+            yield from _violations_of(shape.item, item, f"{path}.{i}.member")
+        return
+    if shape.key is not None:
+        for clause in _broken_by_one(shape.key, list(value)):
+            yield Violation(path, shown, measured, clause, "Map keys")
+        for clause in _broken_by_one(shape.item, list(value.values())):
+            yield Violation(path, shown, measured, clause, "Map value")
+    else:
+        yield from (Violation(path, shown, measured, clause) for clause in _broken_by_one(shape.item, value))
 
 
-def _measure(value: bytes | str | float) -> str:
-    if isinstance(value, float):
-        return f"is {value:g} and"
-    return f"has {len(value)} {'bytes' if isinstance(value, bytes) else 'characters'} and"
+def _broken_by_one(shape: Shape, values: Sequence[Any]) -> Iterator[str]:
+    """The clause for a list or map of which one value breaks a constraint: it names all constraints of its values."""
+    for value in values:
+        constraints = list(_constraints(shape, value))
+        if not all(kept for _, kept in constraints):
+            yield f"must satisfy constraint: [{', '.join(f'Member {clause}' for clause, _ in constraints)}]"
+            return
 
 
-def _show(value: bytes | str | float) -> str:
-    """`value` as Java prints it."""
-    if isinstance(value, bytes):
-        return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
-    if isinstance(value, str):
-        return value[:SHOWN]
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return "NaN" if math.isnan(value) else str(value)
+def _constraints(shape: Shape, value: Any) -> Iterator[tuple[str, bool]]:
+    """Each constraint of `shape` in the model's words, and whether `value` keeps it."""
+    if shape.enum:
+        yield f"must satisfy enum value set: [{', '.join(shape.enum)}]", value in shape.enum
+    if shape.pattern is not None:
+        kept = _compiled(shape.pattern).fullmatch(value) is not None
+        yield f"must satisfy regular expression pattern: {shape.pattern}", kept
+    measure, amount = ("value", value) if isinstance(value, int | float) else ("length", len(value))
+    # A comparison with NaN is false, so NaN breaks the maximum and not the minimum too.
+    if shape.maximum is not None:
+        yield f"must have {measure} less than or equal to {shape.maximum}", amount <= shape.maximum
+    if shape.minimum is not None:
+        yield f"must have {measure} greater than or equal to {shape.minimum}", not amount < shape.minimum
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    r"""A pattern of the model, which is one of Java's: Python has no `\p{L}`."""
+    return re.compile(re.sub(r"\\p\{(\w)\}", lambda found: _category(found[1]), pattern))
+
+
+@cache
+def _category(initial: str) -> str:
+    """The characters whose Unicode category begins with `initial`, as ranges to stand in a set."""
+    ranges: list[list[int]] = []
+    for code in range(sys.maxunicode + 1):
+        if unicodedata.category(chr(code))[0] == initial:
+            if not ranges or ranges[-1][1] != code - 1:
+                ranges.append([code, code])
+            ranges[-1][1] = code
+    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
+
+
+def _measure(value: Any) -> str:
+    if isinstance(value, int | float):
+        return f"is {value if isinstance(value, int) else format(value, 'g')} and"
+    unit = "bytes" if isinstance(value, bytes) else "characters" if isinstance(value, str) else "items"
+    return f"has {len(value)} {unit} and"
+
+
+def _show(value: Any) -> str:
+    """`value` as Java prints it, cut to `SHOWN` characters."""
+    match value:
+        case bytes():
+            return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
+        case str():
+            return value[:SHOWN]
+        case bool():
+            return str(value).lower()
+        case float() if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        case list():
+            return f"[{', '.join(map(_show, value[:SHOWN]))[:SHOWN]}]"
+        case dict():
+            return f"{{{', '.join(f'{key}={_show(inner)}' for key, inner in value.items())[:SHOWN]}}}"
+    return str(value)

@@ -1,4 +1,4 @@
-"""JSON values to the types of the service model. What does not fit is a SerializationException, at the first find."""
+"""JSON values to the types of the service model. The first that does not fit is a SerializationException."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 from visavis.api.shapes import Shape
@@ -14,10 +15,14 @@ from visavis.aws.wire import WireError, serialization_error
 __all__ = ["Fields", "decode_structure"]
 
 Fields: TypeAlias = dict[str, Any]
-"""A structure's members: bytes, str, float or again Fields, each as the model says for its name."""
+"""A structure's members, each of the type that the model gives its name: bytes, str, float, int, bool, a list, a dict
+with the keys of a map, or Fields again."""
 
 SHOWN = 64
-"""Characters of an offending text that an error repeats; a whole image in base64 would help nobody."""
+"""Characters of an offending text that an error repeats; a whole image in base64 would not help."""
+
+LIST_FOUND = "Start of list found where not expected"
+MAP_FOUND = "Start of structure or map found where not expected."
 
 FLOAT_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """How the protocol writes the floats that JSON lacks; they pass here, and then fail the range."""
@@ -31,22 +36,43 @@ def decode_structure(shape: Shape, value: object) -> Fields:
     Raises:
         WireError: SerializationException.
     """
-    if isinstance(value, Mapping):
-        return {
-            name: _decode(member, value[name]) for name, member in shape.members.items() if value.get(name) is not None
-        }
     if _is_list(value):
-        raise serialization_error("Start of list found where not expected")
-    raise serialization_error("Expected null")
+        raise serialization_error(LIST_FOUND)
+    if not isinstance(value, Mapping):
+        raise serialization_error("Expected null")
+    return {name: _decode(member, value[name]) for name, member in shape.members.items() if value.get(name) is not None}
 
 
-def _decode(shape: Shape, value: object) -> bytes | str | float | Fields:
-    if shape.kind == "structure":
-        return decode_structure(shape, value)
-    if _is_list(value):
-        raise serialization_error("Start of list found where not expected")
+def _decode_list(shape: Shape, value: object) -> list[Any]:
     if isinstance(value, Mapping):
-        raise serialization_error("Start of structure or map found where not expected.")
+        raise serialization_error(MAP_FOUND)
+    if not _is_list(value):
+        raise serialization_error("Expected list or null")
+    return [_decode_item(shape, item) for item in value]  # type: ignore[attr-defined]
+
+
+def _decode_map(shape: Shape, value: object) -> dict[str, Any]:
+    if _is_list(value):
+        raise serialization_error(LIST_FOUND)
+    if not isinstance(value, Mapping):
+        raise serialization_error("Expected map or null")
+    return {_string(key): _decode_item(shape, item) for key, item in value.items()}
+
+
+def _decode_item(shape: Shape, value: object) -> Any:
+    if value is None or shape.item is None:
+        # A list that lost an item would no longer be the caller's.
+        raise serialization_error(reason=f"a {shape.kind} contains null")
+    return _decode(shape.item, value)
+
+
+def _decode(shape: Shape, value: object) -> Any:
+    if shape.kind in CONTAINERS:
+        return CONTAINERS[shape.kind](shape, value)
+    if _is_list(value):
+        raise serialization_error(LIST_FOUND)
+    if isinstance(value, Mapping):
+        raise serialization_error(MAP_FOUND)
     return SCALARS[shape.kind](value)
 
 
@@ -79,7 +105,7 @@ def _bad_base64(text: str) -> WireError:
 
 
 def _not_a_blob(text: str, why: str) -> WireError:
-    # The text is what should have been a picture, so the log gets its length only.
+    # The text should have been an image, so the log gets its length only.
     reason = f"a text of {len(text)} characters can not be converted to a Blob: {why}"
     return serialization_error(f"'{text[:SHOWN]}' can not be converted to a Blob: {why}", reason=reason)
 
@@ -106,12 +132,41 @@ def _float(value: object) -> float:
         return math.inf if value > 0 else -math.inf
 
 
+def _whole_number(value: object, kind: str) -> int:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value != int(value):  # type: ignore[arg-type, call-overload]
+        raise _not_convertible(value, kind)
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _not_convertible(value, "Boolean")
+    return value
+
+
 def _not_convertible(value: object, kind: str) -> WireError:
     if isinstance(value, bool):
-        token = "TRUE_VALUE" if value else "FALSE_VALUE"
+        found = "TRUE_VALUE" if value else "FALSE_VALUE"
+    elif isinstance(value, int | float):
+        found = "NUMBER_VALUE"
     else:
-        token = "NUMBER_VALUE" if isinstance(value, int | float) else type(value).__name__
-    return serialization_error(f"{token} can not be converted to a {kind}")
+        found = "STRING_VALUE" if isinstance(value, str) else type(value).__name__
+    article = "an" if kind[0] in "AEIOU" else "a"
+    return serialization_error(f"{found} can not be converted to {article} {kind}")
 
 
-SCALARS: dict[str, Callable[[object], bytes | str | float]] = {"blob": _blob, "string": _string, "float": _float}
+SCALARS: dict[str, Callable[[object], bytes | str | float | bool]] = {
+    "blob": _blob,
+    "boolean": _boolean,
+    "float": _float,
+    "integer": partial(_whole_number, kind="Integer"),
+    "long": partial(_whole_number, kind="Long"),
+    "string": _string,
+}
+CONTAINERS: dict[str, Callable[[Shape, object], object]] = {
+    "list": _decode_list,
+    "map": _decode_map,
+    "structure": decode_structure,
+}
+"""Decoders by kind. A kind that neither table has, which a later model may bring, is an error and never skipped."""

@@ -51,7 +51,7 @@ TABLE: dict[type[VisavisError], Row] = {
 
 
 def to_wire(error: Exception) -> WireError:
-    """`error` as the caller gets it: a subclass as its nearest listed ancestor, anything unlisted as a 500."""
+    """`error` as the caller receives it: a subclass as its nearest listed ancestor, anything unlisted as a 500."""
     if isinstance(error, WireError):
         return error
     rows = (TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
@@ -60,18 +60,10 @@ def to_wire(error: Exception) -> WireError:
 
 
 def reason_of(error: Exception) -> str:
-    """The cause in our words, for the log: never an object's name, nor any part of a picture.
+    """The cause in our words, for the log: never an object's name, nor any part of an image.
 
     For an error of another library it is only the type's name, because the text may hold anything.
     """
     if isinstance(error, WireError):
-        if error.reason is not None:
-            return error.reason
-        if error.__cause__ is None:
-            return error.message or error.code
-        return _text_of(error.__cause__)
-    return _text_of(error)
-
-
-def _text_of(error: BaseException) -> str:
+        return error.reason or error.message or error.code
     return str(error) if isinstance(error, VisavisError) else type(error).__name__

@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
-from visavis.api.request import S3ObjectRef
+from visavis.api.images import S3ObjectRef
 from visavis.errors import ImageTooLarge, ObjectUnavailable, SettingsError
 from visavis.forks import keep_for_ever, renew_in_children
 

@@ -1,6 +1,7 @@
-"""A Comparison as CompareFaces tells it: members in the model's order, fractions of the picture, float32 numbers.
+"""A face in the members of responses: fractions of the image, float32 numbers, members in the model's order.
 
-The members for orientation correction are never written, as the service leaves them out.
+What several operations say of a face stands here, once. The members for orientation correction are never written,
+because the service leaves them out.
 """
 
 from __future__ import annotations
@@ -10,24 +11,37 @@ from typing import TypeAlias
 
 import numpy as np
 
-from visavis.comparison import Comparison
-from visavis.face import Face, LandmarkType
+from visavis.face import Attribute, Detail, Face, LandmarkType
 
-__all__ = ["Attributes", "render"]
+__all__ = [
+    "DETAIL",
+    "Attributes",
+    "Json",
+    "attribute",
+    "bounding_box",
+    "emotions",
+    "landmarks",
+    "number",
+    "pose",
+    "quality",
+]
 
 Json: TypeAlias = dict[str, object]
 
 
 class Attributes(StrEnum):
-    """How much is told of a target face.
+    """How much a response says of a face.
 
     DEFAULT: what the service was recorded to send: five landmarks, neither emotions nor smile
-    ALL:     every field of the API reference
+    ALL:     every field of the API reference that is known
     """
 
     DEFAULT = "DEFAULT"
     ALL = "ALL"
 
+
+DETAIL = {Attributes.DEFAULT: Detail.MINIMAL, Attributes.ALL: Detail.ALL}
+"""How much of a face is found out: attributes that a response omits are not computed."""
 
 RECORDED_LANDMARKS = (
     LandmarkType.EYE_LEFT,
@@ -36,7 +50,7 @@ RECORDED_LANDMARKS = (
     LandmarkType.MOUTH_RIGHT,
     LandmarkType.NOSE,
 )
-"""In the order of the service's answers since 2019, which is not the model's."""
+"""In the order of the service's responses since 2019, which is not the model's."""
 
 LANDMARKS = {
     Attributes.DEFAULT: RECORDED_LANDMARKS,
@@ -44,55 +58,25 @@ LANDMARKS = {
 }
 
 
-def render(comparison: Comparison, attributes: Attributes) -> Json:
-    """The body of the answer. Every number is a float32 value as a Python float."""
-    return {
-        "SourceImageFace": {
-            "BoundingBox": _bounding_box(comparison.source),
-            "Confidence": _number(comparison.source.confidence),
-        },
-        "FaceMatches": [
-            {"Similarity": _number(match.similarity), "Face": _compared_face(match.face, attributes)}
-            for match in comparison.matches
-        ],
-        "UnmatchedFaces": [_compared_face(match.face, attributes) for match in comparison.unmatched],
-    }
-
-
-def _number(value: float) -> float:
-    """The service computes in float32 and prints the widened value: 0.1 is sent as 0.10000000149011612."""
+def number(value: float) -> float:
+    """`value` rounded to float32: the service computes so and prints the widened value, 0.1 as 0.10000000149011612."""
     return float(np.float32(value))
 
 
-def _bounding_box(face: Face) -> Json:
+def bounding_box(face: Face) -> Json:
+    """`BoundingBox`, in fractions of the image."""
     box = face.box.relative_to(face.image_size)
     return {
-        "Width": _number(box.width),
-        "Height": _number(box.height),
-        "Left": _number(box.left),
-        "Top": _number(box.top),
+        "Width": number(box.width),
+        "Height": number(box.height),
+        "Left": number(box.left),
+        "Top": number(box.top),
     }
 
 
-def _compared_face(face: Face, attributes: Attributes) -> Json:
-    told: Json = {
-        "BoundingBox": _bounding_box(face),
-        "Confidence": _number(face.confidence),
-        "Landmarks": _landmarks(face, LANDMARKS[attributes]),
-        "Pose": {
-            "Roll": _number(face.pose.roll),
-            "Yaw": _number(face.pose.yaw),
-            "Pitch": _number(face.pose.pitch),
-        },
-        "Quality": {
-            "Brightness": _number(face.quality.brightness),
-            "Sharpness": _number(face.quality.sharpness),
-        },
-    }
-    return told | _expression(face) if attributes is Attributes.ALL else told
-
-
-def _landmarks(face: Face, order: tuple[LandmarkType, ...]) -> list[Json]:
+def landmarks(face: Face, attributes: Attributes) -> list[Json]:
+    """`Landmarks`, in fractions of the image: the recorded five, and under ALL the others behind them."""
+    order = LANDMARKS[attributes]
     wanted = sorted(
         (landmark for landmark in face.landmarks if landmark.type in order),
         key=lambda landmark: order.index(landmark.type),
@@ -100,21 +84,31 @@ def _landmarks(face: Face, order: tuple[LandmarkType, ...]) -> list[Json]:
     return [
         {
             "Type": landmark.type.value,
-            "X": _number(landmark.x / face.image_size.width),
-            "Y": _number(landmark.y / face.image_size.height),
+            "X": number(landmark.x / face.image_size.width),
+            "Y": number(landmark.y / face.image_size.height),
         }
         for landmark in wanted
     ]
 
 
-def _expression(face: Face) -> Json:
-    """Emotions and Smile, each only where it was looked for."""
-    told: Json = {}
-    if face.emotions:
-        told["Emotions"] = [
-            {"Type": emotion.type.value, "Confidence": _number(emotion.confidence)}
-            for emotion in sorted(face.emotions, key=lambda emotion: -emotion.confidence)
-        ]
-    if face.smile is not None:
-        told["Smile"] = {"Value": face.smile.value, "Confidence": _number(face.smile.confidence)}
-    return told
+def pose(face: Face) -> Json:
+    """`Pose`, in degrees."""
+    return {"Roll": number(face.pose.roll), "Yaw": number(face.pose.yaw), "Pitch": number(face.pose.pitch)}
+
+
+def quality(face: Face) -> Json:
+    """`Quality`, each number 0..100."""
+    return {"Brightness": number(face.quality.brightness), "Sharpness": number(face.quality.sharpness)}
+
+
+def emotions(face: Face) -> list[Json]:
+    """`Emotions`, the highest confidence first; empty where they were not looked for."""
+    return [
+        {"Type": emotion.type.value, "Confidence": number(emotion.confidence)}
+        for emotion in sorted(face.emotions, key=lambda emotion: -emotion.confidence)
+    ]
+
+
+def attribute(found: Attribute | None) -> Json | None:
+    """`Smile` and others of its form; None where it was not looked for."""
+    return None if found is None else {"Value": found.value, "Confidence": number(found.confidence)}

@@ -1,6 +1,6 @@
-"""Answers to callers that speak another protocol: S3, STS and other clients, browsers. No I/O.
+"""Errors for callers of other protocols: clients of S3, STS and other services, browsers. No I/O.
 
-Such calls arrive by mistake, mostly because `AWS_ENDPOINT_URL` redirects every service of an SDK. Each is answered in
+Such calls arrive by mistake, mostly because `AWS_ENDPOINT_URL` redirects every service of an SDK. Each gets an error in
 the form that its own parser reads, so that its user sees what this server is.
 """
 
@@ -12,18 +12,10 @@ from enum import Enum
 from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
-from visavis.aws.wire import CONTENT_TYPE, OPERATIONS, SHOWN, WireError, asked_operation, error_body
+from visavis.aws.service import Service
+from visavis.aws.wire import CONTENT_TYPE, SHOWN, WireError, error_body
 
-__all__ = ["ABOUT", "Form", "asked_action", "error_in", "form_of", "stranger"]
-
-ABOUT = (
-    f"This is visavis: it answers {' and '.join(sorted(OPERATIONS))} of Amazon Rekognition, "
-    "asked for by POST in AWS JSON 1.1."
-)
-ADVICE = (
-    "Point only the Rekognition client here: with endpoint_url, or AWS_ENDPOINT_URL_REKOGNITION in place of "
-    "AWS_ENDPOINT_URL."
-)
+__all__ = ["Form", "asked_action", "error_in", "form_of", "stranger"]
 
 _ACTION = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
@@ -66,14 +58,14 @@ def _signed_service(query: str, headers: Mapping[str, str]) -> str | None:
     return scope[1] if scope else None
 
 
-def asked_action(form: Form, headers: Mapping[str, str], body: bytes) -> str | None:
-    """The operation that is asked for, as far as the form tells it, in at most `SHOWN` printable characters.
+def asked_action(service: Service, form: Form, headers: Mapping[str, str], body: bytes) -> str | None:
+    """The operation that a request asks for, where its form says so, in at most `SHOWN` printable characters.
 
     An `Action` that is not shaped like an operation's name counts as none: it is logged, and may be data posted by
     mistake.
     """
     if form is not Form.QUERY:
-        return asked_operation(headers)
+        return service.asked_operation(headers)
     try:
         fields = parse_qs(body[:MAX_QUERY].decode("latin-1"), max_num_fields=1000)
     except ValueError:
@@ -82,26 +74,32 @@ def asked_action(form: Form, headers: Mapping[str, str], body: bytes) -> str | N
     return action if len(action) <= SHOWN and _ACTION.fullmatch(action) else None
 
 
-def stranger(form: Form, asked: str | None = None) -> WireError:
-    """The refusal of a request that is not AWS JSON to our operation; `asked` names what it wants, if that is known."""
+def stranger(service: Service, form: Form, asked: str | None = None) -> WireError:
+    """The error for a request that is not AWS JSON to an operation of `service`.
+
+    Args:
+        asked: the operation that the request wants, where that is known.
+    """
+    about = (
+        f"This is visavis: it answers {service.answered} of Amazon {service.service_id}, "
+        "asked for by POST in AWS JSON 1.1."
+    )
+    advice = (
+        f"Point only the {service.service_id} client here: with endpoint_url, or "
+        f"AWS_ENDPOINT_URL_{service.service_id.upper().replace(' ', '_')} in place of AWS_ENDPOINT_URL."
+    )
     what = f"{asked} is not answered here. " if asked else ""
+    reason = f"the request is not for {service.answered_any}"
     if form is Form.S3:
         # Not 404, which would say of an object or a bucket that it does not exist.
-        text = f"{ABOUT} It stores nothing, and is not S3. {ADVICE}"
+        text = f"{about} It stores nothing, and is not S3. {advice}"
         return WireError(501, "NotImplemented", text, reason="the request is for S3, which is not answered here")
     if form is Form.QUERY:
         reason = "the request is in the query protocol, which STS and IAM use"
-        return WireError(400, "InvalidAction", f"{what}{ABOUT} {ADVICE}", reason=reason)
+        return WireError(400, "InvalidAction", f"{what}{about} {advice}", reason=reason)
     if form is Form.TEXT:
-        return WireError(
-            404,
-            "NotFound",
-            f"{ABOUT} See /healthz, /readyz and /metrics.",
-            reason="the request is not for CompareFaces",
-        )
-    return WireError(
-        404, "UnknownOperationException", f"{what}{ABOUT} {ADVICE}", "framework", "the request is not for CompareFaces"
-    )
+        return WireError(404, "NotFound", f"{about} See /healthz, /readyz and /metrics.", reason=reason)
+    return WireError(404, "UnknownOperationException", f"{what}{about} {advice}", "framework", reason)
 
 
 def error_in(form: Form, error: WireError, request_id: str) -> tuple[bytes, str]:

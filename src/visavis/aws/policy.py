@@ -1,4 +1,4 @@
-"""May this caller do that? IAM's statements, cut down to what one operation on one account needs.
+"""IAM policies, cut down to what operations on one account need.
 
 A statement has Effect, Action and Resource; `*` and `?` are wildcards. An explicit Deny wins over any Allow, and what
 nothing allows is denied. The elements left out (Condition, Principal, NotAction, NotResource, policy variables) are
@@ -98,7 +98,7 @@ class Policy:
         return cls(tuple(Statement.parse(statement) for statement in document))
 
     def verdict(self, action: str, resource: str = "*") -> Verdict:
-        """Judge `action` on `resource`; an action that knows no resources, as CompareFaces, is judged on `*`."""
+        """Judge `action` on `resource`; an action that has no resources is judged on `*`."""
         effects = {statement.effect for statement in self.statements if statement.covers(action, resource)}
         if Effect.DENY in effects:
             return Verdict.DENIED

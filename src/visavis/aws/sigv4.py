@@ -1,4 +1,4 @@
-"""Signature Version 4: who signed a request, told from the request alone. No I/O and no clock.
+"""Signature Version 4: who signed a request, found from the request alone. No I/O and no clock.
 
 The order of the checks is that of the service: the header's form, the key and its token, the scope, the time, the
 signature. Every refusal is a `WireError` that carries Amazon's code and text.
@@ -18,10 +18,9 @@ from urllib.parse import quote
 
 from visavis.aws.wire import WireError
 
-__all__ = ["ALGORITHM", "MAX_SKEW", "SERVICE", "Credential", "SignedRequest", "claimed_key_id", "verify"]
+__all__ = ["ALGORITHM", "MAX_SKEW", "Credential", "SignedRequest", "claimed_key_id", "verify"]
 
 ALGORITHM = "AWS4-HMAC-SHA256"
-SERVICE = "rekognition"
 TERMINATOR = "aws4_request"
 MAX_SKEW = timedelta(minutes=5)
 
@@ -95,6 +94,7 @@ class _Claim:
 def verify(
     request: SignedRequest,
     *,
+    service: str,
     credential_for: Callable[[str], AnyCredential | None],
     region: str | None,
     now: datetime,
@@ -103,6 +103,7 @@ def verify(
 
     Args:
         request: as it was received.
+        service: the one service that a signature may be scoped to.
         credential_for: from access key id to its credential, or None for an unknown one.
         region: the one region a signature may be scoped to; None accepts any.
         now: aware.
@@ -114,7 +115,7 @@ def verify(
     claim = _read_authorization(headers, request.query)
     signed_at = _signing_time(headers)
     credential = _genuine(credential_for(claim.access_key_id), headers, now)
-    _check_scope(claim, region, signed_at)
+    _check_scope(claim, service, region, signed_at)
     _check_skew(signed_at, now)
     if not _covers_what_it_must(claim, headers, request.body_sha256):
         raise _refused("InvalidSignatureException", _MISMATCH, _UNCOVERED)
@@ -224,12 +225,12 @@ def _genuine(credential: AnyCredential | None, headers: Mapping[str, str], now: 
     return credential
 
 
-def _check_scope(claim: _Claim, region: str | None, signed_at: datetime) -> None:
+def _check_scope(claim: _Claim, service: str, region: str | None, signed_at: datetime) -> None:
     faults = []
     if region is not None and claim.region != region:
         faults.append("Credential should be scoped to a valid region. ")
-    if claim.service != SERVICE:
-        faults.append(f"Credential should be scoped to correct service: '{SERVICE}'. ")
+    if claim.service != service:
+        faults.append(f"Credential should be scoped to correct service: '{service}'. ")
     if claim.terminator != TERMINATOR:
         faults.append(f"Credential should be scoped with a valid terminator: '{TERMINATOR}'. ")
     moment = signed_at.strftime(_TIMESTAMP)

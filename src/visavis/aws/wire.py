@@ -1,12 +1,12 @@
-"""AWS JSON 1.1: which operation is called, its body, and the answer's bytes. No I/O and no clock.
+"""AWS JSON 1.1: the body of a request, and the bytes of a response. No I/O and no clock.
 
-An error's body has one of three forms, which SDKs read alike but which callers of the raw service tell apart:
+An error's body has one of three forms. SDKs read them alike, but callers of the raw service see a difference:
 
 service        {"__type":CODE,"Code":CODE,"Message":TEXT}   the operation's own exceptions
 framework      {"__type":CODE,"message":TEXT}               signatures, constraints, unknown operations
 serialization  {"__type":CODE,"Message":TEXT}               a body that cannot be read
 
-Without a text all three are {"__type":CODE}. What other protocols take in their place is in `forms`.
+Without a text all three are {"__type":CODE}. `forms` has the errors of other protocols.
 """
 
 from __future__ import annotations
@@ -18,24 +18,18 @@ from typing import Literal, NoReturn
 
 __all__ = [
     "CONTENT_TYPE",
-    "OPERATIONS",
-    "TARGET_PREFIX",
+    "SHOWN",
     "Kind",
     "WireError",
-    "asked_operation",
     "encode",
     "error_body",
     "new_request_id",
-    "operation_of",
     "parse_body",
     "printable",
     "serialization_error",
-    "unknown_operation",
 ]
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
-TARGET_PREFIX = "RekognitionService."
-OPERATIONS = frozenset({"CompareFaces"})
 
 SHOWN = 64
 """Characters of an operation's name, as the caller wrote it, that are repeated to it and in the log."""
@@ -44,16 +38,14 @@ Kind = Literal["service", "framework", "serialization"]
 
 
 class WireError(Exception):
-    """A refusal as the caller gets it: all that a door needs to write the answer.
+    """An error as the caller receives it: everything that a response needs.
 
     status:  HTTP status
     code:    the shape's bare name, as in `InvalidParameterException`
     message: the text, or None for a body that has none
     kind:    which of the three forms the body takes
-    reason:  what the log says in place of `message`: given wherever the message repeats a value of the caller's, which
-             may be a picture or a name, and wherever more is known than the caller is told
-
-    Where it stands for an error of ours, that error is its `__cause__`: log it, never send it.
+    reason:  what the log says in place of `message`: given where the message repeats a value of the caller's, which
+             may be an image or a name, and where more is known than the caller may learn
     """
 
     # Not a frozen dataclass: contextlib assigns __traceback__ to exceptions that pass through a `with`.
@@ -72,55 +64,14 @@ class WireError(Exception):
 
 
 def serialization_error(message: str | None = None, *, reason: str | None = None) -> WireError:
-    """The refusal of a body that is not JSON, or whose JSON has the wrong types."""
+    """The error for a body that is not JSON, or whose JSON has the wrong types."""
     return WireError(400, "SerializationException", message, "serialization", reason)
-
-
-def unknown_operation(asked: str | None = None) -> WireError:
-    """The refusal of `asked`, as `asked_operation` gives it: names it, and what is answered here.
-
-    The service itself sends no text.
-    """
-    return _unknown(f"{asked} is not answered here" if asked else "the request has no X-Amz-Target header")
-
-
-def _unknown(what: str) -> WireError:
-    answered = " and ".join(sorted(OPERATIONS))
-    return WireError(400, "UnknownOperationException", f"{what}; visavis answers {answered}", "framework")
 
 
 def printable(text: str, most: int) -> str:
     """At most `most` characters of `text`, with `?` for those that would break a line or hide in it."""
     cut = text if len(text) <= most else text[: most - 1] + "…"
     return "".join(character if character.isprintable() else "?" for character in cut)
-
-
-def asked_operation(headers: Mapping[str, str]) -> str | None:
-    """What the target in `headers` (names in lower case) names, answered here or not; None without a target.
-
-    The bare name for an operation of Rekognition, the whole target for one of another service. It is the caller's own
-    text, so it is cut to `SHOWN` printable characters.
-    """
-    target = headers.get("x-amz-target", "")
-    return printable(target.removeprefix(TARGET_PREFIX), SHOWN) or None
-
-
-def operation_of(headers: Mapping[str, str]) -> str:
-    """The operation that `headers` (names in any case) call for.
-
-    Raises:
-        WireError: UnknownOperationException, for another content type, service or operation than ours.
-    """
-    lowered = {name.lower(): value for name, value in headers.items()}
-    asked = asked_operation(lowered)
-    head, dot, name = lowered.get("x-amz-target", "").partition(".")
-    if head + dot != TARGET_PREFIX or name not in OPERATIONS:
-        raise unknown_operation(asked)
-    media_type = lowered.get("content-type", "").partition(";")[0].strip()
-    if media_type.lower() != CONTENT_TYPE:
-        given = f"as Content-Type {printable(media_type, SHOWN)}" if media_type else "without a Content-Type"
-        raise _unknown(f"{name} was asked for {given}, which must be {CONTENT_TYPE}")
-    return name
 
 
 def parse_body(body: bytes) -> dict[str, object]:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 
-from visavis.api.response import Attributes, render
+from visavis.api.response import DETAIL, Attributes
 from visavis.calibration import Calibration
 from visavis.cli import values
 from visavis.cli.engine import add_engine_arguments, engine_settings
@@ -89,8 +89,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _detail(args: argparse.Namespace) -> Detail:
     if args.json:
-        from visavis.api.operations import DETAIL
-
         return DETAIL[Attributes(args.attributes)]
     # What is printed needs no more; the drawing writes no expressions, but its eyes are pupils.
     return Detail.ALL if args.draw else Detail.MINIMAL
@@ -127,6 +125,7 @@ def _place(face: Face) -> str:
 
 def as_json(comparison: Comparison, attributes: Attributes) -> str:
     """What every other door answers, word for word."""
+    from visavis.api.compare_faces import render
     from visavis.aws.wire import encode
 
     return encode(render(comparison, attributes)).decode()

@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from visavis.api.dispatcher import Dispatcher
 from visavis.api.objects import FolderStore, NoStore, ObjectStore, S3Store
-from visavis.api.operations import Dispatcher
 from visavis.api.response import Attributes
 from visavis.cli import values
 from visavis.cli.engine import add_engine_arguments, engine_settings
@@ -142,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
     log_to(sys.stderr)
     with open_engine(settings) as engine:
         gateway = Gateway(
-            Dispatcher(engine.compare, objects, args.attributes),
+            Dispatcher(engine, objects, args.attributes),
             principal_for=keys.principal_for if keys else None,
             region=None if args.region == "any" else args.region,
             rate=TokenBuckets(args.tps) if args.tps else None,

@@ -1,1 +1,1 @@
-"""The operation over HTTP: Starlette's routes on uvicorn, with a gateway behind them."""
+"""The operations over HTTP: Starlette's routes on uvicorn, with a gateway behind them."""

@@ -35,13 +35,13 @@ class BodyError(Exception):
     """The request has no body that can be worked on.
 
     outcome: the word for it in logs and metrics
-    told:    the refusal as the caller gets it
+    refusal: the error as the caller receives it
     """
 
-    def __init__(self, outcome: str, told: WireError) -> None:
-        super().__init__(outcome, told)
+    def __init__(self, outcome: str, refusal: WireError) -> None:
+        super().__init__(outcome, refusal)
         self.outcome = outcome
-        self.told = told
+        self.refusal = refusal
 
     @classmethod
     def too_large(cls, size: int, limit: int, *, whole: bool = True) -> BodyError:
@@ -110,7 +110,7 @@ class MemoryBudget:
         self._left = total
 
     @contextmanager
-    def hold(self, size: int) -> Iterator[None]:
+    def reserve(self, size: int) -> Iterator[None]:
         """Set `size` bytes aside.
 
         Raises:

@@ -1,4 +1,4 @@
-"""CORS, for web pages of other origins: answers to preflight requests, and headers on every other answer."""
+"""CORS, for web pages of other origins: responses to preflight requests, and headers on every other response."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from datetime import UTC, datetime
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
+from starlette.responses import Response as HttpResponse
 from starlette.types import ASGIApp
 
 from visavis.aws.wire import printable
-from visavis.gateway import Answer, plain
+from visavis.gateway import Response, plain_response
 
 __all__ = ["Cors"]
 
 EXPOSED = ("x-amzn-requestid", "x-amzn-errortype", "date")
-"""Headers of an answer that a page's SDK may read; the date tells it how far its clock is off."""
+"""Headers of a response that a page's SDK may read; from the date it learns how far its clock is off."""
 
 
 class Cors(CORSMiddleware):
-    """Starlette's middleware, with the headers that every answer has, and a log line for each refusal.
+    """Starlette's middleware, with the headers that every response has, and a log line for each refusal.
 
     A page of a named origin may send any header, because SDKs add new ones.
     """
 
     def __init__(
-        self, app: ASGIApp, *, origins: Collection[str], record: Callable[[Answer, Headers, str | None], None]
+        self, app: ASGIApp, *, origins: Collection[str], record: Callable[[Response, Headers, str | None], None]
     ) -> None:
         super().__init__(
             app,
@@ -40,12 +40,12 @@ class Cors(CORSMiddleware):
         )
         self._record = record
 
-    def preflight_response(self, request_headers: Headers) -> Response:
-        response = super().preflight_response(request_headers)
-        body = bytes(response.body)
-        answer = plain(response.status_code, body, response.headers["content-type"], datetime.now(UTC))
-        response.headers.update(dict(answer.headers))
-        if response.status_code != 200:
+    def preflight_response(self, request_headers: Headers) -> HttpResponse:
+        preflight = super().preflight_response(request_headers)
+        body = bytes(preflight.body)
+        response = plain_response(preflight.status_code, body, preflight.headers["content-type"], datetime.now(UTC))
+        preflight.headers.update(dict(response.headers))
+        if preflight.status_code != 200:
             reason = f"{body.decode()}: asked by a page of {printable(request_headers['origin'], 300)}"
-            self._record(replace(answer, outcome="CrossOriginRefused", reason=reason), request_headers, None)
-        return response
+            self._record(replace(response, outcome="CrossOriginRefused", reason=reason), request_headers, None)
+        return preflight

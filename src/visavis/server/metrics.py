@@ -7,7 +7,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from visavis.gateway import Answer
+from visavis.gateway import Response
 
 __all__ = ["Metrics"]
 
@@ -36,7 +36,7 @@ class Metrics:
             registry=self._registry,
         )
         self._faces = Histogram(
-            "visavis_faces_per_image", "Faces found in a target image", buckets=FACES, registry=self._registry
+            "visavis_faces_per_image", "Faces that a response lists", buckets=FACES, registry=self._registry
         )
         depth = Gauge("visavis_queue_depth", "Requests waiting for a worker", registry=self._registry)
         depth.set_function(queue_depth)
@@ -45,13 +45,13 @@ class Metrics:
         """Count one passage through `stage`, a name from a small fixed set."""
         self._stages.labels(stage).observe(seconds)
 
-    def record(self, answer: Answer) -> None:
-        """Count `answer`, with its stages and faces."""
-        self._requests.labels(answer.outcome).inc()
-        for stage, seconds in answer.seconds.items():
+    def record(self, response: Response) -> None:
+        """Count `response`, with its stages and faces."""
+        self._requests.labels(response.outcome).inc()
+        for stage, seconds in response.seconds.items():
             self.observe(stage, seconds)
-        if answer.faces is not None:
-            self._faces.observe(answer.faces)
+        if response.faces is not None:
+            self._faces.observe(response.faces)
 
     def render(self) -> bytes:
         """The text that Prometheus reads."""

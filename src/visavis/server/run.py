@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 
 from visavis.errors import SettingsError
 from visavis.server.config import DEFAULT_HOST
-from visavis.server.door import Door
+from visavis.server.endpoint import Endpoint
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "bind", "make_server", "serve"]
 
@@ -54,15 +54,15 @@ def serve(
     Raises:
         SettingsError: the address cannot be had, or is refused without credentials.
     """
-    door: Door = app.state.door
-    listener = bind(host, port, loopback_only=not door.verifies and not insecure_no_auth)
-    if not door.verifies:
+    endpoint: Endpoint = app.state.endpoint
+    listener = bind(host, port, loopback_only=not endpoint.verifies and not insecure_no_auth)
+    if not endpoint.verifies:
         announce("no credentials file: every request is answered, whoever signed it")
     with _signals_end_quietly():
         make_server(app, grace=grace, announce=announce).run(sockets=[listener])
-    if door.queue.running and threading.current_thread() is threading.main_thread():
+    if endpoint.queue.running and threading.current_thread() is threading.main_thread():
         # Threads cannot be stopped from outside, and the interpreter would wait for them before it exits.
-        log.warning("stopped with work unfinished", extra={"requests": door.queue.running})
+        log.warning("stopped with work unfinished", extra={"requests": endpoint.queue.running})
         logging.shutdown()
         os._exit(0)
 

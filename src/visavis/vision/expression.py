@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import CalibrationMismatch
-from visavis.face import Emotion, EmotionType, Smile
+from visavis.face import Attribute, Emotion, EmotionType
 from visavis.face_mesh import (
     CROP_SIDE,
     INNER_BROWS,
@@ -77,7 +77,7 @@ class Expression:
     """
 
     emotions: tuple[Emotion, ...]
-    smile: Smile
+    smile: Attribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def expression_of(probabilities: dict[EmotionType, float], mesh: NDArray[np.floa
     ordered = sorted(confidences.items(), key=lambda pair: pair[1], reverse=True)
     return Expression(
         emotions=tuple(Emotion(kind, float(confidence)) for kind, confidence in ordered),
-        smile=Smile(value=happy > 0.5, confidence=100 * max(happy, 1 - happy)),
+        smile=Attribute(value=happy > 0.5, confidence=100 * max(happy, 1 - happy)),
     )
 
 

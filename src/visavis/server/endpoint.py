@@ -1,4 +1,4 @@
-"""The ASGI end of a gateway: reads a body, waits for a worker, answers, and records what happened."""
+"""The ASGI side of a gateway: reads a body, waits for a worker, responds, and records what happened."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from datetime import UTC, datetime
 
 from starlette.datastructures import Headers
 from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
+from starlette.responses import Response as HttpResponse
 from starlette.types import Receive, Scope, Send
 
 from visavis.aws.wire import WireError
 from visavis.errors import Overloaded
-from visavis.gateway import Answer, Gateway, Request, refusal
+from visavis.gateway import Gateway, Request, Response, error_response
 from visavis.server.admission import BodyError, MemoryBudget, WorkQueue, read_body
 from visavis.server.config import ServerConfig
 from visavis.server.metrics import Metrics
 
-__all__ = ["Door", "response_of"]
+__all__ = ["Endpoint", "response_of"]
 
 access = logging.getLogger("visavis.access")
 
 
-class Door:
-    """Serves the operation as an ASGI app, and writes the answers to all refused requests."""
+class Endpoint:
+    """Serves the operations as an ASGI app, and responds to all requests that are refused."""
 
     def __init__(self, gateway: Gateway, config: ServerConfig, *, ready: Callable[[], bool]) -> None:
         self.verifies = gateway.verifies
@@ -46,21 +46,24 @@ class Door:
         # the connection need not begin a request.
         close = _asks_first(request)
         try:
-            answer, close = await self._answer(request), False
+            response, close = await self._respond(request), False
         except Overloaded as error:
-            answer = refusal(error, _request(scope), _now())
+            response = error_response(error, _request(scope), _now())
         except BodyError as error:
-            answer, close = replace(refusal(error.told, _request(scope), _now()), outcome=error.outcome), True
-        except Exception as error:  # noqa: BLE001 - the log gets the reason, the caller an answer in its own form
-            answer, close = refusal(error, _request(scope), _now()), True
-        await response_of(answer, close=close)(scope, receive, send)
-        self._record(answer, request, started)
+            response, close = (
+                replace(error_response(error.refusal, _request(scope), _now()), outcome=error.outcome),
+                True,
+            )
+        except Exception as error:  # noqa: BLE001 - the log gets the reason, the caller a response in its own form
+            response, close = error_response(error, _request(scope), _now()), True
+        await response_of(response, close=close)(scope, receive, send)
+        self._record(response, request, started)
 
     def ready(self) -> bool:
         """Whether a request would be taken now."""
         return self._ready() and not self.queue.full
 
-    async def refuse(self, request: HttpRequest, error: WireError) -> Response:
+    async def refuse(self, request: HttpRequest, error: WireError) -> HttpResponse:
         """What goes back to a request that is not let through to the operation; it is recorded."""
         started = time.perf_counter()
         asks_first = _asks_first(request)
@@ -68,56 +71,56 @@ class Door:
             # A connection closed with bytes unread is reset, and the client then never sees why.
             with suppress(BodyError):
                 await read_body(request.receive, limit=0, seconds=self._config.body_seconds)
-        answer = refusal(error, _request(request.scope), _now())
-        self._record(answer, request, started)
-        return response_of(answer, close=asks_first)
+        response = error_response(error, _request(request.scope), _now())
+        self._record(response, request, started)
+        return response_of(response, close=asks_first)
 
-    async def _answer(self, request: HttpRequest) -> Answer:
+    async def _respond(self, request: HttpRequest) -> Response:
         config = self._config
         declared = int(request.headers.get("content-length", config.max_body))
         if declared > config.max_body and _asks_first(request):
             raise BodyError.too_large(declared, config.max_body)
-        with self._memory.hold(min(declared, config.max_body)):
+        with self._memory.reserve(min(declared, config.max_body)):
             started = time.perf_counter()
             body = await read_body(request.receive, limit=config.max_body, seconds=config.body_seconds)
             self.metrics.observe("body", time.perf_counter() - started)
             return await self._work(_request(request.scope, body))
 
-    async def _work(self, request: Request) -> Answer:
-        def work(waited: float) -> Answer:
+    async def _work(self, request: Request) -> Response:
+        def work(waited: float) -> Response:
             self.metrics.observe("queue", waited)
-            return self._gateway.answer(request, _now())
+            return self._gateway.handle(request, _now())
 
         return await self.queue.run(work)
 
-    def _record(self, answer: Answer, request: HttpRequest, started: float) -> None:
+    def _record(self, response: Response, request: HttpRequest, started: float) -> None:
         seconds = time.perf_counter() - started
         self.metrics.observe("total", seconds)
-        self.record(answer, request.headers, request.client.host if request.client else None, seconds)
+        self.record(response, request.headers, request.client.host if request.client else None, seconds)
 
-    def record(self, answer: Answer, headers: Headers, client: str | None, seconds: float = 0.0) -> None:
-        """Count `answer`, and log it; `headers` are the request's. Its path, which may hold a name, is not logged."""
-        self.metrics.record(answer)
+    def record(self, response: Response, headers: Headers, client: str | None, seconds: float = 0.0) -> None:
+        """Count `response`, and log it; `headers` are the request's. Its path, which may hold a name, is not logged."""
+        self.metrics.record(response)
         fields = {
-            "request_id": answer.request_id,
-            "key_id": answer.key_id,
+            "request_id": response.request_id,
+            "key_id": response.key_id,
             "client": client,
-            "operation": answer.operation,
-            "status": answer.status,
-            "outcome": answer.outcome,
-            "reason": answer.reason,
+            "operation": response.operation,
+            "status": response.status,
+            "outcome": response.outcome,
+            "reason": response.reason,
             "request_bytes": int(headers.get("content-length", 0)) or None,
-            "response_bytes": len(answer.body),
-            "faces": answer.faces,
+            "response_bytes": len(response.body),
+            "faces": response.faces,
             "milliseconds": round(seconds * 1000, 1),
         }
         access.info("answered", extra=fields)
 
 
-def response_of(answer: Answer, *, close: bool = False) -> Response:
-    """`answer` as Starlette sends it."""
-    headers = dict(answer.headers)
-    return Response(answer.body, answer.status, {**headers, "connection": "close"} if close else headers)
+def response_of(response: Response, *, close: bool = False) -> HttpResponse:
+    """`response` as Starlette sends it."""
+    headers = dict(response.headers)
+    return HttpResponse(response.body, response.status, {**headers, "connection": "close"} if close else headers)
 
 
 def _asks_first(request: HttpRequest) -> bool:

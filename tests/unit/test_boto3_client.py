@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from visavis import local
+from visavis import boto3_client
 from visavis.errors import InvalidRequest, SettingsError
 from visavis.settings import Settings
 
@@ -38,13 +38,13 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         return Engine(given)
 
     monkeypatch.setattr("visavis.runtime.open_engine", open_engine)
-    monkeypatch.setattr(local, "_engine", local._Engines().of)
+    monkeypatch.setattr(boto3_client, "_engine", boto3_client._Engines().of)
     return settings
 
 
 def test_threads_that_ask_at_once_share_one_engine(opened: list[Settings]) -> None:
     engines: list[object] = []
-    threads = [threading.Thread(target=lambda: engines.append(local._engine(SETTINGS))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: engines.append(boto3_client._engine(SETTINGS))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -55,20 +55,20 @@ def test_threads_that_ask_at_once_share_one_engine(opened: list[Settings]) -> No
 
 def test_each_settings_have_an_engine_of_their_own(opened: list[Settings]) -> None:
     other = Settings(Path("other"))
-    assert [local._engine(s).settings for s in (SETTINGS, other, SETTINGS)] == [SETTINGS, other, SETTINGS]  # type: ignore[attr-defined]
+    assert [boto3_client._engine(s).settings for s in (SETTINGS, other, SETTINGS)] == [SETTINGS, other, SETTINGS]  # type: ignore[attr-defined]
     assert opened == [SETTINGS, other]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_child_forked_while_an_engine_is_opened_opens_its_own(opened: list[Settings]) -> None:
-    thread = threading.Thread(target=local._engine, args=(SETTINGS,))
+    thread = threading.Thread(target=boto3_client._engine, args=(SETTINGS,))
     thread.start()
     while not opened:
         time.sleep(0.001)
     child = os.fork()
     if not child:
-        os._exit(7 if local._engine(SETTINGS).settings == SETTINGS and len(opened) == 2 else 1)  # type: ignore[attr-defined]
+        os._exit(7 if boto3_client._engine(SETTINGS).settings == SETTINGS and len(opened) == 2 else 1)  # type: ignore[attr-defined]
     thread.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     assert opened == [SETTINGS]
@@ -77,19 +77,19 @@ def test_a_child_forked_while_an_engine_is_opened_opens_its_own(opened: list[Set
 def test_what_are_no_settings_and_no_store_is_named(opened: list[Settings]) -> None:
     for settings in ("x", {"threads": 2}, 0):
         with pytest.raises(SettingsError, match="settings must be a visavis"):
-            local.compare(b"", b"", settings=settings)  # type: ignore[arg-type]
+            boto3_client.compare(b"", b"", settings=settings)  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="objects must be a store, or folders by bucket name"):
-        local.client(objects=["/srv/photos"], settings=SETTINGS)  # type: ignore[arg-type]
+        boto3_client.client(objects=["/srv/photos"], settings=SETTINGS)  # type: ignore[arg-type]
     with pytest.raises(InvalidRequest, match="attributes must be one of DEFAULT, ALL, not 'SOME'"):
-        local.client(attributes="some".upper(), settings=SETTINGS)
+        boto3_client.client(attributes="some".upper(), settings=SETTINGS)
     assert opened == []
 
 
 def test_options_are_passed_on_as_they_are(opened: list[Settings]) -> None:
-    assert local.compare(b"a", b"b", 0, settings=SETTINGS) == (b"a", b"b", 0)  # type: ignore[arg-type, comparison-overlap]
+    assert boto3_client.compare(b"a", b"b", 0, settings=SETTINGS) == (b"a", b"b", 0)  # type: ignore[arg-type, comparison-overlap]
     assert len(opened) == 1
 
 
 def test_an_embedder_is_one_of_the_settings(opened: list[Settings]) -> None:
-    local.client(embedder="mine", settings=SETTINGS)
+    boto3_client.client(embedder="mine", settings=SETTINGS)
     assert opened == [replace(SETTINGS, embedder="mine")]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from visavis.api import request
-from visavis.api.request import CompareFacesRequest, S3ObjectRef
+from visavis.api.compare_faces import COMPARE_FACES, CompareFacesRequest
+from visavis.api.images import S3ObjectRef
 from visavis.aws.wire import WireError
 from visavis.errors import InvalidRequest
 from visavis.face import QualityFilter
@@ -36,9 +36,13 @@ def heap(size: int) -> str:
     return f"java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]"
 
 
+def parse(given: dict[str, Any]) -> CompareFacesRequest:
+    return COMPARE_FACES.accept(COMPARE_FACES.decode(given))
+
+
 def refusal_of(given: dict[str, Any]) -> WireError:
     with pytest.raises(WireError) as caught:
-        request.parse(given)
+        parse(given)
     assert caught.value.status == 400
     return caught.value
 
@@ -57,42 +61,42 @@ def validation_text(given: dict[str, Any]) -> str:
 
 
 def test_what_is_left_out_takes_its_default() -> None:
-    assert request.parse(params()) == CompareFacesRequest(b"one", b"two", 80.0, QualityFilter.NONE)
+    assert parse(params()) == CompareFacesRequest(b"one", b"two", 80.0, QualityFilter.NONE)
 
 
 def test_null_is_the_same_as_left_out() -> None:
     given = params(SimilarityThreshold=None, QualityFilter=None, TargetImage={"Bytes": b64(b"two"), "S3Object": None})
-    assert request.parse(given) == request.parse(params())
+    assert parse(given) == parse(params())
 
 
 def test_unknown_members_are_ignored_at_any_depth() -> None:
     given = params(Extra={"a": [1]}, SourceImage={"Bytes": b64(b"one"), "Extra": 5}, TargetImage=s3(ETag="x"))
-    assert request.parse(given) == CompareFacesRequest(b"one", S3ObjectRef("photos", "a.jpg"))
+    assert parse(given) == CompareFacesRequest(b"one", S3ObjectRef("photos", "a.jpg"))
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_bytes_from_inside_the_process_need_no_base64(kind: type) -> None:
-    assert request.parse(params(SourceImage={"Bytes": kind(b"raw")})).source == b"raw"
+    assert parse(params(SourceImage={"Bytes": kind(b"raw")})).source == b"raw"
 
 
 def test_one_picture_may_come_as_bytes_and_the_other_from_s3() -> None:
-    parsed = request.parse(params(TargetImage=s3(Version="7")))
+    parsed = parse(params(TargetImage=s3(Version="7")))
     assert (parsed.source, parsed.target) == (b"one", S3ObjectRef("photos", "a.jpg", "7"))
 
 
 def test_a_key_may_have_any_character() -> None:
-    assert request.parse(params(TargetImage=s3(Name="фото/é 😀.jpg"))).target == S3ObjectRef("photos", "фото/é 😀.jpg")
+    assert parse(params(TargetImage=s3(Name="фото/é 😀.jpg"))).target == S3ObjectRef("photos", "фото/é 😀.jpg")
 
 
 @pytest.mark.parametrize(("given", "expected"), [(80, 80.0), (0, 0.0), (-0.0, 0.0), (100, 100.0), (99.5, 99.5)])
 def test_a_threshold_may_be_whole(given: float, expected: float) -> None:
-    parsed = request.parse(params(SimilarityThreshold=given)).similarity_threshold
+    parsed = parse(params(SimilarityThreshold=given)).similarity_threshold
     assert (parsed, type(parsed)) == (expected, float)
 
 
 @pytest.mark.parametrize("name", ["NONE", "AUTO", "LOW", "MEDIUM", "HIGH"])
 def test_each_quality_filter_of_the_model_is_known(name: str) -> None:
-    assert request.parse(params(QualityFilter=name)).quality_filter is QualityFilter(name)
+    assert parse(params(QualityFilter=name)).quality_filter is QualityFilter(name)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +157,7 @@ def test_a_long_bad_blob_is_not_sent_back_whole() -> None:
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 5])
 def test_every_length_of_base64_is_decoded(length: int) -> None:
     data = bytes(range(251, 251 + length))
-    assert request.parse(params(SourceImage={"Bytes": b64(data)})).source == data
+    assert parse(params(SourceImage={"Bytes": b64(data)})).source == data
 
 
 @pytest.mark.parametrize(
@@ -257,7 +261,7 @@ def test_a_megabyte_of_key_is_not_sent_back_whole() -> None:
 
 
 def test_bytes_of_exactly_the_limit_pass() -> None:
-    source = request.parse(params(SourceImage={"Bytes": b64(bytes(LIMIT))})).source
+    source = parse(params(SourceImage={"Bytes": b64(bytes(LIMIT))})).source
     assert isinstance(source, bytes)
     assert len(source) == LIMIT
 
@@ -279,7 +283,7 @@ def test_bytes_of_exactly_the_limit_pass() -> None:
 @pytest.mark.parametrize("role", ["Source", "Target"])
 def test_a_picture_is_either_bytes_or_a_whole_reference(image: dict[str, object], role: str) -> None:
     with pytest.raises(InvalidRequest, match=f"the {role.lower()} image"):
-        request.parse(params(**{f"{role}Image": image}))
+        parse(params(**{f"{role}Image": image}))
 
 
 def test_types_are_judged_before_ranges_and_ranges_before_sense() -> None:
@@ -290,5 +294,5 @@ def test_types_are_judged_before_ranges_and_ranges_before_sense() -> None:
 
 def test_the_source_is_blamed_before_the_target() -> None:
     with pytest.raises(InvalidRequest, match="source"):
-        request.parse({"TargetImage": {}, "SourceImage": {}})
+        parse({"TargetImage": {}, "SourceImage": {}})
     assert serialization_text({"TargetImage": [], "SourceImage": "x"}) == "Expected null"

@@ -1,0 +1,96 @@
+"""CompareFaces: the largest face of a source image against the faces of a target image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from visavis.api import response
+from visavis.api.decoding import Fields
+from visavis.api.images import ImageInput, image_of
+from visavis.api.operation import Context, Operation
+from visavis.api.response import DETAIL, Attributes, Json
+from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
+from visavis.engine import CompareOptions
+from visavis.errors import ImageTooLarge, ObjectUnavailable, Role
+from visavis.face import Face, QualityFilter
+
+__all__ = ["COMPARE_FACES", "CompareFacesRequest", "render"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompareFacesRequest:
+    """A request that keeps the model's constraints. similarity_threshold: 0..100, inclusive."""
+
+    source: ImageInput
+    target: ImageInput
+    similarity_threshold: float = DEFAULT_SIMILARITY_THRESHOLD
+    quality_filter: QualityFilter = QualityFilter.NONE
+
+
+def _parse(fields: Fields) -> CompareFacesRequest:
+    return CompareFacesRequest(
+        source=image_of(fields["SourceImage"], "the source image"),
+        target=image_of(fields["TargetImage"], "the target image"),
+        similarity_threshold=fields.get("SimilarityThreshold", DEFAULT_SIMILARITY_THRESHOLD),
+        quality_filter=QualityFilter(fields.get("QualityFilter", QualityFilter.NONE)),
+    )
+
+
+def _run(request: CompareFacesRequest, context: Context) -> Comparison:
+    source = _read(context, request.source, "source")
+    target = _read(context, request.target, "target")
+    detail = DETAIL[context.attributes]
+    options = CompareOptions(request.similarity_threshold, request.quality_filter, detail=detail)
+    return context.engine.compare(source, target, options)
+
+
+def _read(context: Context, image: ImageInput, role: Role) -> bytes:
+    """As `Context.read`; an error names the role."""
+    try:
+        return context.read(image)
+    except (ObjectUnavailable, ImageTooLarge) as error:
+        kind = ImageTooLarge if isinstance(error, ImageTooLarge) else ObjectUnavailable
+        raise kind(f"{role}: {error}") from error
+
+
+def render(comparison: Comparison, attributes: Attributes) -> Json:
+    """The response's members. Every number is a float32 value as a Python float.
+
+    Args:
+        attributes: how much is said of each face of the target; of the source's it is always the same.
+    """
+    return {
+        "SourceImageFace": {
+            "BoundingBox": response.bounding_box(comparison.source),
+            "Confidence": response.number(comparison.source.confidence),
+        },
+        "FaceMatches": [
+            {"Similarity": response.number(match.similarity), "Face": _compared_face(match.face, attributes)}
+            for match in comparison.matches
+        ],
+        "UnmatchedFaces": [_compared_face(match.face, attributes) for match in comparison.unmatched],
+    }
+
+
+def _compared_face(face: Face, attributes: Attributes) -> Json:
+    members: Json = {
+        "BoundingBox": response.bounding_box(face),
+        "Confidence": response.number(face.confidence),
+        "Landmarks": response.landmarks(face, attributes),
+        "Pose": response.pose(face),
+        "Quality": response.quality(face),
+    }
+    if attributes is Attributes.ALL:
+        # What was not looked for is left out.
+        found = {"Emotions": response.emotions(face), "Smile": response.attribute(face.smile)}
+        members |= {name: value for name, value in found.items() if value}
+    return members
+
+
+COMPARE_FACES = Operation(
+    "CompareFaces",
+    parse=_parse,
+    run=_run,
+    render=lambda comparison, _, context: render(comparison, context.attributes),
+    face_lists=("FaceMatches", "UnmatchedFaces"),
+)

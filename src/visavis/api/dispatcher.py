@@ -1,0 +1,95 @@
+"""Every door leads here: the name of an operation, its parameters and its caller become the members of a response."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+
+from visavis.api.images import ImageInput, S3ObjectRef
+from visavis.api.objects import OBJECT_LIMIT, ObjectStore
+from visavis.api.operation import Context, FaceEngine
+from visavis.api.operations import OPERATIONS, SERVICE
+from visavis.api.response import Attributes, Json
+from visavis.aws.policy import Caller, Verdict
+from visavis.aws.wire import SHOWN, WireError, printable
+from visavis.errors import ImageTooLarge, ObjectUnavailable
+
+__all__ = ["Dispatcher"]
+
+log = logging.getLogger(__name__)
+
+DENIALS = {
+    Verdict.NOT_ALLOWED: "because no identity-based policy allows the {action} action",
+    Verdict.DENIED: "with an explicit deny in an identity-based policy",
+}
+
+
+class Dispatcher:
+    """The operations, bound to what carries them out. Safe to share between threads if its parts are."""
+
+    def __init__(self, engine: FaceEngine, objects: ObjectStore, attributes: Attributes = Attributes.ALL) -> None:
+        """Bind the parts.
+
+        Args:
+            engine: finds and compares faces.
+            objects: where an S3Object is read from.
+            attributes: how much responses say of a face where a request cannot ask for it.
+        """
+        self._engine = engine
+        self._objects = objects
+        self._attributes = attributes
+
+    def dispatch(self, operation: str, params: Mapping[str, object], caller: Caller) -> Json:
+        """The members of the response to one request.
+
+        Args:
+            operation: the name, as `Service.operation_of` found it.
+            params: JSON values; `Bytes` may also be plain bytes.
+            caller: the sender, as verified; its policy, if it has one, is applied here.
+
+        Raises:
+            WireError: the request is refused in Amazon's own terms: unknown operation, types, policy, constraints.
+            VisavisError: the operation failed; `api.errors.to_wire` has Amazon's term for it.
+        """
+        found = OPERATIONS.get(operation)
+        if found is None:
+            raise SERVICE.unknown_operation(printable(operation, SHOWN))
+        fields = found.decode(params)
+        _authorize(caller, found.action)
+        request = found.accept(fields)
+        context = Context(self._engine, self._attributes, partial(self._read, caller))
+        return found.render(found.run(request, context), request, context)
+
+    def _read(self, caller: Caller, image: ImageInput) -> bytes:
+        if isinstance(image, bytes):
+            return image
+        try:
+            _check_policy(caller, image)
+            return self._objects.read(image, limit=OBJECT_LIMIT)
+        except (ObjectUnavailable, ImageTooLarge) as error:
+            # The key is logged at debug level only, because images are often named after people.
+            log.debug("object refused", extra={"bucket": image.bucket, "key": image.name, "reason": str(error)})
+            raise
+
+
+def _authorize(caller: Caller, action: str) -> None:
+    verdict = caller.verdict(action)
+    if verdict is not Verdict.ALLOWED:
+        reason = DENIALS[verdict].format(action=action)
+        text = f"User: {caller.arn} is not authorized to perform: {action} {reason}"
+        raise WireError(400, "AccessDeniedException", text)
+
+
+def _check_policy(caller: Caller, ref: S3ObjectRef) -> None:
+    """Accept an object that the caller's policy allows it to read.
+
+    Raises:
+        ObjectUnavailable: as for an object that does not exist, so that a caller cannot probe a bucket.
+    """
+    arn = f"arn:aws:s3:::{ref.bucket}/{ref.name}"
+    for action in ["s3:GetObject"] if ref.version is None else ["s3:GetObject", "s3:GetObjectVersion"]:
+        verdict = caller.verdict(action, arn)
+        if verdict is not Verdict.ALLOWED:
+            refused = "denies" if verdict is Verdict.DENIED else "does not allow"
+            raise ObjectUnavailable(f"the policy of {caller.arn} {refused} {action} on this key of bucket {ref.bucket}")

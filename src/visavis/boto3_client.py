@@ -1,0 +1,284 @@
+"""boto3 clients that are answered in this process: `visavis.client()` and `visavis.patch()`; and `visavis.compare()`.
+
+There is no socket, and no credentials are needed. botocore does everything that it does for the real service (checks
+parameters, serialises, parses, raises its own exceptions, retries) up to the moment of sending, where it asks
+`before-send` handlers for a response first.
+
+Calls with the same settings share one engine, which starts with the first of them and ends with the process.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from visavis.api.objects import FolderStore, NoStore, ObjectStore
+from visavis.api.response import Attributes
+from visavis.api.shapes import SERVICE_NAME
+from visavis.errors import InvalidRequest, SettingsError
+from visavis.forks import renew_in_children
+from visavis.inputs import choice_of, told
+from visavis.settings import Settings
+
+if TYPE_CHECKING:
+    from visavis.comparison import Comparison
+    from visavis.engine import CompareOptions, Engine
+    from visavis.gateway import Gateway, Request
+    from visavis.inputs import ImageInput
+
+__all__ = ["attach", "client", "compare", "make_client", "patch"]
+
+log = logging.getLogger("visavis")
+
+AnyClient = TypeVar("AnyClient")
+Buckets = Mapping[str, str | os.PathLike[str]]
+
+DEFAULT_REGION = "us-east-1"
+
+
+def client(
+    *,
+    attributes: str = "ALL",
+    objects: ObjectStore | Buckets | None = None,
+    embedder: str | None = None,
+    settings: Settings | None = None,
+    **options: Any,
+) -> Any:
+    """A genuine boto3 Rekognition client that needs no network, no endpoint, no region and no credentials.
+
+    Args:
+        attributes: how much CompareFaces says of a face: "ALL" for every documented field, "DEFAULT" for those that
+            the service was recorded to send.
+        objects: where an S3Object is read from: folders by bucket name, or a store such as `visavis.S3Store()`;
+            default: nowhere.
+        embedder: of `visavis models list`, to compare by; default: the settings'.
+        settings: of the engine; default: from the environment.
+        options: as for `boto3.client`, without the service's name.
+
+    Raises:
+        InvalidRequest: `attributes` is neither.
+        SettingsError: there is no such embedder, or `objects` is no store.
+        CalibrationMismatch: the embedder has no calibration.
+        ModelError: models are missing and cannot be fetched, or the cache cannot be used.
+
+    Example:
+        client = visavis.client(objects={"photos": "/srv/photos"})
+        client.compare_faces(SourceImage={"Bytes": a}, TargetImage={"S3Object": {"Bucket": "photos", "Name": "b.jpg"}})
+    """
+    return make_client(_gateway(attributes, objects, _chosen(embedder, settings)), **options)
+
+
+def patch(
+    client: AnyClient,
+    *,
+    attributes: str = "ALL",
+    objects: ObjectStore | Buckets | None = None,
+    embedder: str | None = None,
+    settings: Settings | None = None,
+) -> AnyClient:
+    """Have every operation of an existing boto3 client of Rekognition answered in this process; returns the client.
+
+    No request leaves the process any more: operations that visavis does not answer raise UnknownOperationException.
+    Arguments and errors are those of `client`; a client of another service is an InvalidRequest.
+
+    Example:
+        client = visavis.patch(boto3.client("rekognition", region_name="us-east-1"))
+    """
+    return attach(client, _gateway(attributes, objects, _chosen(embedder, settings)))
+
+
+def compare(
+    source: ImageInput,
+    target: ImageInput,
+    options: CompareOptions | None = None,
+    *,
+    settings: Settings | None = None,
+) -> Comparison:
+    """Compare the largest face of `source` with the faces of `target`, by an engine that stays open in this process.
+
+    Arguments, result and errors are those of `Engine.compare`; `settings` are those of `open_engine`.
+
+    Example:
+        visavis.compare(Path("a.jpg"), Path("b.jpg")).matches[0].similarity
+    """
+    from visavis.engine import CompareOptions
+
+    return _engine(_chosen(None, settings)).compare(source, target, CompareOptions() if options is None else options)
+
+
+def make_client(gateway: Gateway, **options: Any) -> Any:
+    """A boto3 Rekognition client answered by `gateway`; its other operations raise UnknownOperationException.
+
+    AWS's configuration files and environment variables are not read, but for `AWS_DEFAULT_REGION`, because none of
+    what they say matters here and a wrong word in them would stop the client.
+
+    Args:
+        gateway: without keys of its own, since nothing is signed.
+        options: as for `boto3.client`, without the service's name. Without a region it is us-east-1, and without keys
+            a pair is made up.
+    """
+    from boto3.session import Session
+
+    session = _session()
+    if options.get("aws_access_key_id") is None and options.get("aws_secret_access_key") is None:
+        options |= {"aws_access_key_id": "visavis", "aws_secret_access_key": "visavis"}
+    if not options.get("region_name"):
+        options["region_name"] = _valid_region(session.get_config_variable("region"))
+    return attach(Session(botocore_session=session).client(SERVICE_NAME, **options), gateway)
+
+
+def attach(client: AnyClient, gateway: Gateway) -> AnyClient:
+    """Have `gateway` answer every operation of `client`, an existing boto3 client of Rekognition, and return it.
+
+    Attaching again replaces the gateway.
+
+    Raises:
+        InvalidRequest: `client` is no client, or one of another service.
+    """
+    service = getattr(getattr(getattr(client, "meta", None), "service_model", None), "service_name", None)
+    if service != SERVICE_NAME:
+        found = type(client).__name__ if service is None else f"one of {service}"
+        raise InvalidRequest(f"a boto3 client of {SERVICE_NAME} is needed, boto3.client({SERVICE_NAME!r}), not {found}")
+    events = client.meta.events  # type: ignore[attr-defined]
+    for name, handler in (
+        (f"choose-signer.{SERVICE_NAME}", _unsigned),
+        (f"before-send.{SERVICE_NAME}", _handler(gateway)),
+    ):
+        # Ids are per emitter, not per event, so the event is part of them.
+        events.unregister(name, unique_id=f"visavis-{name}")
+        events.register(name, handler, unique_id=f"visavis-{name}")
+    return client
+
+
+def _chosen(embedder: str | None, settings: Settings | None) -> Settings:
+    settings = Settings.from_env() if settings is None else settings
+    if not isinstance(settings, Settings):
+        raise SettingsError(f"settings must be a visavis.Settings, not {told(settings)}")
+    return replace(settings, embedder=embedder) if embedder else settings
+
+
+def _gateway(attributes: str, objects: ObjectStore | Buckets | None, settings: Settings) -> Gateway:
+    from visavis.api.dispatcher import Dispatcher
+    from visavis.gateway import Gateway
+
+    chosen, store = choice_of("attributes", attributes, Attributes), _store(objects)
+    return Gateway(Dispatcher(_engine(settings), store, chosen))
+
+
+def _store(objects: ObjectStore | Buckets | None) -> ObjectStore:
+    if objects is None:
+        return NoStore()
+    if isinstance(objects, Mapping):
+        return FolderStore(objects)
+    if not callable(getattr(objects, "read", None)):
+        raise SettingsError(
+            f"objects must be a store, or folders by bucket name such as {{'photos': '/srv/photos'}}, not {objects!r}"
+        )
+    return objects
+
+
+class _Engines:
+    """The engines that stay open in this process, by their settings."""
+
+    def __init__(self) -> None:
+        self._engines: dict[Settings, Engine] = {}
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Forget who holds the lock, as in a forked child."""
+        self._lock = threading.Lock()
+
+    def of(self, settings: Settings) -> Engine:
+        """Opened by the first of several threads that ask at once; the others wait for it."""
+        from visavis.runtime import open_engine
+
+        with self._lock:
+            if settings not in self._engines:
+                self._engines[settings] = open_engine(settings)
+            return self._engines[settings]
+
+
+_engine = _Engines().of
+
+
+def _session() -> Any:
+    """A botocore session whose variables have their defaults, whatever the environment and AWS's files say."""
+    from botocore.session import Session
+
+    variables: dict[str, tuple[Any, ...]] = {
+        name: (None, None, default, conversion)
+        for name, (_, _, default, conversion) in Session.SESSION_VARIABLES.items()
+    }
+    variables |= {
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+        "ignore_configured_endpoint_urls": (None, None, True, None),
+        "region": (None, "AWS_DEFAULT_REGION", None, None),
+    }
+    return Session(session_vars=variables)
+
+
+def _valid_region(name: str | None) -> str:
+    from botocore.exceptions import InvalidRegionError
+    from botocore.utils import validate_region_name
+
+    try:
+        validate_region_name(name)
+    except InvalidRegionError:
+        return DEFAULT_REGION
+    return name or DEFAULT_REGION
+
+
+def _unsigned(**_: object) -> object:
+    import botocore
+
+    return botocore.UNSIGNED
+
+
+def _handler(gateway: Gateway) -> Callable[..., object]:
+    def handle(request: Any, **_: object) -> object:
+        from botocore.awsrequest import AWSResponse
+
+        from visavis.gateway import OK
+
+        response = gateway.handle(_request(request), datetime.now(UTC))
+        if response.outcome != OK:
+            fields = {"operation": response.operation, "reason": response.reason, "request_id": response.request_id}
+            log.info("%s refused: %s (request %s)", *fields.values(), extra={"outcome": response.outcome, **fields})
+        return AWSResponse(request.url, response.status, dict(response.headers), _Body(response.body))
+
+    return handle
+
+
+def _request(prepared: Any) -> Request:
+    from visavis.gateway import Request
+
+    url = urlsplit(prepared.url)
+    body = prepared.body or b""
+    return Request(
+        prepared.method,
+        url.path,
+        url.query,
+        tuple(_headers(prepared.headers)),
+        body.encode() if isinstance(body, str) else body,
+    )
+
+
+def _headers(headers: Mapping[str, str | bytes]) -> Iterator[tuple[str, str]]:
+    for name, value in headers.items():
+        yield name, value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+class _Body(io.BytesIO):
+    """The part of urllib3's response that botocore reads."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
