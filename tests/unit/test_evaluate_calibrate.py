@@ -10,8 +10,9 @@ import pytest
 
 from visavis.calibration import PROMISED_FMR, SIMILARITY_SCALE, Calibration
 from visavis.errors import InvalidRequest
-from visavis.evaluate.calibrate import Impostors, fit_scale
-from visavis.evaluate.folds import FOLD, check_folds, folds_of, grouped_folds, impostors_of
+from visavis.evaluate.calibrate import fit_scale
+from visavis.evaluate.folds import check_folds, folds_of, grouped_folds, impostors_without
+from visavis.evaluate.impostors import Impostors, impostors_of, possible_impostors
 from visavis.evaluate.pair_scores import block_scores
 from visavis.evaluate.protocol import Groups
 from visavis.evaluate.scale import to_similarity
@@ -118,6 +119,14 @@ def test_a_group_without_pairs_is_refused() -> None:
         fit_scale(empty, identities=1000)
 
 
+def test_possible_impostors_are_the_pairs_of_two_people_of_one_named_group() -> None:
+    identity = np.array([0, 0, 1, 2, 2, 3, 4], np.int32)
+    group = Groups(("", "F", "M"), np.array([1, 1, 1, 2, 2, 2, 0], np.int32))
+    assert possible_impostors(identity, group).tolist() == [2, 2]
+    everyone = Groups(("",), np.zeros(7, np.int32))
+    assert possible_impostors(identity, everyone).tolist() == [21 - 2]
+
+
 def test_folds_are_of_people_and_the_same_everywhere() -> None:
     assert folds_of(["Ann", "Bob", "Cid", "Dan", "Eve"], 5).tolist() == [3, 0, 3, 4, 4]
 
@@ -131,15 +140,22 @@ def test_the_fold_check_counts_what_it_did_not_fit_on() -> None:
     group = Groups(("F", "M"), (identity % 2).astype(np.int32))
     fold = (identity // 2 % 5).astype(np.int32)
     quality = random.uniform(30, 100, 1500)
-    scores = score_all(vectors, quality, identity, groups={FOLD: grouped_folds(group, fold)})
+    scores = score_all(vectors, quality, identity, groups={"sex": group, "both": grouped_folds(group, fold)})
+    tally = scores.groups["both"]
     counted = block_scores(vectors, quality, vectors, quality)
     upper = np.triu(np.ones((1500, 1500), bool), 1)
     men = (group.codes == 1)[:, None] & (group.codes == 1)[None, :]
     for without in (None, 3):
         kept = np.ones(1500, bool) if without is None else fold != without
         expected = (upper & men & kept[:, None] & kept[None, :]).sum()
-        assert impostors_of(scores, identity, group, fold, without=without).pairs[1] == expected
-    check = check_folds(scores, identity, group, fold, identities=1500)
+        impostors = (
+            impostors_of(scores, scores.groups["sex"], identity, group)
+            if without is None
+            else impostors_without(scores, tally, identity, group, fold, without)
+        )
+        assert impostors.pairs[1] == expected
+        assert len(impostors.score) == impostors.pairs.sum()  # all are among the highest that are kept
+    check = check_folds(scores, tally, identity, group, fold, identities=1500)
     (men_at_80,) = (one for one in check.checked if (one.similarity, one.group) == (80, "M"))
     inside = errors = 0
     for k, threshold in enumerate(check.scores[80]):

@@ -214,7 +214,7 @@ def test_scores_of_pairs_and_blocks_are_those_of_a_comparison_bit_for_bit(d: int
 
 def test_the_report_says_which_score_is_counted() -> None:
     found = evaluate(*crowd(), straight(), replicates=0)
-    stored = as_json(found, {})
+    stored = as_json(found)
     assert stored["score"] == "cosine after the quality adjustment that compare applies"
-    assert "- score: cosine after the quality adjustment that compare applies" in as_markdown(found, {}, [])
+    assert "- score: cosine after the quality adjustment that compare applies" in as_markdown(found)
     assert "cosine" not in json.dumps({name: value for name, value in stored.items() if name != "score"})

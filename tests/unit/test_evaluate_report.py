@@ -9,17 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visavis.calibration import load_calibration
-from visavis.cli import calibrate as calibrate_command
-from visavis.cli import evaluate as command
+from visavis.calibration import Calibration, load_calibration
 from visavis.cli import main
 from visavis.errors import InvalidRequest
+from visavis.evaluate import calibrating, evaluating
 from visavis.evaluate.acquire import Acquired
 from visavis.evaluate.evaluation import Evaluation, evaluate
 from visavis.evaluate.plots import draw
 from visavis.evaluate.protocol import Groups, Pairs, Protocol
 from visavis.evaluate.report import as_json, as_markdown
-from visavis.settings import Settings
 
 
 def made_up(n: int = 300, *, listed: bool = False) -> tuple[Protocol, Acquired]:
@@ -49,13 +47,16 @@ def made_up(n: int = 300, *, listed: bool = False) -> tuple[Protocol, Acquired]:
     return protocol, Acquired(vectors.astype(np.float32), 100 - 50 * noise[:, 0], failures)
 
 
+BY = {"visavis": "x"}
+
+
 @pytest.fixture(scope="module")
 def found() -> Evaluation:
-    return evaluate(*made_up(), load_calibration(), folds=made_up(listed=True)[0], replicates=200)
+    return evaluate(*made_up(), load_calibration(), folds=made_up(listed=True)[0], replicates=200, provenance=BY)
 
 
 def test_every_rate_has_its_counts_and_both_intervals(found: Evaluation) -> None:
-    stored = json.loads(json.dumps(as_json(found, {"visavis": "x"}), allow_nan=False))
+    stored = json.loads(json.dumps(as_json(found), allow_nan=False))
     assert stored["set"]["genuine"] == 298
     assert stored["set"]["impostor"] == 299 * 298 // 2 - 298 - 1
     at_80 = stored["at_similarity"][0]
@@ -88,7 +89,7 @@ def test_errors_fall_with_poor_pictures_when_quality_tells(found: Evaluation) ->
 
 
 def test_the_markdown_says_what_the_data_cannot(found: Evaluation) -> None:
-    text = as_markdown(found, {"visavis": "x"}, ["det.png", "det.svg"])
+    text = as_markdown(found, ["det.png", "det.svg"])
     assert "300 images of 100 people" in text
     assert "cannot be told: 44,252 impostors, 3,000,000 wanted" in text
     assert "thin: 4 false matches, 30 wanted" in text
@@ -112,7 +113,7 @@ def test_listed_pairs_give_the_same_kinds_of_figures() -> None:
 def test_without_drawing_people_only_wilson_is_there() -> None:
     found = evaluate(*made_up(), load_calibration(), replicates=0)
     assert found.points[0].fnmr.people is None
-    assert "| - |" in as_markdown(found, {}, [])
+    assert "| - |" in as_markdown(found)
 
 
 @pytest.mark.slow
@@ -151,7 +152,7 @@ def test_the_command_writes_a_report_without_plots(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     vectors = np.repeat(np.eye(3, 8, dtype=np.float32), 2, axis=0)
-    monkeypatch.setattr(command, "acquired", lambda *_: Acquired(vectors, np.full(6, 100.0), ("",) * 6))
+    monkeypatch.setattr(evaluating, "embed_images", lambda *_, **__: Acquired(vectors, np.full(6, 100.0), ("",) * 6))
     words = ["evaluate", str(people_folder(tmp_path)), "--out", str(tmp_path / "out"), "--no-plots"]
     assert main(words) == 0
     out = capsys.readouterr().out
@@ -213,13 +214,13 @@ def test_calibrate_writes_a_scale_that_visavis_reads(
     crowd: tuple[Path, Acquired], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, vectors = crowd
-    monkeypatch.setattr(calibrate_command, "acquired", lambda *_: vectors)
+    monkeypatch.setattr(calibrating, "embed_images", lambda *_, **__: vectors)
     out = tmp_path / "calibration.json"
     assert main(["calibrate", str(folder), "--name", "a crowd", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "1e-04" in said
     assert "(carried by the tail)" in said
-    calibration = command.calibration_of(out, Settings.from_env({}))
+    calibration = Calibration.read(out)
     assert calibration.provenance["data_set"] == "a crowd"
     assert calibration.provenance["impostor_pairs"] == {"F": 210_925, "M": 210_925}
     # Cosines of random directions in 64 dimensions have a deviation of 1/8, and a lighter tail than the normal's.
@@ -231,7 +232,7 @@ def test_the_fold_check_says_what_was_counted_and_what_is_thin(
     crowd: tuple[Path, Acquired], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, vectors = crowd
-    monkeypatch.setattr(calibrate_command, "acquired", lambda *_: vectors)
+    monkeypatch.setattr(calibrating, "embed_images", lambda *_, **__: vectors)
     assert main(["calibrate", str(folder), "--check-folds", "--folds", "10"]) in {0, 1}
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "fitted on 9 folds, counted on the other, 10 times"

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from visavis.calibration import Calibration, load_calibration
-from visavis.cli import calibrate as calibrate_command
 from visavis.cli import main
 from visavis.errors import CalibrationMismatch, ManifestError, ModelCorrupt, ModelUnavailable, ModelUnfit, SettingsError
+from visavis.evaluate import calibrating
 from visavis.evaluate.acquire import Acquired
 from visavis.models.manifest import Build, load_manifest
 from visavis.models.session import OpenVinoRuntime
@@ -288,7 +288,7 @@ def test_a_folder_given_with_the_network_calibrates_it(
     vectors = np.random.default_rng(2).normal(size=(people, 64)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     monkeypatch.setattr(
-        calibrate_command, "acquired", lambda *_: Acquired(vectors, np.full(people, 100.0), ("",) * people)
+        calibrating, "embed_images", lambda *_, **__: Acquired(vectors, np.full(people, 100.0), ("",) * people)
     )
     monkeypatch.setenv("VISAVIS_HOME", str(settings.home))
     words = ["--name", "arc", "--template", "arcface112", "--input", "rgb-unit", "--calibrate", tmp_path / "crowd"]

@@ -57,20 +57,22 @@ def add_arguments_of_add(parser: argparse.ArgumentParser) -> None:
 
 def add(args: argparse.Namespace, settings: Settings) -> int:
     build = _build_of(args)
-    data = None
     if args.calibrate is not None:
-        # A folder that will not do is refused before anything is taken.
-        from visavis.cli.calibrate import calibrate_own, labelled
+        from visavis.evaluate import check_folder
 
-        data = labelled(args.calibrate, column=args.group)
+        # A folder that cannot be fitted on is refused before the model is added.
+        check_folder(args.calibrate, group=args.group)
     elif args.group or args.work:
         raise InvalidRequest("--group and --work go with --calibrate")
     model = add_own(open_store(settings), args.file, name=args.name, build=build, licence=args.licence)
     print(f"added {model.name}, sha256 {model.sha256}, {input_of(model.build)}")
-    if data is None:
+    if args.calibrate is None:
         print(f"it compares nothing yet; calibrate it: visavis calibrate FOLDER --embedder {model.name}")
     else:
-        calibrate_own(data, replace(settings, embedder=model.name), work=args.work)
+        from visavis.cli.calibrate import calibrate_own
+
+        own = replace(settings, embedder=model.name)
+        calibrate_own(args.calibrate, own, group=args.group, resume=args.work)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -10,26 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from visavis import __version__
-from visavis.calibration import Calibration
 from visavis.cli import values
 from visavis.cli.engine import add_engine_arguments, engine_settings
-from visavis.errors import CalibrationMismatch, InvalidRequest
-from visavis.evaluate.acquire import Acquired, acquire
-from visavis.evaluate.errata import NO_ERRATA, Errata, read_errata
-from visavis.evaluate.evaluation import evaluate
-from visavis.evaluate.pairs import read_pairs
-from visavis.evaluate.plots import draw
-from visavis.evaluate.protocol import Protocol, read_folder
-from visavis.evaluate.report import as_json, as_markdown
-from visavis.evaluate.work import WorkFile
-from visavis.models.manifest import load_manifest
-from visavis.models.user_provided import input_of
-from visavis.runtime import chosen_embedder, open_calibration, open_uncalibrated
-from visavis.settings import SHIPPED_EMBEDDER, Settings
+from visavis.errors import InvalidRequest
 
-__all__ = ["acquired", "add_arguments", "add_common_arguments", "errata", "run", "writing"]
+if TYPE_CHECKING:
+    from visavis.evaluate import Evaluation
+    from visavis.settings import Settings
+
+__all__ = ["add_arguments", "add_common_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,33 +73,13 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    protocol = read_protocol(args)
-    folds = read_pairs(args.pairs, images=protocol.folder, errata=errata(args)) if args.pairs else None
+    _refuse_wrong_options(args)
     settings = engine_settings(args)
-    calibration = calibration_of(args.calibration, settings)
-    with writing(args.out):
-        args.out.mkdir(parents=True, exist_ok=True)
-    quiet = not sys.stderr.isatty()
-    found = acquired(protocol, args.work, settings)
-    evaluation = evaluate(protocol, found, calibration, folds=folds, replicates=args.replicates, quiet=quiet)
-    provenance: dict[str, object] = {
-        "visavis": __version__,
-        "embedder": calibration.model_sha256,
-        "scale": f"{args.calibration or _whose(settings)}, fitted on {calibration.provenance.get('data_set', '?')}",
-    }
+    _refuse_unwritable(args.out)
+    evaluation = _evaluation(args, settings)
     # matplotlib keeps a list of the fonts that it finds, and reads this when it is first imported.
     os.environ.setdefault("MPLCONFIGDIR", str(settings.home / "matplotlib"))
-    with writing(args.out):
-        plots: list[str] = []
-        if not args.no_plots:
-            try:
-                plots = draw(evaluation, args.out)
-            except InvalidRequest as error:
-                print(f"visavis: {error}; the report has none", file=sys.stderr)
-        text = as_markdown(evaluation, provenance, plots)
-        (args.out / "report.md").write_text(text, "utf-8")
-        stored = json.dumps(as_json(evaluation, provenance), indent=1, allow_nan=False)
-        (args.out / "report.json").write_text(stored + "\n", "utf-8")
+    plots = _write_report(evaluation, args.out, plots=not args.no_plots)
     for point in evaluation.points:
         fmr, fnmr = point.fmr.rate, point.fnmr.rate
         print(
@@ -118,61 +90,56 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def read_protocol(args: argparse.Namespace) -> Protocol:
-    data: Path = args.data
-    if data.is_dir():
-        if args.images:
-            raise InvalidRequest("--images goes with a CSV file of pairs; a labelled folder holds its own images")
-        return read_folder(data, groups=args.group, errata=errata(args))
-    if args.pairs:
+def _refuse_wrong_options(args: argparse.Namespace) -> None:
+    if args.data.is_dir() and args.images:
+        raise InvalidRequest("--images goes with a CSV file of pairs; a labelled folder holds its own images")
+    if not args.data.is_dir() and args.pairs:
         raise InvalidRequest("--pairs goes with a labelled folder; these data are a list of pairs already")
-    return read_pairs(data, images=args.images, groups=args.group, errata=errata(args))
 
 
-def errata(args: argparse.Namespace) -> Errata:
-    return read_errata(args.errata) if args.errata else NO_ERRATA
+def _refuse_unwritable(folder: Path) -> None:
+    """Refuse a folder that cannot be written before the long part; it is made when there is something to write."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InvalidRequest(f"{folder} cannot be written: {os.strerror(errno.EACCES)}")
 
 
-def calibration_of(file: Path | None, settings: Settings) -> Calibration:
-    """The scale to hold the set against; refused where it belongs to other embeddings."""
-    if file is None:
-        return open_calibration(settings)
-    try:
-        calibration = Calibration.read(file)
-    except OSError as error:
-        raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from error
-    except CalibrationMismatch as error:
-        raise InvalidRequest(str(error)) from error
-    calibration.check(chosen_embedder(settings).sha256, settings.accuracy)
-    return calibration
+def _evaluation(args: argparse.Namespace, settings: Settings) -> Evaluation:
+    from visavis.evaluate import evaluate_folder, evaluate_pairs
+
+    if args.data.is_dir():
+        return evaluate_folder(
+            args.data, groups=args.group, folds_from=args.pairs, errata=args.errata, calibration=args.calibration,
+            settings=settings, replicates=args.replicates, resume=args.work,
+        )  # fmt: skip
+    return evaluate_pairs(
+        args.data, images=args.images, groups=args.group, errata=args.errata, calibration=args.calibration,
+        settings=settings, replicates=args.replicates, resume=args.work,
+    )  # fmt: skip
 
 
-def acquired(protocol: Protocol, work: Path | None, settings: Settings) -> Acquired:
-    """The embeddings of a set's images, on the device of `settings`; the embedder needs no calibration."""
-    networks = {name: model.sha256 for name, model in load_manifest().models.items()}
-    embedder = chosen_embedder(settings)
-    if embedder.user_provided:
-        # The same bytes, fed otherwise, are another embedder.
-        networks |= {SHIPPED_EMBEDDER: embedder.sha256, "input": input_of(embedder.build)}
-    made_by = {"visavis": __version__, "accuracy": settings.accuracy, "device": settings.device, **networks}
-    opened = WorkFile(work, made_by) if work else None
-    try:
-        with open_uncalibrated(settings) as engine:
-            # One more than the engine's own threads, so that reading a file does not keep a core waiting.
-            return acquire(engine, protocol.paths(), threads=settings.threads + 1, work=opened)
-    finally:
-        if opened:
-            opened.close()
+def _write_report(evaluation: Evaluation, folder: Path, *, plots: bool) -> list[str]:
+    """Write report.md, report.json and the plots; returns the names of the plots."""
+    from visavis.evaluate import as_json, as_markdown, draw
+
+    names: list[str] = []
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if plots:
+            try:
+                names = draw(evaluation, folder)
+            except InvalidRequest as error:
+                print(f"visavis: {error}; the report has none", file=sys.stderr)
+        (folder / "report.md").write_text(as_markdown(evaluation, names), "utf-8")
+        stored = json.dumps(as_json(evaluation), indent=1, allow_nan=False)
+        (folder / "report.json").write_text(stored + "\n", "utf-8")
+    return names
 
 
 @contextmanager
-def writing(place: Path) -> Iterator[None]:
-    """A folder or file that cannot be written is a problem to name, not a fault of ours."""
+def _writing(place: Path) -> Iterator[None]:
+    """A folder or file that cannot be written is an error of the user's, so its message names the place."""
     try:
         yield
     except OSError as error:
         raise InvalidRequest(f"{place} cannot be written: {error.strerror}") from error
-
-
-def _whose(settings: Settings) -> str:
-    return "shipped" if settings.embedder == SHIPPED_EMBEDDER else f"of {settings.embedder}"

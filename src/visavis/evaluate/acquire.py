@@ -44,11 +44,14 @@ class Acquired:
         return np.array([not why for why in self.failures])
 
 
-def acquire(engine: Engine, paths: Sequence[Path], *, threads: int, work: WorkFile | None = None) -> Acquired:
+def acquire(
+    engine: Engine, paths: Sequence[Path], *, threads: int, work: WorkFile | None = None, quiet: bool = False
+) -> Acquired:
     """Analyse the largest face of each picture, `threads` at a time.
 
     Args:
         work: pictures that stand in it are not analysed again, and new ones are added.
+        quiet: report no progress on standard error.
 
     Raises:
         InvalidRequest: a picture cannot be read, or none gives an embedding.
@@ -60,14 +63,15 @@ def acquire(engine: Engine, paths: Sequence[Path], *, threads: int, work: WorkFi
         sha256 = hashlib.sha256(data).hexdigest()
         return sha256, done.get(sha256) or analyse(engine, data)
 
-    progress = Progress("pictures", len(paths))
+    progress = None if quiet else Progress("pictures", len(paths))
     results: list[Found] = []
     with ThreadPoolExecutor(threads) as pool:
         for sha256, found in _in_order(pool, look, paths):
             if work is not None and sha256 not in work.done:
                 work.add(sha256, found)
             results.append(found)
-            progress.at(len(results))
+            if progress:
+                progress.at(len(results))
     return _stacked(results)
 
 

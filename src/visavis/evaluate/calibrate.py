@@ -22,14 +22,14 @@ from visavis import __version__
 from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR, Calibration, lowest_score
 from visavis.errors import InvalidRequest
 from visavis.evaluate.bootstrap import draw, interval
+from visavis.evaluate.impostors import Impostors, effective_pairs
 from visavis.evaluate.metrics import RULE_OF_30, Interval, Rate
 from visavis.evaluate.pair_scores import SCORE
-from visavis.evaluate.protocol import Codes
 from visavis.evaluate.scale import decades_of, mean_decades, scale_curve
-from visavis.evaluate.scores import KEPT, Counts
+from visavis.evaluate.scores import KEPT
 from visavis.evaluate.tail import Tail, fit_tail
 
-__all__ = ["Fit", "Impostors", "Level", "fit_scale"]
+__all__ = ["Fit", "Level", "fit_scale", "refuse_too_few"]
 
 TAIL_RATE = 1e-3
 """Where counting ends and the tail begins."""
@@ -37,35 +37,6 @@ MEASURED_RATE = 1e-4
 """The lowest rate that a set must carry by itself; the tail may reach two decades beyond it."""
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Impostors:
-    """The impostor comparisons to fit on, by group.
-
-    names:      of the groups
-    histograms: (g, BINS) int64
-    score:      (k,) float64, of the highest of them, from the highest down
-    group:      (k,) int32, index into `names`
-    first, second: (k,) int32, identities
-    """
-
-    names: tuple[str, ...]
-    histograms: Counts
-    score: Floats
-    group: Codes
-    first: Codes
-    second: Codes
-
-    @property
-    def pairs(self) -> NDArray[np.int64]:
-        """(g,) comparisons of each group."""
-        return np.asarray(self.histograms.sum(axis=1))
-
-    @property
-    def worth(self) -> int:
-        """The comparisons that would carry a single group's rate as well as these carry the mean of the groups'."""
-        return int(len(self.names) ** 2 / (1 / self.pairs).sum()) if self.pairs.all() else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +114,7 @@ def fit_scale(impostors: Impostors, *, identities: int, replicates: int = 200, s
     Raises:
         InvalidRequest: too few comparisons to carry the promise; the message says how many would.
     """
-    refuse_too_few(impostors)
+    refuse_too_few(impostors.names, impostors.pairs)
     tails = fit_tails(impostors)
     decades = mean_decades([decades_of(h, tail) for h, tail in zip(impostors.histograms, tails, strict=True)])
     fit = Fit(scale_curve(*decades), dict(zip(impostors.names, tails, strict=True)), (), _middle(np.empty(0)))
@@ -154,7 +125,7 @@ def fit_scale(impostors: Impostors, *, identities: int, replicates: int = 200, s
         above = np.bincount(impostors.group[impostors.score >= score], minlength=len(impostors.names))
         counts = zip(above.tolist(), impostors.pairs.tolist(), strict=True)
         counted = {name: Rate(*count) for name, count in zip(impostors.names, counts, strict=True)}
-        extrapolated = fmr * impostors.worth < RULE_OF_30
+        extrapolated = fmr * effective_pairs(impostors.pairs) < RULE_OF_30
         levels.append(Level(similarity, fmr, score, _middle(drawn), counted, extrapolated))
     return replace(fit, levels=tuple(levels), shape=_middle(shapes))
 
@@ -163,12 +134,20 @@ def _middle(replicates: Floats) -> Interval:
     return interval(replicates) if len(replicates) else Interval(float("nan"), float("nan"))
 
 
-def refuse_too_few(impostors: Impostors) -> None:
-    """Refuse a set on which too few false matches are expected at the lowest rate that must be counted."""
-    needed, groups = ceil(RULE_OF_30 / MEASURED_RATE), len(impostors.names)
-    if impostors.worth >= needed:
+def refuse_too_few(names: Sequence[str], pairs: NDArray[np.int64]) -> None:
+    """Refuse a set on which too few false matches are expected at the lowest rate that must be counted.
+
+    Args:
+        names: of the groups
+        pairs: (g,) impostor comparisons of each
+
+    Raises:
+        InvalidRequest: there are too few pairs; the message says how many would do.
+    """
+    needed, groups = ceil(RULE_OF_30 / MEASURED_RATE), len(names)
+    if effective_pairs(pairs) >= needed:
         return
-    counts = ", ".join(f"{n:,} {name}".rstrip() for n, name in zip(impostors.pairs, impostors.names, strict=True))
+    counts = ", ".join(f"{n:,} {name}".rstrip() for n, name in zip(pairs, names, strict=True))
     each = ceil(needed / groups)
     people = ceil((1 + sqrt(1 + 8 * each)) / 2)
     raise InvalidRequest(

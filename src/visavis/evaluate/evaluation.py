@@ -82,6 +82,7 @@ class Evaluation:
     k_fold:   accuracies of the folds; None without folds
     groups:   by column and value; empty without columns
     scores, curve: what the plots are drawn from
+    provenance: what was evaluated, for the report
     """
 
     name: str
@@ -102,6 +103,7 @@ class Evaluation:
     curve: Curve = field(repr=False)
     scores: Scores = field(repr=False)
     suspicious: tuple[tuple[str, str, float], ...] = ()
+    provenance: Mapping[str, object] = field(default_factory=dict)
 
 
 def evaluate(
@@ -113,12 +115,14 @@ def evaluate(
     replicates: int = 1000,
     seed: int = 1,
     quiet: bool = True,
+    provenance: Mapping[str, object] | None = None,
 ) -> Evaluation:
     """Compare, count, and put figures and intervals together.
 
     Args:
         folds: a list of pairs with folds, for k-fold accuracy, among the same images; default: the protocol's own
         replicates: draws of people for the intervals; 0: none
+        provenance: what is evaluated, for the report
 
     Raises:
         InvalidRequest: nothing is left to compare of one kind, or `folds` names other images.
@@ -161,6 +165,7 @@ def evaluate(
         curve=curve,
         scores=scores,
         suspicious=_most_alike(protocol, scores.high_impostors),
+        provenance=provenance or {},
     )
 
 

@@ -11,16 +11,24 @@ import numpy as np
 
 from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR
 from visavis.errors import InvalidRequest
-from visavis.evaluate.calibrate import Impostors, fit_scale
+from visavis.evaluate.calibrate import fit_scale
+from visavis.evaluate.impostors import Impostors, collect_impostors, named_groups
 from visavis.evaluate.metrics import Rate, total
 from visavis.evaluate.protocol import Codes, Groups, Protocol
 from visavis.evaluate.scores import Counts, Scores, Tally
 from visavis.evaluate.table import read_rows
 
-__all__ = ["FOLD", "Checked", "FoldCheck", "check_folds", "folds_from_pairs", "folds_of", "impostors_of"]
+__all__ = [
+    "FACTOR",
+    "Checked",
+    "FoldCheck",
+    "check_folds",
+    "folds_from_pairs",
+    "folds_of",
+    "grouped_folds",
+    "impostors_without",
+]
 
-FOLD = "group x fold"
-"""The name of the column that both this and the fit count by."""
 CHECKED = tuple(PROMISED_FMR)[:-1]
 """The promises that are checked: all but the highest, at which a fold has too few false matches to count."""
 FACTOR = 2.0
@@ -104,32 +112,17 @@ def grouped_folds(group: Groups, fold: Codes) -> Groups:
     return Groups(values, (group.codes * folds + fold).astype(np.int32))
 
 
-def impostors_of(
-    scores: Scores, identity: Codes, group: Groups, fold: Codes, *, without: int | None = None
-) -> Impostors:
-    """Impostors of one group, each group that is named by its value; those of fold `without` left out.
+def impostors_without(scores: Scores, tally: Tally, identity: Codes, group: Groups, fold: Codes, k: int) -> Impostors:
+    """The impostors of each named group neither of whose people is in fold `k`.
 
     Args:
-        scores: counted with the column `FOLD` of `grouped_folds`
+        tally: of `scores`, by the codes of `grouped_folds`
         fold: (n,) of each image
     """
     folds = int(fold.max()) + 1
-    tally = scores.groups[FOLD]
-    known = [v for v, value in enumerate(group.values) if value or len(group.values) == 1]
-    inside = [k for k in range(folds) if k != without]
-    high = scores.high_impostors
-    a, b = group.codes[high.first], group.codes[high.second]
-    kept = (a == b) & np.isin(a, known) & np.isin(fold[high.first], inside) & np.isin(fold[high.second], inside)
-    mine = np.flatnonzero(kept)
-    kept = mine[np.argsort(-high.score[mine], kind="stable")]
-    return Impostors(
-        names=tuple(group.values[v] for v in known),
-        histograms=np.stack([_of_folds(tally, v * folds, inside) for v in known]),
-        score=high.score[kept],
-        group=np.searchsorted(known, a[kept]).astype(np.int32),
-        first=identity[high.first[kept]],
-        second=identity[high.second[kept]],
-    )
+    inside = [i for i in range(folds) if i != k]
+    histograms = np.stack([_of_folds(tally, v * folds, inside) for v in named_groups(group)])
+    return collect_impostors(scores, histograms, identity, group, fold != k)
 
 
 def _of_folds(tally: Tally, offset: int, inside: Sequence[int]) -> Counts:
@@ -137,34 +130,35 @@ def _of_folds(tally: Tally, offset: int, inside: Sequence[int]) -> Counts:
     return np.asarray(np.sum(cells, axis=0))
 
 
-def check_folds(scores: Scores, identity: Codes, group: Groups, fold: Codes, *, identities: int) -> FoldCheck:
+def check_folds(
+    scores: Scores, tally: Tally, identity: Codes, group: Groups, fold: Codes, *, identities: int
+) -> FoldCheck:
     """Fit on all folds but one and count on that one, for each fold in turn; counts are summed over the folds.
 
     Args:
+        tally: of `scores`, by the codes of `grouped_folds`
         fold: (n,) of each image; images of one identity share it
 
     Raises:
         InvalidRequest: all folds but one are too few to fit on.
     """
     folds = int(fold.max()) + 1
-    whole = impostors_of(scores, identity, group, fold)
     high, low = scores.high_impostors, scores.low_genuine
     rates: dict[tuple[int, str], list[tuple[Rate, Rate]]] = {}
     lowest: dict[int, list[float]] = {similarity: [] for similarity in CHECKED}
     missed = []
     for k in range(folds):
-        fit = fit_scale(impostors_of(scores, identity, group, fold, without=k), identities=identities, replicates=0)
+        fit = fit_scale(impostors_without(scores, tally, identity, group, fold, k), identities=identities, replicates=0)
         in_first, in_second = fold[high.first] == k, fold[high.second] == k
         for similarity in CHECKED:
             threshold = fit.lowest_score(similarity)
             lowest[similarity].append(threshold)
-            for name in whole.names:
-                v = group.values.index(name)
+            for v in named_groups(group):
                 of = (group.codes[high.first] == v) & (group.codes[high.second] == v) & (high.score >= threshold)
-                apart_of, unseen_of = _comparisons(scores.groups[FOLD], v * folds, folds, k)
+                apart_of, unseen_of = _comparisons(tally, v * folds, folds, k)
                 apart = Rate(int((of & in_first & in_second).sum()), apart_of)
                 unseen = Rate(int((of & (in_first | in_second)).sum()), unseen_of)
-                rates.setdefault((similarity, name), []).append((apart, unseen))
+                rates.setdefault((similarity, group.values[v]), []).append((apart, unseen))
         below = low.score < fit.lowest_score(LOWEST_PROMISED)
         missed.append(Rate(int(((fold[low.first] == k) & below).sum()), 0))
     checked = tuple(

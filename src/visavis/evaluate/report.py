@@ -18,10 +18,10 @@ SUSPICIOUS = 0.5
 _FEW = 10  # errors below which a ratio of two groups says little
 
 
-def as_json(e: Evaluation, provenance: dict[str, object]) -> dict[str, object]:
+def as_json(e: Evaluation) -> dict[str, object]:
     """Numbers are fractions, not per cent; `people_95` is the interval from drawing people anew."""
     return {
-        "provenance": provenance,
+        "provenance": dict(e.provenance),
         "score": SCORE,
         "set": {
             "name": e.name, "images": e.images, "identities": e.identities,
@@ -88,11 +88,11 @@ def _tar(t: Tar) -> dict[str, object]:
     }  # fmt: skip
 
 
-def as_markdown(e: Evaluation, provenance: dict[str, object], plots: Sequence[str]) -> str:
+def as_markdown(e: Evaluation, plots: Sequence[str] = ()) -> str:
     """The report to read. `plots`: names of picture files beside it."""
     parts = [
         f"# Evaluation of {e.name}",
-        _about(e, provenance),
+        _about(e),
         "## Errors at the similarities of the scale",
         _points_table(e.points),
         _notes(),
@@ -109,7 +109,7 @@ def as_markdown(e: Evaluation, provenance: dict[str, object], plots: Sequence[st
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _about(e: Evaluation, provenance: dict[str, object]) -> str:
+def _about(e: Evaluation) -> str:
     failed = len(e.failures)
     pairs = "the pairs listed" if e.listed else "every image with every other"
     why = Counter(reason.split(":")[0] for _, reason in e.failures)
@@ -124,7 +124,7 @@ def _about(e: Evaluation, provenance: dict[str, object]) -> str:
         f"- failure to acquire: {failed} of {e.images:,} images, {_percent(failed / e.images)} ({bounds}){reasons}",
         f"- genuine comparisons lost by it: {e.lost:,}",
         f"- score: {SCORE}",
-        *(f"- {key}: {value}" for key, value in provenance.items()),
+        *(f"- {key}: {value}" for key, value in e.provenance.items()),
     ]
     return "\n".join(lines)
 

@@ -1,0 +1,162 @@
+"""`evaluate_folder` and `evaluate_pairs`: a labelled data set in, its error rates out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from visavis import __version__
+from visavis.calibration import Calibration
+from visavis.errors import CalibrationMismatch, InvalidRequest
+from visavis.evaluate.embedding import embed_images
+from visavis.evaluate.errata import NO_ERRATA, read_errata
+from visavis.evaluate.evaluation import Evaluation, evaluate
+from visavis.evaluate.pairs import read_pairs
+from visavis.evaluate.protocol import Protocol, read_folder
+from visavis.runtime import chosen_embedder, open_calibration
+from visavis.settings import SHIPPED_EMBEDDER, Settings
+
+__all__ = ["evaluate_folder", "evaluate_pairs"]
+
+
+def evaluate_folder(
+    folder: str | Path,
+    *,
+    groups: Sequence[str] = (),
+    folds_from: str | Path | None = None,
+    errata: str | Path | None = None,
+    calibration: str | Path | Calibration | None = None,
+    settings: Settings | None = None,
+    replicates: int = 1000,
+    resume: str | Path | None = None,
+    progress: bool = True,
+) -> Evaluation:
+    """Compare every image of a labelled folder with every other, and count the errors.
+
+    The score of a pair is the one that a comparison computes from the largest face of each image.
+
+    Args:
+        folder: has `images.csv` (columns image and identity, and any to group by) beside `images/`, or one folder for
+            each person.
+        groups: columns of `images.csv`; the rates of each of their values are given as well.
+        folds_from: a CSV file of pairs with folds among the folder's images, for k-fold accuracy.
+        errata: a CSV file of label errors to leave out; see `read_errata`.
+        calibration: the scale to evaluate, or its file; default: that of the embedder that `settings` choose.
+        settings: embedder, accuracy, device and threads; default: from the environment.
+        replicates: bootstrap replicates for the intervals; 0: no bootstrap intervals.
+        resume: a file that holds the embeddings computed so far; a run that was interrupted goes on from it. It is
+            personal data. Default: none is written.
+        progress: report progress on standard error.
+
+    Returns:
+        Error rates with intervals at each promised similarity, TAR at fixed FMR, EER, the DET curve and more. Write
+        them with `as_json` and `as_markdown`, and plot them with `draw`.
+
+    Raises:
+        InvalidRequest: the folder, a CSV file or an image is wrong; the text names the file and the line.
+        CalibrationMismatch: the calibration was fitted on another embedder or at another accuracy.
+        ModelError: a network is missing and cannot be fetched.
+        SettingsError: an environment variable holds something it cannot.
+
+    Example:
+        >>> from visavis.evaluate import evaluate_folder
+        >>> evaluation = evaluate_folder("staff", groups=["sex"])  # doctest: +SKIP
+        >>> at_80 = evaluation.points[0]  # doctest: +SKIP
+        >>> print(at_80.similarity, at_80.fmr.rate.value, at_80.fnmr.bootstrap)  # doctest: +SKIP
+    """
+    known = read_errata(Path(errata)) if errata else NO_ERRATA
+    protocol = read_folder(Path(folder), groups=groups, errata=known)
+    folds = read_pairs(Path(folds_from), images=protocol.folder, errata=known) if folds_from else None
+    return _evaluate(
+        protocol, folds=folds, calibration=calibration, settings=settings, replicates=replicates, resume=resume,
+        progress=progress,
+    )  # fmt: skip
+
+
+def evaluate_pairs(
+    file: str | Path,
+    *,
+    images: str | Path | None = None,
+    groups: Sequence[str] = (),
+    errata: str | Path | None = None,
+    calibration: str | Path | Calibration | None = None,
+    settings: Settings | None = None,
+    replicates: int = 1000,
+    resume: str | Path | None = None,
+    progress: bool = True,
+) -> Evaluation:
+    """Compare the pairs that a CSV file lists, and count the errors.
+
+    Args:
+        file: has the columns source, target, same (1 or 0) and, for k-fold accuracy, fold; see `read_pairs`.
+        images: the folder of the images; default: `images` beside the file, or else the folder of the file.
+        groups, errata, calibration, settings, replicates, resume, progress: as for `evaluate_folder`.
+
+    Returns:
+        What `evaluate_folder` returns, counted over the listed pairs.
+
+    Raises:
+        VisavisError: the errors of `evaluate_folder`.
+
+    Example:
+        >>> from visavis.evaluate import evaluate_pairs
+        >>> evaluation = evaluate_pairs("lfw/pairs.csv")  # doctest: +SKIP
+        >>> evaluation.k_fold.mean()  # doctest: +SKIP
+    """
+    known = read_errata(Path(errata)) if errata else NO_ERRATA
+    protocol = read_pairs(Path(file), images=Path(images) if images else None, groups=groups, errata=known)
+    return _evaluate(
+        protocol, folds=None, calibration=calibration, settings=settings, replicates=replicates, resume=resume,
+        progress=progress,
+    )  # fmt: skip
+
+
+def _evaluate(
+    protocol: Protocol,
+    *,
+    folds: Protocol | None,
+    calibration: str | Path | Calibration | None,
+    settings: Settings | None,
+    replicates: int,
+    resume: str | Path | None,
+    progress: bool,
+) -> Evaluation:
+    settings = settings or Settings.from_env()
+    scale = _calibration(calibration, settings)
+    whose = calibration if isinstance(calibration, str | Path) else _whose(calibration, settings)
+    acquired = embed_images(protocol, settings, resume=Path(resume) if resume else None, progress=progress)
+    return evaluate(
+        protocol,
+        acquired,
+        scale,
+        folds=folds,
+        replicates=replicates,
+        quiet=not (progress and sys.stderr.isatty()),
+        provenance={
+            "visavis": __version__,
+            "embedder": scale.model_sha256,
+            "scale": f"{whose}, fitted on {scale.provenance.get('data_set', '?')}",
+        },
+    )
+
+
+def _calibration(given: str | Path | Calibration | None, settings: Settings) -> Calibration:
+    """The scale to evaluate, which must belong to the embedder and the accuracy of `settings`."""
+    if given is None:
+        return open_calibration(settings)
+    if not isinstance(given, Calibration):
+        try:
+            given = Calibration.read(Path(given))
+        except OSError as error:
+            raise InvalidRequest(f"{given} cannot be read: {error.strerror}") from error
+        except CalibrationMismatch as error:
+            raise InvalidRequest(str(error)) from error
+    given.check(chosen_embedder(settings).sha256, settings.accuracy)
+    return given
+
+
+def _whose(calibration: Calibration | None, settings: Settings) -> str:
+    if calibration is not None:
+        return "given"
+    return "shipped" if settings.embedder == SHIPPED_EMBEDDER else f"of {settings.embedder}"
