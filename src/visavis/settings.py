@@ -12,7 +12,7 @@ from typing import Literal, TypeVar, get_args
 from visavis.errors import SettingsError
 from visavis.parsing import BadValue, device, flag, folder_to_make, nonempty, one_of, whole_number
 
-__all__ = ["ACCURACIES", "SHIPPED_EMBEDDER", "Accuracy", "Settings"]
+__all__ = ["ACCURACIES", "MOST_THREADS", "SHIPPED_EMBEDDER", "Accuracy", "Settings"]
 
 Accuracy = Literal["standard", "high"]
 ACCURACIES: tuple[Accuracy, ...] = get_args(Accuracy)
@@ -37,7 +37,7 @@ class Settings:
     embedder: the model that faces are compared by             VISAVIS_EMBEDDER
     remembered: pictures whose faces are kept in memory, to
               be compared again without being analysed again;
-              the least recently used go first; 0 for none     VISAVIS_REMEMBERED
+              the least recently used go first; 0 for none     VISAVIS_FACE_CACHE
     device:   where networks run, as OpenVINO names it: CPU,
               GPU, GPU.0, GPU.1 ..., NPU or AUTO; kept in
               capitals. Opening an engine checks that the
@@ -83,7 +83,7 @@ class Settings:
             threads=_read(env, "VISAVIS_THREADS", partial(whole_number, least=1, most=MOST_THREADS)) or _cores(),
             accuracy=_read(env, "VISAVIS_ACCURACY", partial(one_of, choices=ACCURACIES)) or "standard",
             embedder=_read(env, "VISAVIS_EMBEDDER", nonempty) or SHIPPED_EMBEDDER,
-            remembered=_read(env, "VISAVIS_REMEMBERED", whole_number) or 0,
+            remembered=_read(env, "VISAVIS_FACE_CACHE", whole_number) or 0,
             device=_read(env, "VISAVIS_DEVICE", device) or "CPU",
         )
 
