@@ -25,11 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(words: Sequence[str]) -> int:
-    from importlib import import_module
-
-    from visavis.cli.parser import parse
+    from visavis.cli.program import run_words
 
     # OpenCV's own threads would fight with the engine's for the cores. Read when it is first imported.
     os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
-    args = parse(words)
-    return int(import_module(f"visavis.cli.{args.command}").run(args))
+    return run_words(words)

@@ -2,86 +2,113 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
 
 from visavis.cli import values
+from visavis.cli.command import Command
+from visavis.cli.engine import STORE, settings_options
+from visavis.cli.labelled import resume_option
+from visavis.cli.options import argument, choice, option
+from visavis.cli.process import DONE
 from visavis.errors import InvalidRequest
-from visavis.models.manifest import Build
-from visavis.models.user_provided import INPUTS, TEMPLATES, add_own, input_of
-from visavis.runtime import open_store
-from visavis.settings import Settings
 
-__all__ = ["add", "add_arguments_of_add"]
+if TYPE_CHECKING:
+    from visavis.models.manifest import Build, Colour, Layout
+    from visavis.settings import Settings
 
+__all__ = ["add"]
 
-def add_arguments_of_add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "file", type=values.existing_file, metavar="FILE", help="an ONNX network from one 112x112 picture to one vector"
-    )
-    parser.add_argument("--name", type=values.model_name, required=True, help="what --embedder will call it")
-    parser.add_argument(
-        "--template", type=partial(values.one_of, choices=TEMPLATES), required=True, metavar="|".join(TEMPLATES),
-        help="where its faces' eyes, nose and mouth lie",
-    )  # fmt: skip
-    fed = parser.add_argument_group("what its input takes, which the file does not tell")
-    fed.add_argument(
-        "--input", type=partial(values.one_of, choices=tuple(INPUTS)), metavar="INPUT",
-        help=f"one of {', '.join(INPUTS)}; or instead:",
-    )  # fmt: skip
-    fed.add_argument("--colour", type=partial(values.one_of, choices=("RGB", "BGR")), metavar="RGB|BGR")
-    fed.add_argument(
-        "--mean", type=values.number, metavar="M", help="with --scale: (value - M) / S of pixels in 0..255"
-    )
-    fed.add_argument("--scale", type=partial(values.number, nonzero=True), metavar="S")
-    fed.add_argument(
-        "--layout", type=partial(values.one_of, choices=("NCHW", "NHWC")), default="NCHW", metavar="NCHW|NHWC",
-        help="default: %(default)s; checked",
-    )  # fmt: skip
-    parser.add_argument(
-        "--licence", type=values.nonempty, default="not stated", metavar="TEXT", help="for `visavis models list`"
-    )
-    parser.add_argument(
-        "--calibrate", type=values.existing_folder, metavar="FOLDER",
-        help="fit its similarity scale to this labelled folder",
-    )  # fmt: skip
-    parser.add_argument(
-        "--group", type=values.nonempty, metavar="COLUMN", help="with --calibrate: as of `visavis calibrate`"
-    )
-    parser.add_argument(
-        "--work", type=partial(values.output_file, in_place=True), metavar="FILE",
-        help="with --calibrate: as of `visavis calibrate`",
-    )  # fmt: skip
+INPUT = "What its input takes, which the file does not tell"
 
 
-def add(args: argparse.Namespace, settings: Settings) -> int:
-    build = _build_of(args)
-    if args.calibrate is not None:
+@click.command("add", cls=Command)
+@argument("file", parse=values.existing_file, metavar="FILE")
+@option("--name", parse=values.model_name, required=True, metavar="NAME", help="What --embedder will call it.")
+@option(
+    "--template",
+    parse=choice(values.templates),
+    required=True,
+    help="Where its faces' eyes, nose and mouth lie.",
+)
+@option("--input", parse=choice(values.inputs), metavar="INPUT", section=INPUT, help="Colour, mean and scale by name.")
+@option("--colour", parse=choice(("RGB", "BGR")), section=INPUT, help="In place of --input, with --mean and --scale.")
+@option("--mean", parse=values.number, metavar="M", section=INPUT, help="With --scale: (value - M) / S of 0..255.")
+@option("--scale", parse=partial(values.number, nonzero=True), metavar="S", section=INPUT, help="With --mean.")
+@option(
+    "--layout",
+    parse=choice(("NCHW", "NHWC")),
+    default="NCHW",
+    section=INPUT,
+    help="The order of its axes, which is checked.",
+)
+@option("--licence", parse=values.nonempty, default="not stated", metavar="TEXT", help="For `visavis models list`.")
+@option(
+    "--calibrate",
+    parse=values.existing_folder,
+    metavar="FOLDER",
+    help="Fit its similarity scale to this labelled folder.",
+)
+@option("--group", parse=values.nonempty, metavar="COLUMN", help="With --calibrate: as of `visavis calibrate`.")
+@resume_option("With --calibrate: as of `visavis calibrate`.")
+@settings_options(STORE)
+def add(
+    *,
+    settings: Settings,
+    file: Path,
+    name: str,
+    template: str,
+    input: str | None,  # noqa: A002
+    colour: Colour | None,
+    mean: float | None,
+    scale: float | None,
+    layout: Layout,
+    licence: str,
+    calibrate: Path | None,
+    group: str | None,
+    resume: Path | None,
+) -> int:
+    """Take FILE as an embedder of your own.
+
+    It is an ONNX network from one 112x112 image to one vector.
+    """
+    from visavis.models.user_provided import add_own, input_of
+    from visavis.runtime import open_store
+
+    del template  # there is one so far
+    build = _build_of(input, colour, mean, scale, layout)
+    if calibrate is not None:
         from visavis.evaluate import check_folder
 
         # A folder that cannot be fitted on is refused before the model is added.
-        check_folder(args.calibrate, group=args.group)
-    elif args.group or args.work:
-        raise InvalidRequest("--group and --work go with --calibrate")
-    model = add_own(open_store(settings), args.file, name=args.name, build=build, licence=args.licence)
+        check_folder(calibrate, group=group)
+    elif group or resume:
+        raise InvalidRequest("--group and --resume go with --calibrate")
+    model = add_own(open_store(settings), file, name=name, build=build, licence=licence)
     print(f"added {model.name}, sha256 {model.sha256}, {input_of(model.build)}")
-    if args.calibrate is None:
+    if calibrate is None:
         print(f"it compares nothing yet; calibrate it: visavis calibrate FOLDER --embedder {model.name}")
     else:
         from visavis.cli.calibrate import calibrate_own
 
-        own = replace(settings, embedder=model.name)
-        calibrate_own(args.calibrate, own, group=args.group, resume=args.work)
-    return 0
+        calibrate_own(calibrate, replace(settings, embedder=model.name), group=group, resume=resume)
+    return DONE
 
 
-def _build_of(args: argparse.Namespace) -> Build:
-    by_hand = (args.colour, args.mean, args.scale)
-    if args.input is not None:
-        if by_hand != (None, None, None):
+def _build_of(
+    name: str | None, colour: Colour | None, mean: float | None, scale: float | None, layout: Layout
+) -> Build:
+    from visavis.models.manifest import Build
+    from visavis.models.user_provided import INPUTS
+
+    if name is not None:
+        if (colour, mean, scale) != (None, None, None):
             raise InvalidRequest("--input says colour, mean and scale; name it or them, not both")
-        return replace(INPUTS[args.input], layout=args.layout)
-    if None in by_hand:
+        return replace(INPUTS[name], layout=layout)
+    if colour is None or mean is None or scale is None:
         raise InvalidRequest("say what the network's input takes: --input, or --colour, --mean and --scale together")
-    return Build("onnx", args.layout, args.colour, args.mean, args.scale)
+    return Build("onnx", layout, colour, mean, scale)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from visavis.cli import values
-from visavis.cli.engine import engine_settings
-from visavis.cli.evaluate import add_common_arguments
+from visavis.cli.command import Command
+from visavis.cli.engine import ENGINE, settings_options
 from visavis.cli.files import refuse_overwriting, write_file
+from visavis.cli.labelled import errata_option, resume_option
+from visavis.cli.options import argument, flag, option
 from visavis.cli.process import DIFFERENT, DONE
 
 if TYPE_CHECKING:
@@ -21,64 +24,87 @@ if TYPE_CHECKING:
     from visavis.models.manifest import ModelFile
     from visavis.settings import Settings
 
-__all__ = ["add_arguments", "calibrate_own", "run"]
+__all__ = ["calibrate", "calibrate_own"]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "folder", type=values.existing_folder, metavar="FOLDER",
-        help="a labelled folder: images.csv with image and identity, or one folder a person",
-    )  # fmt: skip
-    parser.add_argument(
-        "--group", type=values.nonempty, metavar="COLUMN",
-        help="column whose values impostors must share (default: sex, where images.csv has it)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--name", type=values.nonempty, help="what the scale calls the data set (default: the folder's name)"
-    )
-    add_common_arguments(parser)
-    parser.add_argument(
-        "--out", type=values.output_file, metavar="FILE",
-        help="the scale (default: calibration.json; an embedder of your own keeps it as its calibration)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--check-folds", action="store_true",
-        help="write nothing; fit on all folds but one, count on that one, in turn, and say whether the promise is kept",
-    )  # fmt: skip
-    parser.add_argument(
-        "--folds", type=partial(values.whole_number, least=2, most=1000), default=5, metavar="N",
-        help="how many: one is left out, the others are fitted on (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--folds-from",
-        type=values.existing_file,
-        metavar="FILE",
-        help="a CSV file of pairs whose folds to take (default: made from names)",
-    )
+@click.command("calibrate", cls=Command)
+@argument("folder", parse=values.existing_folder, metavar="FOLDER")
+@option(
+    "--group",
+    parse=values.nonempty,
+    metavar="COLUMN",
+    help="Column whose values impostors must share.",
+    show_default="sex, where images.csv has it",
+)
+@option(
+    "--name",
+    parse=values.nonempty,
+    metavar="NAME",
+    help="What the scale calls the data set.",
+    show_default="the folder's name",
+)
+@errata_option
+@resume_option()
+@option(
+    "--out",
+    parse=values.output_file,
+    metavar="FILE",
+    help="The scale.",
+    show_default="calibration.json; an embedder of your own keeps it as its calibration",
+)
+@flag(
+    "--check-folds",
+    help="Write nothing; fit on all folds but one, count on that one, in turn, and say whether the promise is kept.",
+)
+@option(
+    "--folds",
+    parse=partial(values.whole_number, least=2, most=1000),
+    default=5,
+    metavar="N",
+    help="How many: one is left out, the others are fitted on.",
+)
+@option(
+    "--folds-from",
+    parse=values.existing_file,
+    metavar="FILE",
+    help="A CSV file of pairs whose folds to take.",
+    show_default="made from names",
+)
+@settings_options(ENGINE)
+def calibrate(
+    *,
+    settings: Settings,
+    folder: Path,
+    group: str | None,
+    name: str | None,
+    errata: Path | None,
+    resume: Path | None,
+    out: Path | None,
+    check_folds: bool,
+    folds: int,
+    folds_from: Path | None,
+) -> int:
+    """Fit the similarity scale to a labelled set of photos, or check that it holds.
 
-
-def run(args: argparse.Namespace) -> int:
+    FOLDER has images.csv with image and identity, or one folder a person.
+    """
     from visavis.evaluate import cross_validate_folder, fit_folder
     from visavis.runtime import chosen_embedder
 
-    refuse_overwriting(args.out, [args.errata, args.work, args.folds_from, args.folder / "images.csv"])
-    settings = engine_settings(args)
+    refuse_overwriting(out, [errata, resume, folds_from, folder / "images.csv"])
     embedder = chosen_embedder(settings)
-    if args.check_folds:
+    if check_folds:
         check = cross_validate_folder(
-            args.folder, folds=args.folds, folds_from=args.folds_from, group=args.group, errata=args.errata,
-            settings=settings, resume=args.work,
-        )  # fmt: skip
+            folder, folds=folds, folds_from=folds_from, group=group, errata=errata, settings=settings, resume=resume
+        )
         print(check_as_text(check))
         return DONE if check.kept else DIFFERENT
-    fitted = fit_folder(
-        args.folder, group=args.group, name=args.name, errata=args.errata, settings=settings, resume=args.work
-    )
+    fitted = fit_folder(folder, group=group, name=name, errata=errata, settings=settings, resume=resume)
     print(fit_as_text(fitted.fit))
-    if embedder.user_provided and args.out is None:
+    if embedder.user_provided and out is None:
         _keep_as_own(settings, embedder, fitted.calibration)
         return DONE
-    out = args.out or Path("calibration.json")
+    out = out or Path("calibration.json")
     write_file(out, fitted.calibration.to_json().encode())
     print(f"wrote {out}")
     return DONE

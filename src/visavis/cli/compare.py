@@ -1,100 +1,133 @@
-"""`visavis compare SOURCE TARGET`."""
+"""`visavis compare SOURCE... TARGET`."""
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from collections.abc import Sequence
-from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from visavis.api.response import DETAIL, Attributes
-from visavis.calibration import Calibration
+import click
+
 from visavis.cli import values
-from visavis.cli.engine import add_engine_arguments, engine_settings
+from visavis.cli.command import Command
+from visavis.cli.engine import ENGINE, settings_options
 from visavis.cli.files import Photo, read_photos, refuse_overwriting, write_file
+from visavis.cli.options import argument, choice, flag, option
 from visavis.cli.process import DIFFERENT, DONE, complain
-from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
-from visavis.engine import CompareOptions, Engine
 from visavis.errors import InvalidRequest, SourcesDiffer, VisavisError
-from visavis.face import Detail, Face, QualityFilter
-from visavis.image import decode
-from visavis.report import draw_comparison, shown
-from visavis.runtime import open_engine
 
-__all__ = ["add_arguments", "run"]
+if TYPE_CHECKING:
+    from visavis.api.response import Attributes
+    from visavis.calibration import Calibration
+    from visavis.comparison import Comparison
+    from visavis.engine import CompareOptions, Engine
+    from visavis.face import Detail, Face, QualityFilter
+    from visavis.settings import Settings
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(wrong_usage=parser.error)
-    parser.usage = "visavis compare [options] SOURCE [SOURCE ...] TARGET"
-    parser.add_argument(
-        "photos", type=values.photo, nargs="+", metavar="PHOTO",
-        help="the source, whose largest face is compared (several photos of one person are fused), and last the "
-        "target, with whose faces, at most the 100 largest, it is compared; - reads one of them from standard input",
-    )  # fmt: skip
-    parser.add_argument(
-        "--threshold", type=values.percent, default=DEFAULT_SIMILARITY_THRESHOLD, metavar="0..100",
-        help="similarity from which a face is a match (default: %(default)g, a false match rate of 1 in 1,000)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--quality", type=partial(values.one_of, choices=tuple(QualityFilter)), default=QualityFilter.NONE,
-        metavar="FILTER", help="faces below this bar are not compared: NONE (default), LOW, AUTO, MEDIUM or HIGH",
-    )  # fmt: skip
-    parser.add_argument(
-        "--review", type=values.percent, nargs=2, metavar=("LOW", "HIGH"),
-        help="mark similarities in this band for a person to look at, with the error rates on either side",
-    )  # fmt: skip
-    parser.add_argument(
-        "--draw", type=values.picture_to_write, metavar="OUT.png|OUT.jpg",
-        help="write both photos with the faces drawn on them, as the kind of picture that the suffix says",
-    )  # fmt: skip
-    add_engine_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print Rekognition's response as JSON")
-    parser.add_argument(
-        "--attributes", type=partial(values.one_of, choices=tuple(Attributes)), default=Attributes.ALL,
-        metavar="ALL|DEFAULT",
-        help="with --json: every documented field, or those that Amazon's service was recorded to send",
-    )  # fmt: skip
+__all__ = ["compare"]
 
 
-def run(args: argparse.Namespace) -> int:
-    """Compare once, print the result as text or JSON, and draw it if asked; returns the exit status."""
-    if len(args.photos) < 2:
-        args.wrong_usage("two photos are needed at least: a source, or several, and last the target")
-    if args.review and args.review[0] > args.review[1]:
-        low, high = args.review
+@click.command("compare", cls=Command)
+@argument("sources", parse=values.photo, nargs=-1, required=True, metavar="SOURCE...")
+@argument("target", parse=values.photo, metavar="TARGET")
+@option(
+    "--threshold",
+    parse=values.percent,
+    metavar="0..100",
+    help="Similarity from which a face is a match.",
+    show_default="80, a false match rate of 1 in 1,000",
+)
+@option(
+    "--quality",
+    parse=choice(values.quality_filters),
+    default="NONE",
+    help="Faces below this bar are not compared.",
+)
+@option(
+    "--review",
+    parse=values.percent,
+    nargs=2,
+    metavar="LOW HIGH",
+    help="Mark similarities in this band for a person to look at, with the error rates on either side.",
+)
+@option(
+    "--draw",
+    parse=values.picture_to_write,
+    metavar="OUT.png|OUT.jpg",
+    help="Write both photos with the faces drawn on them, as the kind of image that the suffix says.",
+)
+@flag("--json", help="Print Rekognition's response as JSON.")
+@option(
+    "--attributes",
+    parse=choice(values.attribute_sets),
+    default="ALL",
+    help="With --json: every documented field, or those that Amazon's service was recorded to send.",
+)
+@settings_options(ENGINE)
+def compare(
+    *,
+    settings: Settings,
+    sources: tuple[Photo, ...],
+    target: Photo,
+    threshold: float | None,
+    quality: QualityFilter,
+    review: tuple[float, float] | None,
+    draw: Path | None,
+    json: bool,
+    attributes: Attributes,
+) -> int:
+    """Compare the largest face of SOURCE with the faces of TARGET, at most the 100 largest.
+
+    Several sources, photos of one person, are fused. A - in place of a name reads that photo from standard input.
+    The exit status is 0 for a match and 1 for none.
+    """
+    from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
+    from visavis.engine import CompareOptions, Engine
+    from visavis.image import decode
+    from visavis.report import draw_comparison, shown
+    from visavis.runtime import open_engine
+
+    photos = [*sources, target]
+    if review and review[0] > review[1]:
+        low, high = review
         raise InvalidRequest(f"--review must be LOW and then HIGH, not {low:g} and {high:g}")
-    refuse_overwriting(args.draw, [photo.path for photo in args.photos])
-    settings = engine_settings(args)
-    *sources, target = read_photos(args.photos)
-    review = tuple(args.review) if args.review else None
-    options = CompareOptions(args.threshold, args.quality, review, _detail(args))
+    refuse_overwriting(draw, [photo.path for photo in photos])
+    *source_images, target_image = read_photos(photos)
+    bar = DEFAULT_SIMILARITY_THRESHOLD if threshold is None else threshold
+    options = CompareOptions(bar, quality, review, _detail(json, attributes, draw))
     with open_engine(settings, once=True) as engine:
-        compare = compare_as_service if args.json else Engine.compare_many
+        compared = compare_as_service if json else Engine.compare_many
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SourcesDiffer)  # named below, by their files
-            comparison = compare(engine, sources, target, options)
-        print(as_json(comparison, args.attributes) if args.json else as_text(comparison, args.photos))
+            comparison = compared(engine, source_images, target_image, options)
+        print(as_json(comparison, attributes) if json else as_text(comparison, photos))
         for i, similarity in comparison.strangers:
             complain(
-                f"warning: {args.photos[i]} does not look like {args.photos[0]} (similarity {shown(similarity)}); "
+                f"warning: {photos[i]} does not look like {photos[0]} (similarity {shown(similarity)}); "
                 "several sources should all show one person"
             )
-        if review and not args.json:
+        if review and not json:
             print(_review(engine.calibration, review))
-    if args.draw is not None:
-        write_file(args.draw, draw_comparison(decode(sources[0]), decode(target), comparison, args.draw.suffix))
+    if draw is not None:
+        write_file(draw, draw_comparison(decode(source_images[0]), decode(target_image), comparison, draw.suffix))
     return DONE if comparison.matches else DIFFERENT
 
 
-def _detail(args: argparse.Namespace) -> Detail:
-    if args.json:
-        return DETAIL[Attributes(args.attributes)]
-    # What is printed needs no more; the drawing writes no expressions, but its eyes are pupils.
-    return Detail.ALL if args.draw else Detail.MINIMAL
+def _detail(json: bool, attributes: Attributes, draw: Path | None) -> Detail:
+    from visavis.face import Detail
+
+    if json:
+        from visavis.api.response import DETAIL
+
+        return DETAIL[attributes]
+    # The text needs no more than PLAIN. A drawing shows no expressions, but its eyes are pupils.
+    return Detail.ALL if draw else Detail.MINIMAL
 
 
 def as_text(comparison: Comparison, photos: Sequence[Photo]) -> str:
+    from visavis.report import shown
+
     *sources, target = photos
     lines = [
         f"source     {photo}: face at {_place(face)}" for photo, face in zip(sources, comparison.sources, strict=True)

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
-import platform
 import sys
-from importlib.metadata import version
+
+import click
 
 from visavis import __version__
+from visavis.cli.command import Command
+from visavis.cli.engine import STORE, settings_options
 from visavis.cli.process import DONE, PROBLEM
 from visavis.errors import ModelError, SettingsError
-from visavis.models.core import Core, devices
-from visavis.runtime import open_store
 from visavis.settings import Settings
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["doctor"]
 
 _PARTS = ("openvino", "numpy", "opencv-python-headless", "pillow", "simplejpeg", "onnx", "pip")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    del parser
+@click.command("doctor", cls=Command)
+@settings_options(("device", "threads", *STORE))
+def doctor(*, settings: Settings) -> int:
+    """Say what this machine has and whether visavis can run: versions, devices, and every network's SHA-256."""
+    import platform
+    from importlib.metadata import version
 
+    from visavis.models.core import Core, devices
+    from visavis.runtime import open_store
 
-def run(args: argparse.Namespace) -> int:
-    del args
-    settings = Settings.from_env()
     print(f"visavis    {__version__}")
     print(f"python     {platform.python_version()} at {sys.executable}")
     print(f"machine    {platform.system()} {platform.machine()}, {settings.threads} threads")

@@ -2,52 +2,65 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
 
 from visavis.cli import values
-from visavis.cli.engine import add_engine_arguments, engine_settings
-from visavis.cli.files import read_photos, refuse_overwriting, write_file
-from visavis.cli.process import complain
+from visavis.cli.command import Command
+from visavis.cli.engine import ENGINE, settings_options
+from visavis.cli.files import Photo, read_photos, refuse_overwriting, write_file
+from visavis.cli.options import argument, flag, option
+from visavis.cli.process import DONE, complain
 from visavis.errors import BadImage, ImageTooLarge, ImageTooSmall
-from visavis.face import Face
-from visavis.image import decode
-from visavis.report import draw_faces
-from visavis.runtime import open_engine
 
-__all__ = ["add_arguments", "as_json", "run"]
+if TYPE_CHECKING:
+    from visavis.face import Face
+    from visavis.settings import Settings
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photo", type=values.photo, metavar="PHOTO", help="- for standard input")
-    add_engine_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print every field as JSON; places in pixels")
-    parser.add_argument(
-        "--draw", type=values.picture_to_write, metavar="OUT.png|OUT.jpg",
-        help="write the photo with the faces drawn on it, as the kind of picture that the suffix says",
-    )  # fmt: skip
+__all__ = ["as_json", "faces"]
 
 
-def run(args: argparse.Namespace) -> int:
-    refuse_overwriting(args.draw, [args.photo.path])
-    settings = engine_settings(args)
-    (picture,) = read_photos([args.photo])
+@click.command("faces", cls=Command)
+@argument("photo", parse=values.photo, metavar="PHOTO")
+@flag("--json", help="Print every field as JSON; places in pixels.")
+@option(
+    "--draw",
+    parse=values.picture_to_write,
+    metavar="OUT.png|OUT.jpg",
+    help="Write the photo with the faces drawn on it, as the kind of image that the suffix says.",
+)
+@settings_options(ENGINE)
+def faces(*, settings: Settings, photo: Photo, json: bool, draw: Path | None) -> int:
+    """Show every field of every face of PHOTO, largest first; of more than 100 faces, the 100 largest.
+
+    A - in place of a name reads the photo from standard input.
+    """
+    from json import dumps
+
+    from visavis.image import decode
+    from visavis.report import draw_faces
+    from visavis.runtime import open_engine
+
+    refuse_overwriting(draw, [photo.path])
+    (image,) = read_photos([photo])
     with open_engine(settings, once=True) as engine:
         try:
-            analysis = engine.analyze(picture)
+            analysis = engine.analyze(image)
         except (BadImage, ImageTooLarge, ImageTooSmall) as error:
-            raise type(error)(f"{args.photo}: {error}") from error
-    faces = analysis.faces
-    if args.draw is not None:
-        write_file(args.draw, draw_faces(decode(picture), faces, args.draw.suffix))
-    if args.json:
-        print(json.dumps({"faces": [as_json(face) for face in faces]}))
+            raise type(error)(f"{photo}: {error}") from error
+    found = analysis.faces
+    if draw is not None:
+        write_file(draw, draw_faces(decode(image), found, draw.suffix))
+    if json:
+        print(dumps({"faces": [as_json(face) for face in found]}))
     else:
-        print("\n".join(_as_text(i, face) for i, face in enumerate(faces, 1)) or f"no face was found in {args.photo}")
+        print("\n".join(_as_text(i, face) for i, face in enumerate(found, 1)) or f"no face was found in {photo}")
     if analysis.more:
-        complain(f"warning: {args.photo} shows more faces; only the {len(faces)} largest are listed")
-    return 0
+        complain(f"warning: {photo} shows more faces; only the {len(found)} largest are listed")
+    return DONE
 
 
 def as_json(face: Face) -> dict[str, object]:

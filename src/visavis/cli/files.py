@@ -10,7 +10,6 @@ from typing import BinaryIO
 
 from visavis.errors import InvalidRequest
 from visavis.files import writing_atomically
-from visavis.inputs import read_file, read_from
 
 __all__ = ["Photo", "read_photos", "refuse_overwriting", "write_file"]
 
@@ -30,6 +29,9 @@ class Photo:
         Raises:
             InvalidRequest: it is not there, not readable, not a file, empty standard input, or far too large.
         """
+        # A shell that completes a line needs no arrays, which `inputs` imports.
+        from visavis.inputs import read_file, read_from
+
         if self.path is not None:
             return read_file(self.path)
         data = read_from(_standard_input(), str(self))

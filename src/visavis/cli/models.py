@@ -2,67 +2,104 @@
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
 
 from visavis.cli import values
-from visavis.cli.add_model import add, add_arguments_of_add
-from visavis.models.store import ModelStore, Status
-from visavis.models.user_provided import input_of, remove_own
+from visavis.cli.add_model import add
+from visavis.cli.command import Group
+from visavis.cli.engine import STORE, settings_options
+from visavis.cli.options import argument
+from visavis.cli.process import DONE
 from visavis.runtime import open_store
-from visavis.settings import Settings
 
-__all__ = ["add_arguments", "run"]
+if TYPE_CHECKING:
+    from visavis.models.store import ModelStore, Status
+    from visavis.settings import Settings
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
-    actions.add_parser("list", help="which models there are, their licences, and which are here")
-    actions.add_parser("fetch", help="fetch and make ready those that are missing")
-    actions.add_parser("verify", help="check the SHA-256 of every file that is here")
-    path = actions.add_parser("path", help="print where a model's file is")
-    path.add_argument(
-        "name",
-        type=values.nonempty,
-        nargs="?",
-        metavar="NAME",
-        help="a model of `visavis models list`; without it, the cache folder",
-    )
-    export = actions.add_parser("export", help="write all models into one file, for a machine without a network")
-    export.add_argument("file", type=partial(values.output_file, make_folder=True), metavar="FILE")
-    import_ = actions.add_parser("import", help="take the models from such a file")
-    import_.add_argument("file", type=values.existing_file, metavar="FILE")
-    add_arguments_of_add(actions.add_parser("add", help="take an ONNX file as an embedder of your own"))
-    remove = actions.add_parser("remove", help="forget an embedder of your own, its file and its calibration")
-    remove.add_argument("name", type=values.nonempty, metavar="NAME")
+__all__ = ["models"]
 
 
-def run(args: argparse.Namespace) -> int:
-    settings = Settings.from_env()
-    if args.action == "add":
-        return add(args, settings)
+@click.group("models", cls=Group)
+def models() -> None:
+    """List, fetch, verify and carry the networks' files, and add embedders of your own."""
+
+
+@models.command("list")
+@settings_options(STORE)
+def list_(*, settings: Settings) -> int:
+    """Say which models there are, their licences, and which are here."""
     store = open_store(settings)
-    match args.action:
-        case "list":
-            print("\n".join(_described(store, status) for status in store.status()))
-        case "fetch":
-            print(*store.fetch(), sep="\n")
-        case "verify":
-            for path in store.verify():
-                print(f"right  {path}")
-        case "path":
-            print(store.root if args.name is None else store.file(args.name))
-        case "export":
-            store.export(args.file)
-            print(f"wrote {args.file}; on the other machine: visavis models import {args.file.name}")
-        case "import":
-            print(*store.import_(args.file), sep="\n")
-        case "remove":
-            print(f"removed {remove_own(store, args.name).name}")
-    return 0
+    print("\n".join(_described(store, status) for status in store.status()))
+    return DONE
+
+
+@models.command()
+@settings_options(STORE)
+def fetch(*, settings: Settings) -> int:
+    """Fetch and make ready those that are missing."""
+    print(*open_store(settings).fetch(), sep="\n")
+    return DONE
+
+
+@models.command()
+@settings_options(STORE)
+def verify(*, settings: Settings) -> int:
+    """Check the SHA-256 of every file that is here."""
+    for path in open_store(settings).verify():
+        print(f"right  {path}")
+    return DONE
+
+
+@models.command()
+@argument("name", parse=values.nonempty, metavar="[NAME]", required=False)
+@settings_options(STORE)
+def path(*, settings: Settings, name: str | None) -> int:
+    """Print where the file of the model NAME is, or the cache folder."""
+    store = open_store(settings)
+    print(store.root if name is None else store.file(name))
+    return DONE
+
+
+@models.command()
+@argument("file", parse=partial(values.output_file, make_folder=True), metavar="FILE")
+@settings_options(STORE)
+def export(*, settings: Settings, file: Path) -> int:
+    """Write all models into FILE, for a machine without a network."""
+    open_store(settings).export(file)
+    print(f"wrote {file}; on the other machine: visavis models import {file.name}")
+    return DONE
+
+
+@models.command("import")
+@argument("file", parse=values.existing_file, metavar="FILE")
+@settings_options(STORE)
+def import_(*, settings: Settings, file: Path) -> int:
+    """Take the models from FILE, which `visavis models export` wrote."""
+    print(*open_store(settings).import_(file), sep="\n")
+    return DONE
+
+
+models.add_command(add)
+
+
+@models.command()
+@argument("name", parse=values.nonempty, metavar="NAME")
+@settings_options(STORE)
+def remove(*, settings: Settings, name: str) -> int:
+    """Forget your embedder NAME, its file and its calibration."""
+    from visavis.models.user_provided import remove_own
+
+    print(f"removed {remove_own(open_store(settings), name).name}")
+    return DONE
 
 
 def _described(store: ModelStore, status: Status) -> str:
+    from visavis.models.user_provided import input_of
+
     model = status.model
     state = "ready" if status.ready else "here" if status.present else "missing"
     lines = (

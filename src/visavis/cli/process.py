@@ -20,7 +20,7 @@ from visavis.errors import VisavisError
 if TYPE_CHECKING:
     from typing import TextIO
 
-__all__ = ["DIFFERENT", "DONE", "PROBLEM", "OutputError", "complain", "run", "run_process"]
+__all__ = ["DIFFERENT", "DONE", "PROBLEM", "OutputError", "complain", "run", "run_process", "say"]
 
 DONE, DIFFERENT, PROBLEM, STOPPED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
@@ -33,10 +33,15 @@ class OutputError(VisavisError):
         self.status = status
 
 
-def complain(text: object) -> None:
-    """Write a line to standard error, if that can be written at all."""
+def say(text: object) -> None:
+    """Write to standard error, if that can be written at all."""
     with contextlib.suppress(OSError, ValueError):
-        print(f"visavis: {text}", file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)
+
+
+def complain(text: object) -> None:
+    """Write a line about a problem to standard error."""
+    say(f"visavis: {text}")
 
 
 def run(command: Callable[[], int]) -> int:
@@ -89,8 +94,6 @@ def _status_of(command: Callable[[], int]) -> int:
         return error.status
     except VisavisError as error:
         complain(error)
-    except SystemExit as stop:  # argparse, after wrong usage or `--help`
-        return stop.code if isinstance(stop.code, int) else PROBLEM
     except KeyboardInterrupt:
         complain("stopped")
         return STOPPED

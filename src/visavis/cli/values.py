@@ -1,6 +1,7 @@
 """What options and arguments take: text to value, each a plain function that raises `BadValue` with what is right.
 
-Every option of every command that takes a value names one of these, or one of `visavis.parsing`, as its `type`.
+Every option of every command that takes a value names one of these, or one of `visavis.parsing`, as its `parse`; or it
+is a choice of names.
 """
 
 from __future__ import annotations
@@ -9,13 +10,21 @@ import os
 import re
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from visavis.cli.files import Photo
 from visavis.parsing import BadValue, device, folder_to_make, nonempty, number, one_of, path_prefix, whole_number
 
+if TYPE_CHECKING:
+    from visavis.api.response import Attributes
+    from visavis.face import QualityFilter
+
 __all__ = [
+    "FILES",
+    "FOLDERS",
     "BadValue",
+    "attribute_sets",
     "bucket",
     "device",
     "existing_file",
@@ -25,6 +34,7 @@ __all__ = [
     "host",
     "host_name",
     "http_url",
+    "inputs",
     "model_name",
     "nonempty",
     "number",
@@ -36,7 +46,9 @@ __all__ = [
     "photo",
     "picture_to_write",
     "port",
+    "quality_filters",
     "region",
+    "templates",
     "whole_number",
 ]
 
@@ -190,6 +202,34 @@ def model_name(text: str) -> str:
     return text
 
 
+def quality_filters() -> tuple[QualityFilter, ...]:
+    """The bars of quality that faces can be held to."""
+    from visavis.face import QualityFilter
+
+    return tuple(QualityFilter)
+
+
+def attribute_sets() -> tuple[Attributes, ...]:
+    """The sets of fields that an answer can hold."""
+    from visavis.api.response import Attributes
+
+    return tuple(Attributes)
+
+
+def templates() -> tuple[str, ...]:
+    """The places where an embedder may expect eyes, nose and mouth."""
+    from visavis.models.user_provided import TEMPLATES
+
+    return TEMPLATES
+
+
+def inputs() -> tuple[str, ...]:
+    """Names of what an embedder may take."""
+    from visavis.models.user_provided import INPUTS
+
+    return tuple(INPUTS)
+
+
 def _existing(what: str, text: str, *, folder: bool | None) -> Path:
     if not text:
         raise BadValue(what, text, "it is empty")
@@ -206,3 +246,8 @@ def _existing(what: str, text: str, *, folder: bool | None) -> Path:
     if not os.access(path, os.R_OK | os.X_OK if is_folder else os.R_OK):
         raise BadValue(what, text, "Permission denied")
     return path
+
+
+FILES: frozenset[object] = frozenset({photo, existing_file, file_or_folder, output_file, picture_to_write})
+FOLDERS: frozenset[object] = frozenset({existing_folder, folder_to_make})
+"""The functions whose values a shell completes as files and as folders."""

@@ -1,0 +1,150 @@
+"""Options and arguments as click parses them. What a value may be is said by a function of `visavis.cli.values`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from visavis.cli import values
+from visavis.errors import InvalidRequest
+from visavis.parsing import BadValue
+from visavis.parsing import flag as parse_flag
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+__all__ = ["Choice", "Option", "Parsed", "argument", "choice", "flag", "name_of", "option"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+BETWEEN_VALUES = ","
+"""Separates the values of an option that may be repeated, in its environment variable."""
+
+
+class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """A function from text to value as click's type. A BadValue becomes an error that names the option or variable."""
+
+    name = "text"
+
+    def __init__(self, parse: Callable[[str], object]) -> None:
+        self.parse = parse
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        # A default may be a value already. A shell that completes a line asks for no value.
+        if not isinstance(value, str) or param is None or ctx is None or ctx.resilient_parsing:
+            return value
+        try:
+            return self.parse(value)
+        except BadValue as error:
+            raise InvalidRequest(f"{name_of(param, ctx)} {error}") from error
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Let the shell complete files or folders, where the value is one."""
+        from click.shell_completion import CompletionItem
+
+        del ctx, param
+        function = self.parse.func if isinstance(self.parse, partial) else self.parse
+        kind = "file" if function in values.FILES else "dir" if function in values.FOLDERS else ""
+        return [CompletionItem(incomplete, type=kind)] if kind else []
+
+
+class Choice(Parsed):
+    """One of several names, in small letters or large.
+
+    Args:
+        choices: returns the names. It is called when they are needed, because importing them may be slow.
+    """
+
+    name = "choice"
+
+    def __init__(self, choices: Callable[[], Iterable[str]]) -> None:
+        super().__init__(lambda text: values.one_of(text, choices()))
+        self.choices = choices
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        del param, ctx
+        return "|".join(self.choices())
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        del ctx, param
+        return [CompletionItem(str(c)) for c in self.choices() if c.lower().startswith(incomplete.lower())]
+
+
+class Option(click.Option):
+    """An option that has an environment variable too, where its command has a prefix for variables."""
+
+    def __init__(self, *args: Any, section: str = "Options", **attributes: Any) -> None:
+        """As `click.Option`.
+
+        Args:
+            section: the heading in the help of the command under which the option stands.
+        """
+        super().__init__(*args, **{"show_default": True, "show_envvar": True, **attributes})
+        self.section = section
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        if record is not None and self.metavar and isinstance(self.type, Choice):
+            return record[0], f"{record[1]} One of {', '.join(self.type.choices())}."
+        return record
+
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        """The text of the variable, or several; None where it is not set, or empty.
+
+        Raises:
+            InvalidRequest: it belongs to a flag and is neither yes nor no.
+        """
+        text = self.resolve_envvar_value(ctx)
+        if text is None or not text.strip():
+            return None
+        if self.is_flag:
+            try:
+                return parse_flag(text)
+            except BadValue as error:
+                raise InvalidRequest(f"{_variable_of(self, ctx)} {error}") from error
+        if self.multiple:
+            return [part.strip() for part in text.split(BETWEEN_VALUES) if part.strip()]
+        return text
+
+
+def name_of(param: click.Parameter, ctx: click.Context) -> str:
+    """What a user calls a parameter that has a value: an option, an argument, or an environment variable."""
+    if ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.ENVIRONMENT:
+        return _variable_of(param, ctx)
+    if isinstance(param, click.Argument):
+        return param.make_metavar(ctx).strip("[.]")
+    return max(param.opts, key=len)
+
+
+def _variable_of(param: click.Parameter, ctx: click.Context) -> str:
+    return f"{ctx.auto_envvar_prefix}_{param.name}".upper()
+
+
+def option(
+    *names: str, parse: Callable[[str], object] | Parsed, cls: type[Option] = Option, **attributes: Any
+) -> Callable[[Function], Function]:
+    """An option that takes a value, whose value `parse` makes."""
+    parsed = parse if isinstance(parse, Parsed) else Parsed(parse)
+    return click.option(*names, cls=cls, type=parsed, **attributes)
+
+
+def flag(name: str, *, cls: type[Option] = Option, **attributes: Any) -> Callable[[Function], Function]:
+    """An option that takes no value."""
+    return click.option(name, cls=cls, is_flag=True, **attributes)
+
+
+def argument(
+    name: str, *, parse: Callable[[str], object], metavar: str, **attributes: Any
+) -> Callable[[Function], Function]:
+    """An argument, whose value `parse` makes."""
+    return click.argument(name, type=Parsed(parse), metavar=metavar, **attributes)
+
+
+def choice(choices: Iterable[str] | Callable[[], Iterable[str]]) -> Choice:
+    """The type of an option whose value is one of several names."""
+    return Choice(choices if callable(choices) else partial(tuple, tuple(choices)))

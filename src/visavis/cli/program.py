@@ -1,0 +1,129 @@
+"""The program: its commands, each imported when it is used, what wrong usage says, and completion for shells."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from visavis import __version__
+from visavis.cli.command import Command, Group
+from visavis.cli.options import Option
+from visavis.cli.process import DONE, PROBLEM, complain, say
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+__all__ = ["COMMANDS", "program", "run_words"]
+
+COMMANDS = {
+    "compare": "Compare the largest face of one photo with the faces of another.",
+    "faces": "Show every field of every face of one photo.",
+    "serve": "Answer CompareFaces over HTTP, as Amazon Rekognition does.",
+    "evaluate": "Measure error rates on labelled photos and write a report.",
+    "calibrate": "Fit the similarity scale to a labelled set of photos, or check that it holds.",
+    "models": "List, fetch, verify and carry the networks' files.",
+    "doctor": "Say what this machine has and whether visavis can run.",
+}
+"""Name and summary of each command. `visavis.cli.NAME` has the command under its name."""
+
+COMPLETION = "_VISAVIS_COMPLETE"
+"""The variable that makes the program answer a shell that completes a line; click's scripts set it."""
+
+
+class Program(Group):
+    """The group of all commands. Only the one that is used is imported: help and completion need the table alone."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"visavis.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return found + Command.shell_complete(self, ctx, incomplete)
+
+
+def _show_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    del param
+    if wanted and not ctx.resilient_parsing:
+        print(f"visavis {__version__}")
+        ctx.exit()
+
+
+program = Program(
+    "visavis",
+    help="Compare faces on your own machine, as Amazon Rekognition's CompareFaces does.",
+    params=[
+        Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
+            help="Show the version.",
+        )
+    ],
+)
+
+
+def run_words(words: Sequence[str]) -> int:
+    """Run the command that the words after the program's name give; returns the exit status.
+
+    `click.Command.main` is not used: it turns Ctrl-C into an error of its own and writes to standard error about it.
+    """
+    if instruction := os.environ.get(COMPLETION):
+        return _complete(instruction)
+    if not words:
+        say(program.get_help(click.Context(program, info_name="visavis", **program.context_settings)))
+        return PROBLEM
+    try:
+        with program.make_context("visavis", [*words]) as context:
+            return int(program.invoke(context) or DONE)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.UsageError as error:
+        return _wrong_usage(error)
+
+
+def _wrong_usage(error: click.UsageError) -> int:
+    text = error.format_message().rstrip(".")
+    if isinstance(error, click.NoSuchOption):
+        text = f"there is no option {error.option_name}"
+        if error.ctx is not None and error.ctx.command is program:
+            text += " of visavis itself; the command comes first, then its options"
+        elif error.possibilities:
+            text += f"; did you mean {error.possibilities[0]}?"
+    if error.ctx is not None:
+        say(error.ctx.get_usage())
+    complain(text[:1].lower() + text[1:])
+    return PROBLEM
+
+
+def _complete(instruction: str) -> int:
+    from click.shell_completion import get_completion_class
+
+    shell, _, step = instruction.partition("_")
+    kind = get_completion_class(shell)
+    if kind is None or step not in ("source", "complete"):
+        complain(f"{COMPLETION} must be bash_source, zsh_source or fish_source, not {instruction!r}")
+        return PROBLEM
+    completion = kind(program, {}, "visavis", COMPLETION)
+    print(completion.source() if step == "source" else completion.complete())
+    return DONE
