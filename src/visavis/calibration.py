@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import CalibrationMismatch
-from visavis.models.store import writing
+from visavis.models.writing import writing
 
 __all__ = [
     "LOWEST_PROMISED",

@@ -9,7 +9,7 @@ from functools import partial
 from visavis.cli import values
 from visavis.errors import InvalidRequest
 from visavis.models.manifest import Build
-from visavis.models.user_provided import INPUTS, TEMPLATES, add_own, input_of
+from visavis.models.user_provided import INPUTS, TEMPLATES, add_embedder, input_of
 from visavis.runtime import open_store
 from visavis.settings import Settings
 
@@ -65,7 +65,9 @@ def add(args: argparse.Namespace, settings: Settings) -> int:
         data = labelled(args.calibrate, column=args.group)
     elif args.group or args.work:
         raise InvalidRequest("--group and --work go with --calibrate")
-    model = add_own(open_store(settings), args.file, name=args.name, build=build, licence=args.licence)
+    model = add_embedder(
+        open_store(settings), settings.embedders, args.file, name=args.name, build=build, licence=args.licence
+    )
     print(f"added {model.name}, sha256 {model.sha256}, {input_of(model.build)}")
     if data is None:
         print(f"it compares nothing yet; calibrate it: visavis calibrate FOLDER --embedder {model.name}")

@@ -36,8 +36,8 @@ from visavis.evaluate.protocol import Codes, Groups, Protocol, read_folder
 from visavis.evaluate.scores import Scores, score_all
 from visavis.evaluate.table import read_rows
 from visavis.models.manifest import ModelFile
-from visavis.models.user_provided import input_of
-from visavis.runtime import chosen_embedder, open_store
+from visavis.models.user_provided import calibration_file, input_of
+from visavis.runtime import chosen_embedder
 from visavis.settings import Settings
 
 __all__ = ["Labelled", "add_arguments", "calibrate_own", "labelled", "run"]
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
     fit, calibration = fitted(data, found, embedder, accuracy=settings.accuracy, name=args.name)
     print(fit_as_text(fit))
     if embedder.user_provided and args.out is None:
-        keep_as_own(settings, embedder, calibration)
+        keep_as_own(embedder, calibration)
         return 0
     out = args.out or Path("calibration.json")
     write_file(out, calibration.to_json().encode())
@@ -123,12 +123,12 @@ def calibrate_own(data: Labelled, settings: Settings, *, work: Path | None) -> N
     found = acquired(data.protocol, work, settings)
     fit, calibration = fitted(data, found, embedder, accuracy=settings.accuracy, name=None)
     print(fit_as_text(fit))
-    keep_as_own(settings, embedder, calibration)
+    keep_as_own(embedder, calibration)
 
 
-def keep_as_own(settings: Settings, embedder: ModelFile, calibration: Calibration) -> None:
+def keep_as_own(embedder: ModelFile, calibration: Calibration) -> None:
     """Store a fitted calibration as an embedder's own."""
-    file = open_store(settings).calibration(embedder)
+    file = calibration_file(embedder)
     calibration.write(file)
     print(f"{embedder.name} is calibrated: {file}")
 

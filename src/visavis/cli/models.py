@@ -7,8 +7,8 @@ from functools import partial
 
 from visavis.cli import values
 from visavis.cli.add_model import add, add_arguments_of_add
-from visavis.models.store import ModelStore, Status
-from visavis.models.user_provided import input_of, remove_own
+from visavis.models.store import Status
+from visavis.models.user_provided import calibration_file, input_of, remove_embedder
 from visavis.runtime import open_store
 from visavis.settings import Settings
 
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     store = open_store(settings)
     match args.action:
         case "list":
-            print("\n".join(_described(store, status) for status in store.status()))
+            print("\n".join(_described(status) for status in store.status()))
         case "fetch":
             print(*store.fetch(), sep="\n")
         case "verify":
@@ -58,11 +58,11 @@ def run(args: argparse.Namespace) -> int:
         case "import":
             print(*store.import_(args.file), sep="\n")
         case "remove":
-            print(f"removed {remove_own(store, args.name).name}")
+            print(f"removed {remove_embedder(store, args.name).name}")
     return 0
 
 
-def _described(store: ModelStore, status: Status) -> str:
+def _described(status: Status) -> str:
     model = status.model
     state = "ready" if status.ready else "here" if status.present else "missing"
     lines = (
@@ -71,5 +71,5 @@ def _described(store: ModelStore, status: Status) -> str:
     )
     if not model.user_provided:
         return lines
-    calibrated = "calibrated" if store.calibration(model).is_file() else "not calibrated yet"
+    calibrated = "calibrated" if calibration_file(model).is_file() else "not calibrated yet"
     return f"{lines}; {input_of(model.build)}; {calibrated}"
