@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from visavis.errors import CalibrationMismatch
 from visavis.fitted import load_numbers
-from visavis.models.store import writing
+from visavis.models.writing import writing
 
 __all__ = [
     "LOWEST_PROMISED",

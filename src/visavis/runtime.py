@@ -65,16 +65,23 @@ def open_calibration(settings: Settings) -> Calibration:
     """
     from visavis.calibration import Calibration, load_calibration
     from visavis.errors import CalibrationMismatch
+    from visavis.models.user_provided import calibration_file, input_of
 
     model = chosen_embedder(settings)
     if model.user_provided:
         try:
-            calibration = Calibration.read(open_store(settings).calibration(model))
+            calibration = Calibration.read(calibration_file(model))
         except OSError as error:
             raise CalibrationMismatch(
                 f"the embedder {model.name!r} has no calibration of its own, and another's would mean nothing on it; "
                 f"fit one to a labelled folder with `visavis calibrate FOLDER --embedder {model.name}`"
             ) from error
+        fitted_on = calibration.provenance.get("input", input_of(model.build))
+        if fitted_on != input_of(model.build):
+            raise CalibrationMismatch(
+                f"the calibration of {model.name!r} was fitted on {fitted_on}, and embedder.toml says "
+                f"{input_of(model.build)}; calibrate it again"
+            )
     else:
         calibration = load_calibration(settings.accuracy)
     calibration.check(model.sha256, settings.accuracy)
@@ -170,18 +177,18 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
 
 
 def open_store(settings: Settings) -> ModelStore:
-    """The cache of models that `settings` name: those that ship, and the user's own.
+    """The models that ship and the user's embedders, with the cache that `settings` name.
 
     Raises:
-        ManifestError, ModelStoreError: the user's own cannot be read.
+        ManifestError, ModelStoreError: a user's embedder cannot be read.
     """
     from visavis.models.build import BUILD_VERSION, build
     from visavis.models.store import ModelStore
-    from visavis.models.user_provided import manifest_with_own
+    from visavis.models.user_provided import read_models
 
     return ModelStore(
         settings.home,
-        manifest_with_own(settings.home),
+        read_models(settings.embedders),
         builder=build,
         build_version=BUILD_VERSION,
         offline=settings.offline,

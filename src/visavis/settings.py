@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
@@ -29,15 +29,17 @@ Value = TypeVar("Value")
 class Settings:
     """How visavis runs in this process.
 
-    home:     folder of model files and ready networks         VISAVIS_HOME
+    home:     cache folder of model files and networks         VISAVIS_HOME
+    data_home: folder of what cannot be fetched again: the
+              user's embedders, in embedders/. None: the user
+              has none                                         VISAVIS_DATA_HOME
     offline:  never fetch models                               VISAVIS_OFFLINE
     threads:  images analysed at once, at least 1            VISAVIS_THREADS
     accuracy: "standard", or "high", which also embeds each
               face's mirror image and has a scale of its own   VISAVIS_ACCURACY
     embedder: the model that faces are compared by             VISAVIS_EMBEDDER
-    face_cache_size: images whose faces are kept in memory, to
-              be compared again without being analysed again;
-              the least recently used go first; 0 for none     VISAVIS_FACE_CACHE
+    face_cache_size: of how many images the faces are kept in
+              memory, so that they are not analysed again      VISAVIS_FACE_CACHE
     device:   where networks run, as OpenVINO names it: CPU,
               GPU, GPU.0, GPU.1 ..., NPU or AUTO; kept in
               capitals. Opening an engine checks that the
@@ -48,6 +50,7 @@ class Settings:
     """
 
     home: Path
+    data_home: Path | None = field(default=None, kw_only=True)
     offline: bool = False
     threads: int = 1
     accuracy: Accuracy = "standard"
@@ -67,6 +70,11 @@ class Settings:
         except BadValue as error:
             raise SettingsError(f"device {error}") from error
 
+    @property
+    def embedders(self) -> Path | None:
+        """The folder of the user's embedders."""
+        return None if self.data_home is None else self.data_home / "embedders"
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Settings from environment variables (default: the process's own).
@@ -79,6 +87,7 @@ class Settings:
         env = os.environ if environ is None else environ
         return cls(
             home=_read(env, "VISAVIS_HOME", folder_to_make) or platformdirs.user_cache_path("visavis"),
+            data_home=_read(env, "VISAVIS_DATA_HOME", folder_to_make) or platformdirs.user_data_path("visavis"),
             offline=_read(env, "VISAVIS_OFFLINE", flag) or False,
             threads=_read(env, "VISAVIS_THREADS", partial(whole_number, least=1, most=MOST_THREADS)) or _cores(),
             accuracy=_read(env, "VISAVIS_ACCURACY", partial(one_of, choices=ACCURACIES)) or "standard",

@@ -28,6 +28,7 @@ from visavis.engine import Engine
 from visavis.models.build import dequantize
 from visavis.models.manifest import load_manifest
 from visavis.models.store import ModelStore
+from visavis.models.user_provided import calibration_file
 from visavis.runtime import open_store
 from visavis.settings import Settings
 
@@ -53,6 +54,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     plain.write_bytes(dequantize(open_store(real).file("embedder")))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("VISAVIS_HOME", str(home))
+        environment.setenv("VISAVIS_DATA_HOME", str(home / "data"))
         words = [str(plain), "--name", "arc", "--template", "arcface112", "--input", "rgb-0-255"]
         assert main(["models", "add", *words]) == 0
         settings = replace(Settings.from_env(), embedder="arc")
@@ -64,7 +66,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 def calibrate(store: ModelStore) -> None:
     """The fit of `--calibrate` needs 776 people; the curve of the same network is the same curve."""
     arc = store.manifest["arc"]
-    replace(load_calibration(), model_sha256=arc.sha256).write(store.calibration(arc))
+    replace(load_calibration(), model_sha256=arc.sha256).write(calibration_file(arc))
 
 
 def similarities(answer: dict[str, object]) -> list[float]:
@@ -105,7 +107,7 @@ def endpoint(settings: Settings) -> Iterator[str]:
     words = ["serve", "--port", "0", "--embedder", "arc"]
     with subprocess.Popen(
         [sys.executable, "-m", "visavis", *words], stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "VISAVIS_HOME": str(settings.home)},
+        env={**os.environ, "VISAVIS_HOME": str(settings.home), "VISAVIS_DATA_HOME": str(settings.data_home)},
     ) as server:  # fmt: skip
         try:
             assert server.stdout is not None

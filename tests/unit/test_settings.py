@@ -11,21 +11,31 @@ from visavis.settings import Settings
 
 
 def test_settings_come_from_the_environment() -> None:
-    env = {"VISAVIS_HOME": "/srv/models", "VISAVIS_OFFLINE": "yes", "VISAVIS_THREADS": "3"}
-    assert Settings.from_env(env) == Settings(Path("/srv/models"), offline=True, threads=3, embedder="embedder")
+    env = {
+        "VISAVIS_HOME": "/srv/models",
+        "VISAVIS_DATA_HOME": "/srv/data",
+        "VISAVIS_OFFLINE": "yes",
+        "VISAVIS_THREADS": "3",
+    }
+    assert Settings.from_env(env) == Settings(
+        Path("/srv/models"), data_home=Path("/srv/data"), offline=True, threads=3, embedder="embedder"
+    )
     assert Settings.from_env({**env, "VISAVIS_EMBEDDER": "arc"}).embedder == "arc"
     assert Settings.from_env({**env, "VISAVIS_FACE_CACHE": "500"}).face_cache_size == 500
     assert Settings.from_env({**env, "VISAVIS_ACCURACY": "High"}).accuracy == "high"
     assert Settings.from_env({**env, "VISAVIS_DEVICE": "gpu.1"}).device == "GPU.1"
 
 
-NAMES = ("HOME", "OFFLINE", "THREADS", "ACCURACY", "EMBEDDER", "FACE_CACHE", "DEVICE")
+NAMES = ("HOME", "DATA_HOME", "OFFLINE", "THREADS", "ACCURACY", "EMBEDDER", "FACE_CACHE", "DEVICE")
 
 
 @pytest.mark.parametrize("env", [{}, {f"VISAVIS_{name}": " " for name in NAMES}])
 def test_without_an_environment_or_with_an_empty_one_there_are_defaults(env: dict[str, str]) -> None:
     settings = Settings.from_env(env)
     assert settings.home.name == "visavis"
+    assert settings.data_home is not None
+    assert settings.data_home.name == "visavis"
+    assert settings.data_home != settings.home
     assert not settings.offline
     assert settings.threads >= 1
     assert settings.accuracy == "standard"

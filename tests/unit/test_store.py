@@ -137,7 +137,7 @@ def test_a_damaged_file_is_found_by_verify(tmp_path: Path) -> None:
     store.fetch()
     store.verify()
     store.file("two").write_bytes(b"something else")
-    with pytest.raises(ModelCorrupt, match=r"two.onnx.*its SHA-256 is .* the manifest says"):
+    with pytest.raises(ModelCorrupt, match=r"two.onnx.*its SHA-256 is .* it should be"):
         store.verify()
 
 
@@ -193,7 +193,7 @@ def test_a_read_only_home_is_named_with_the_way_out(tmp_path: Path, monkeypatch:
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", read_only)
-    with pytest.raises(ModelStoreError, match="is read-only for this user; set VISAVIS_HOME"):
+    with pytest.raises(ModelStoreError, match="is read-only for this user; set VISAVIS_HOME or VISAVIS_DATA_HOME"):
         make_store(tmp_path / "home").ready("one")
 
 

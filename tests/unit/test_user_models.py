@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,11 @@ from visavis.cli import main
 from visavis.errors import CalibrationMismatch, ManifestError, ModelCorrupt, ModelUnavailable, ModelUnfit, SettingsError
 from visavis.evaluate import calibrating
 from visavis.evaluate.acquire import Acquired
+from visavis.files import sha256_of
 from visavis.models.manifest import Build, load_manifest
 from visavis.models.session import OpenVinoRuntime
 from visavis.models.store import ModelStore
-from visavis.models.user_provided import INPUTS, add_own, remove_own
+from visavis.models.user_provided import INPUTS, add_embedder, calibration_file, remove_embedder
 from visavis.runtime import chosen_embedder, open_calibration, open_store
 from visavis.settings import Settings
 
@@ -27,7 +29,12 @@ SFACE = INPUTS["rgb-0-255"]
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(tmp_path / "home", offline=True, embedder="arc")
+    return Settings(tmp_path / "home", data_home=tmp_path / "data", offline=True, embedder="arc")
+
+
+@pytest.fixture
+def embedders(tmp_path: Path) -> Path:
+    return tmp_path / "data/embedders"
 
 
 @pytest.fixture
@@ -67,17 +74,18 @@ def calibration_for(sha256: str) -> Calibration:
     return replace(load_calibration(), model_sha256=sha256)
 
 
-def everything_under(root: Path) -> list[str]:
-    return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and p.name != ".lock")
+def everything_under(*roots: Path) -> list[str]:
+    return sorted(str(p) for root in roots for p in root.rglob("*") if p.is_file() and p.name != ".lock")
 
 
 def test_an_added_network_is_recorded_with_its_hash_and_stands_ready(
-    settings: Settings, store: ModelStore, tmp_path: Path
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
 ) -> None:
-    model = add_own(store, make_onnx(tmp_path), name="arc", build=SFACE, licence="MIT")
-    (recorded,) = tomllib.loads((settings.home / "user-manifest.toml").read_text())["model"]
+    model = add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE, licence="MIT")
+    recorded = tomllib.loads((embedders / "arc/embedder.toml").read_text())
     assert recorded["sha256"] == model.sha256
     assert recorded["template"] == "arcface112"
+    assert sha256_of(embedders / "arc/model.onnx") == model.sha256
     assert chosen_embedder(settings) == model
     assert [s.ready for s in open_store(settings).status() if s.model.user_provided] == [True]
 
@@ -94,38 +102,39 @@ def colour_means(settings: Settings, image: NDArray[np.uint8]) -> NDArray[np.flo
      ("bgr-127.5-128", (-97.5 / 128, -107.5 / 128, -117.5 / 128))],
 )  # fmt: skip
 def test_the_network_is_fed_what_was_named(
-    settings: Settings, store: ModelStore, tmp_path: Path, given: str, wanted: tuple[float, ...]
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path, given: str, wanted: tuple[float, ...]
 ) -> None:
-    add_own(store, make_onnx(tmp_path, weight=1), name="arc", build=INPUTS[given])
+    add_embedder(store, embedders, make_onnx(tmp_path, weight=1), name="arc", build=INPUTS[given])
     image = np.full((112, 112, 3), (10, 20, 30), np.uint8)
     assert colour_means(settings, image) == pytest.approx(wanted, abs=1e-3)
 
 
-def test_channels_may_come_last(settings: Settings, store: ModelStore, tmp_path: Path) -> None:
+def test_channels_may_come_last(settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path) -> None:
     file = make_onnx(tmp_path, shape=(1, 112, 112, 3), axes=(1, 2), weight=1)
-    add_own(store, file, name="arc", build=replace(SFACE, layout="NHWC"))
+    add_embedder(store, embedders, file, name="arc", build=replace(SFACE, layout="NHWC"))
     image = np.full((112, 112, 3), (10, 20, 30), np.uint8)
     assert colour_means(settings, image) == pytest.approx((10, 20, 30), abs=1e-3)
 
 
 def test_several_are_kept_and_each_is_removed_without_a_trace(
-    settings: Settings, store: ModelStore, tmp_path: Path
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
 ) -> None:
-    arc = add_own(store, make_onnx(tmp_path), name="arc", build=SFACE)
-    add_own(store, make_onnx(tmp_path, dimensions=128), name="other", build=SFACE)
-    calibration_for(arc.sha256).write(store.calibration(arc))
-    remove_own(store, "arc")
+    arc = add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
+    add_embedder(store, embedders, make_onnx(tmp_path, dimensions=128), name="other", build=SFACE)
+    calibration_for(arc.sha256).write(calibration_file(arc))
+    remove_embedder(open_store(settings), "arc")
     assert [name for name, m in open_store(settings).manifest.models.items() if m.user_provided] == ["other"]
-    remove_own(store, "other")
-    assert everything_under(settings.home) == []
+    remove_embedder(open_store(settings), "other")
+    assert everything_under(tmp_path / "home", embedders) == []
 
 
-def test_a_calibration_does_not_outlive_its_model(settings: Settings, store: ModelStore, tmp_path: Path) -> None:
-    # The same bytes fed otherwise are another embedder.
-    arc = add_own(store, make_onnx(tmp_path), name="arc", build=SFACE)
-    calibration_for(arc.sha256).write(store.calibration(arc))
-    (settings.home / "user-manifest.toml").unlink()
-    add_own(store, make_onnx(tmp_path), name="arc", build=INPUTS["bgr-unit"])
+def test_a_calibration_does_not_outlive_its_model(
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
+) -> None:
+    arc = add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
+    calibration_for(arc.sha256).write(calibration_file(arc))
+    remove_embedder(open_store(settings), "arc")
+    add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=INPUTS["bgr-unit"])
     with pytest.raises(CalibrationMismatch):
         open_calibration(settings)
 
@@ -135,18 +144,20 @@ def test_a_calibration_does_not_outlive_its_model(settings: Settings, store: Mod
     [("embedder", "ships with visavis"), ("Arc", "small letters"), ("../arc", "small letters"), ("", "small letters"),
      ("a" * 33, "32 at most"), ("-arc", "small letters")],
 )  # fmt: skip
-def test_a_name_that_will_not_do_is_refused(store: ModelStore, tmp_path: Path, name: str, said: str) -> None:
+def test_a_name_that_will_not_do_is_refused(
+    store: ModelStore, embedders: Path, tmp_path: Path, name: str, said: str
+) -> None:
     with pytest.raises(ModelUnfit, match=said):
-        add_own(store, make_onnx(tmp_path), name=name, build=SFACE)
-    assert everything_under(store.root) == []
+        add_embedder(store, embedders, make_onnx(tmp_path), name=name, build=SFACE)
+    assert everything_under(store.root, embedders) == []
 
 
-def test_a_name_or_file_that_is_here_already_is_refused(store: ModelStore, tmp_path: Path) -> None:
-    add_own(store, make_onnx(tmp_path), name="arc", build=SFACE)
+def test_a_name_or_file_that_is_here_already_is_refused(store: ModelStore, embedders: Path, tmp_path: Path) -> None:
+    add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
     with pytest.raises(ModelUnfit, match="`visavis models remove arc` frees the name"):
-        add_own(store, make_onnx(tmp_path, dimensions=128), name="arc", build=SFACE)
+        add_embedder(store, embedders, make_onnx(tmp_path, dimensions=128), name="arc", build=SFACE)
     with pytest.raises(ModelUnfit, match="this file is the model 'arc' already"):
-        add_own(store, make_onnx(tmp_path), name="two", build=SFACE)
+        add_embedder(store, embedders, make_onnx(tmp_path), name="two", build=SFACE)
 
 
 @pytest.mark.parametrize(
@@ -165,62 +176,122 @@ def test_a_name_or_file_that_is_here_already_is_refused(store: ModelStore, tmp_p
     ],
 )
 def test_a_network_that_cannot_be_an_embedder_is_refused_and_leaves_nothing(
-    store: ModelStore, tmp_path: Path, options: dict[str, object], said: str
+    store: ModelStore, embedders: Path, tmp_path: Path, options: dict[str, object], said: str
 ) -> None:
     with pytest.raises(ModelUnfit, match=said):
-        add_own(store, make_onnx(tmp_path, **options), name="arc", build=SFACE)  # type: ignore[arg-type]
-    assert everything_under(store.root) == []
+        add_embedder(store, embedders, make_onnx(tmp_path, **options), name="arc", build=SFACE)  # type: ignore[arg-type]
+    assert everything_under(store.root, embedders) == []
 
 
-def test_what_is_no_onnx_file_is_refused(store: ModelStore, tmp_path: Path) -> None:
+def test_what_is_no_onnx_file_is_refused(store: ModelStore, embedders: Path, tmp_path: Path) -> None:
     (tmp_path / "words.onnx").write_text("these are words, and no network at all")
     with pytest.raises(ModelUnfit, match=r"words.onnx is not an ONNX file"):
-        add_own(store, tmp_path / "words.onnx", name="arc", build=SFACE)
+        add_embedder(store, embedders, tmp_path / "words.onnx", name="arc", build=SFACE)
 
 
-def test_weights_in_other_files_are_not_followed(store: ModelStore, tmp_path: Path) -> None:
+def test_weights_in_other_files_are_not_followed(store: ModelStore, embedders: Path, tmp_path: Path) -> None:
     file = tmp_path / "outside.onnx"
     onnx.save(
         onnx.load(make_onnx(tmp_path)), file, save_as_external_data=True, location="weights.bin", size_threshold=0
     )
     with pytest.raises(ModelUnfit, match="keeps its weights in other files"):
-        add_own(store, file, name="arc", build=SFACE)
+        add_embedder(store, embedders, file, name="arc", build=SFACE)
 
 
 def test_without_a_calibration_of_its_own_it_is_refused_with_the_way_out(
-    settings: Settings, store: ModelStore, tmp_path: Path
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
 ) -> None:
-    add_own(store, make_onnx(tmp_path), name="arc", build=SFACE)
+    add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
     with pytest.raises(CalibrationMismatch, match="`visavis calibrate FOLDER --embedder arc`"):
         open_calibration(settings)
 
 
-def test_the_calibration_of_another_is_refused(settings: Settings, store: ModelStore, tmp_path: Path) -> None:
-    arc = add_own(store, make_onnx(tmp_path), name="arc", build=SFACE)
-    calibration_for(load_manifest()["embedder"].sha256).write(store.calibration(arc))
+def test_the_calibration_of_another_is_refused(
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
+) -> None:
+    arc = add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
+    calibration_for(load_manifest()["embedder"].sha256).write(calibration_file(arc))
     with pytest.raises(CalibrationMismatch, match="was fitted on the embedder fb143eea0783"):
         open_calibration(settings)
-    store.calibration(arc).write_text("{}")
+    calibration_file(arc).write_text("{}")
     with pytest.raises(CalibrationMismatch, match="is not a scale of `visavis calibrate`"):
         open_calibration(settings)
 
 
-def test_with_its_own_calibration_it_is_taken(settings: Settings, store: ModelStore, tmp_path: Path) -> None:
-    arc = add_own(store, make_onnx(tmp_path), name="arc", build=SFACE)
-    calibration_for(arc.sha256).write(store.calibration(arc))
+def test_with_its_own_calibration_it_is_taken(
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
+) -> None:
+    arc = add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
+    calibration_for(arc.sha256).write(calibration_file(arc))
     assert open_calibration(settings).model_sha256 == arc.sha256
 
 
-def test_a_file_that_changed_is_found_by_verify(settings: Settings, store: ModelStore, tmp_path: Path) -> None:
-    arc = add_own(store, make_onnx(tmp_path), name="arc", build=SFACE)
+def test_a_file_that_changed_is_found_by_verify(
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
+) -> None:
+    arc = add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
     again = open_store(settings)
     again.file("arc").write_bytes(b"another network")
-    with pytest.raises(ModelCorrupt, match=rf"its SHA-256 is .* the manifest says {arc.sha256}.*models remove arc"):
+    with pytest.raises(ModelCorrupt, match=rf"its SHA-256 is .* it should be {arc.sha256}.*models remove arc"):
         again._verified(arc)
     again.file("arc").unlink()
-    (settings.home / f"ready/{arc.sha256[:16]}-1/model.xml").unlink()
-    with pytest.raises(ModelUnavailable, match="a model of your own is fetched from nowhere"):
+    again.discard_ready(arc)
+    with pytest.raises(ModelUnavailable, match=r"arc/model.onnx is missing. Put the file back, or run `visavis models"):
         again.ready("arc")
+
+
+def test_a_folder_that_was_copied_by_hand_is_an_embedder_named_after_it(
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
+) -> None:
+    arc = add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
+    calibration_for(arc.sha256).write(calibration_file(arc))
+    there = Settings(tmp_path / "home2", data_home=tmp_path / "data2", embedder="copied")
+    shutil.copytree(embedders / "arc", tmp_path / "data2/embedders/copied")
+    assert chosen_embedder(there).sha256 == arc.sha256
+    assert open_calibration(there).model_sha256 == arc.sha256
+    assert open_store(there).ready("copied").is_file()
+
+
+def test_a_copied_file_that_is_not_the_described_one_is_refused(
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
+) -> None:
+    arc = add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
+    shutil.copyfile(make_onnx(tmp_path, dimensions=128), embedders / "arc/model.onnx")
+    with pytest.raises(ModelCorrupt, match=rf"its SHA-256 is .* it should be {arc.sha256}"):
+        open_store(replace(settings, home=tmp_path / "home2")).ready("arc")
+
+
+def test_another_description_gives_another_network_and_needs_another_calibration(
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
+) -> None:
+    arc = add_embedder(store, embedders, make_onnx(tmp_path, weight=1), name="arc", build=SFACE)
+    provenance = {"input": "rgb-0-255, NCHW"}
+    replace(calibration_for(arc.sha256), provenance=provenance).write(calibration_file(arc))
+    assert open_calibration(settings).provenance == provenance
+    file = embedders / "arc/embedder.toml"
+    file.write_text(file.read_text().replace("RGB", "BGR"))
+    image = np.full((112, 112, 3), (10, 20, 30), np.uint8)
+    assert colour_means(settings, image) == pytest.approx((30, 20, 10), abs=1e-3)
+    with pytest.raises(CalibrationMismatch, match=r"fitted on rgb-0-255, NCHW, and embedder.toml says bgr-0-255, NCHW"):
+        open_calibration(settings)
+
+
+def test_without_a_data_folder_there_are_only_the_models_that_ship(
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
+) -> None:
+    add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
+    nowhere = replace(settings, data_home=None)
+    assert open_store(nowhere).manifest == load_manifest()
+    with pytest.raises(SettingsError, match="VISAVIS_DATA_HOME"):
+        add_embedder(store, nowhere.embedders, make_onnx(tmp_path), name="two", build=SFACE)
+
+
+def test_the_cache_can_be_deleted_without_losing_an_embedder(
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
+) -> None:
+    add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
+    shutil.rmtree(settings.home)
+    assert open_store(settings).ready("arc").is_file()
 
 
 @pytest.mark.parametrize("name", ["nobody", "mesh"])
@@ -229,17 +300,19 @@ def test_an_embedder_that_is_none_is_named(settings: Settings, name: str) -> Non
         chosen_embedder(replace(settings, embedder=name))
 
 
-def test_a_user_manifest_that_was_spoilt_is_named(settings: Settings, store: ModelStore, tmp_path: Path) -> None:
-    add_own(store, make_onnx(tmp_path), name="arc", build=SFACE)
-    file = settings.home / "user-manifest.toml"
+def test_a_description_that_was_spoilt_is_named(
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
+) -> None:
+    add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
+    file = embedders / "arc/embedder.toml"
     file.write_text(file.read_text().replace("arcface112", "facenet160"))
-    with pytest.raises(ManifestError, match=r"user-manifest.toml: model 'arc': template must be one of arcface112"):
+    with pytest.raises(ManifestError, match=r"arc/embedder.toml: embedder 'arc': template must be one of arcface112"):
         open_store(settings)
 
 
 def test_what_ships_is_not_removed(store: ModelStore) -> None:
     with pytest.raises(ModelUnfit, match="only models of your own"):
-        remove_own(store, "mesh")
+        remove_embedder(store, "mesh")
 
 
 def visavis(*words: object) -> int:
@@ -247,9 +320,14 @@ def visavis(*words: object) -> int:
 
 
 def test_the_commands_add_list_and_remove(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    settings: Settings,
+    embedders: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("VISAVIS_HOME", str(settings.home))
+    monkeypatch.setenv("VISAVIS_DATA_HOME", str(settings.data_home))
     add = ["models", "add", make_onnx(tmp_path), "--name", "arc", "--template", "arcface112"]
     assert visavis(*add) == 2
     assert "say what the network's input takes" in capsys.readouterr().err
@@ -261,20 +339,25 @@ def test_the_commands_add_list_and_remove(
     assert visavis("models", "list") == 0
     assert "BGR, mean 127.5, scale 100, NCHW; not calibrated yet" in capsys.readouterr().out
     assert visavis("models", "remove", "arc") == 0
-    assert everything_under(settings.home) == []
+    assert everything_under(tmp_path / "home", embedders) == []
 
 
 def test_a_folder_too_small_to_calibrate_on_is_refused_before_anything_is_taken(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    settings: Settings,
+    embedders: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("VISAVIS_HOME", str(settings.home))
+    monkeypatch.setenv("VISAVIS_DATA_HOME", str(settings.data_home))
     for person in ("ann", "bob"):
         (tmp_path / "few" / person).mkdir(parents=True)
         (tmp_path / "few" / person / "a.jpg").write_bytes(b"")
     words = ["--name", "arc", "--template", "arcface112", "--input", "rgb-unit", "--calibrate", tmp_path / "few"]
     assert visavis("models", "add", make_onnx(tmp_path), *words) == 2
     assert "too few impostor pairs" in capsys.readouterr().err
-    assert everything_under(settings.home) == []
+    assert everything_under(tmp_path / "home", embedders) == []
 
 
 @pytest.mark.slow
@@ -291,6 +374,7 @@ def test_a_folder_given_with_the_network_calibrates_it(
         calibrating, "embed_images", lambda *_, **__: Acquired(vectors, np.full(people, 100.0), ("",) * people)
     )
     monkeypatch.setenv("VISAVIS_HOME", str(settings.home))
+    monkeypatch.setenv("VISAVIS_DATA_HOME", str(settings.data_home))
     words = ["--name", "arc", "--template", "arcface112", "--input", "rgb-unit", "--calibrate", tmp_path / "crowd"]
     assert visavis("models", "add", make_onnx(tmp_path), *words) == 0
     calibration = open_calibration(settings)

@@ -76,7 +76,7 @@ def add(
 
     It is an ONNX network from one 112x112 image to one vector.
     """
-    from visavis.models.user_provided import add_own, input_of
+    from visavis.models.user_provided import add_embedder, input_of
     from visavis.runtime import open_store
 
     del template  # there is one so far
@@ -88,7 +88,7 @@ def add(
         check_folder(calibrate, group=group)
     elif group or resume:
         raise InvalidRequest("--group and --resume go with --calibrate")
-    model = add_own(open_store(settings), file, name=name, build=build, licence=licence)
+    model = add_embedder(open_store(settings), settings.embedders, file, name=name, build=build, licence=licence)
     print(f"added {model.name}, sha256 {model.sha256}, {input_of(model.build)}")
     if calibrate is None:
         print(f"it compares nothing yet; calibrate it: visavis calibrate FOLDER --embedder {model.name}")

@@ -102,7 +102,7 @@ def calibrate(
     fitted = fit_folder(folder, group=group, name=name, errata=errata, settings=settings, resume=resume)
     print(fit_as_text(fitted.fit))
     if embedder.user_provided and out is None:
-        _keep_as_own(settings, embedder, fitted.calibration)
+        _keep_as_own(embedder, fitted.calibration)
         return DONE
     out = out or Path("calibration.json")
     write_file(out, fitted.calibration.to_json().encode())
@@ -117,14 +117,14 @@ def calibrate_own(folder: Path, settings: Settings, *, group: str | None, resume
 
     fitted = fit_folder(folder, group=group, settings=settings, resume=resume)
     print(fit_as_text(fitted.fit))
-    _keep_as_own(settings, chosen_embedder(settings), fitted.calibration)
+    _keep_as_own(chosen_embedder(settings), fitted.calibration)
 
 
-def _keep_as_own(settings: Settings, embedder: ModelFile, calibration: Calibration) -> None:
+def _keep_as_own(embedder: ModelFile, calibration: Calibration) -> None:
     """Store a fitted calibration as an embedder's own."""
-    from visavis.runtime import open_store
+    from visavis.models.user_provided import calibration_file
 
-    file = open_store(settings).calibration(embedder)
+    file = calibration_file(embedder)
     calibration.write(file)
     print(f"{embedder.name} is calibrated: {file}")
 

@@ -17,7 +17,7 @@ from visavis.cli.process import DONE
 from visavis.runtime import open_store
 
 if TYPE_CHECKING:
-    from visavis.models.store import ModelStore, Status
+    from visavis.models.store import Status
     from visavis.settings import Settings
 
 __all__ = ["models"]
@@ -33,7 +33,7 @@ def models() -> None:
 def list_(*, settings: Settings) -> int:
     """Say which models there are, their licences, and which are here."""
     store = open_store(settings)
-    print("\n".join(_described(store, status) for status in store.status()))
+    print("\n".join(_described(status) for status in store.status()))
     return DONE
 
 
@@ -91,14 +91,14 @@ models.add_command(add)
 @settings_options(STORE)
 def remove(*, settings: Settings, name: str) -> int:
     """Forget your embedder NAME, its file and its calibration."""
-    from visavis.models.user_provided import remove_own
+    from visavis.models.user_provided import remove_embedder
 
-    print(f"removed {remove_own(open_store(settings), name).name}")
+    print(f"removed {remove_embedder(open_store(settings), name).name}")
     return DONE
 
 
-def _described(store: ModelStore, status: Status) -> str:
-    from visavis.models.user_provided import input_of
+def _described(status: Status) -> str:
+    from visavis.models.user_provided import calibration_file, input_of
 
     model = status.model
     state = "ready" if status.ready else "here" if status.present else "missing"
@@ -108,5 +108,5 @@ def _described(store: ModelStore, status: Status) -> str:
     )
     if not model.user_provided:
         return lines
-    calibrated = "calibrated" if store.calibration(model).is_file() else "not calibrated yet"
+    calibrated = "calibrated" if calibration_file(model).is_file() else "not calibrated yet"
     return f"{lines}; {input_of(model.build)}; {calibrated}"

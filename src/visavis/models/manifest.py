@@ -1,13 +1,15 @@
-"""The list of models, read into values; what is missing or odd is refused by name."""
+"""Reads the list of models. A missing or wrong field is refused, and the message names it."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar, cast, get_args
 
 from visavis.errors import ManifestError
@@ -22,7 +24,7 @@ __all__ = [
     "WheelTags",
     "load_manifest",
     "parse_manifest",
-    "parse_own",
+    "parse_user_provided",
 ]
 
 Format = Literal["onnx", "tflite"]
@@ -81,10 +83,22 @@ class Build:
     mean: float
     scale: float
 
+    @property
+    def fingerprint(self) -> str:
+        """Eight hexadecimal digits that differ between builds."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """One network's file. `sha256` is of the file as its origin published it; `size` is in bytes."""
+    """The file of one network.
+
+    sha256:  of the file as its origin published it
+    size:    in bytes
+    build:   how it becomes a ready network
+    sources: where it is downloaded from, tried in order; none for an embedder that a user added
+    folder:  where the file of a user's embedder is; None for a model that ships, whose file is in the cache
+    """
 
     name: str
     file: str
@@ -94,11 +108,19 @@ class ModelFile:
     origin: str
     build: Build
     sources: tuple[Source, ...]
+    folder: Path | None = None
 
     @property
     def user_provided(self) -> bool:
-        """Whether a user added it; then it has no source to download it from."""
-        return not self.sources
+        """Whether a user added it."""
+        return self.folder is not None
+
+    @property
+    def remedy(self) -> str:
+        """What to do if the file is missing or damaged, as a sentence."""
+        if self.user_provided:
+            return f"Put the file back, or run `visavis models remove {self.name}` and add it again."
+        return "Delete it and run `visavis models fetch`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,43 +148,59 @@ def parse_manifest(text: str) -> Manifest:
     Raises:
         ManifestError: not TOML, a field missing or of the wrong kind, or a name used twice.
     """
-    return _parsed(text, own=False)
-
-
-def parse_own(text: str) -> Manifest:
-    """Read a manifest of a user's own embedders, which name a template and no sources. Raises as `parse_manifest`."""
-    return _parsed(text, own=True)
-
-
-def _parsed(text: str, *, own: bool) -> Manifest:
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ManifestError(f"the manifest is not TOML: {error}") from error
     models: dict[str, ModelFile] = {}
-    for i, table in enumerate(_tables(tables, "model", "the manifest")):
-        model = _model(table, f"model {i + 1}", own=own)
+    for i, table in enumerate(_tables(_toml(text), "model", "the manifest")):
+        model = _shipped(table, f"model {i + 1}")
         if model.name in models:
             raise ManifestError(f"two models are named {model.name!r}")
         models[model.name] = model
     return Manifest(models)
 
 
-def _model(table: Mapping[str, object], where: str, *, own: bool) -> ModelFile:
+def parse_user_provided(text: str, folder: Path) -> ModelFile:
+    """Read the description of a user's embedder, `folder`/embedder.toml. It is named after the folder.
+
+    Raises:
+        ManifestError: not TOML, or a field missing or of the wrong kind.
+    """
+    table, where = _toml(text), f"embedder {folder.name!r}"
+    # No value holds the template, because there is only one; another would need another crop and is refused.
+    _choice(table, "template", Template, where)
+    return _model(table, where, name=folder.name, file="model.onnx", sources=(), folder=folder)
+
+
+def _toml(text: str) -> Mapping[str, object]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ManifestError(f"it is not TOML: {error}") from error
+
+
+def _shipped(table: Mapping[str, object], where: str) -> ModelFile:
     name = _field(table, "name", str, where)
     where = f"model {name!r}"
-    sha256 = _field(table, "sha256", str, where)
-    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise ManifestError(f"{where}: sha256 must be 64 lower-case hexadecimal digits, not {sha256!r}")
     file = _field(table, "file", str, where)
     if not re.fullmatch(r"[\w.-]+", file):
         raise ManifestError(f"{where}: file must be a plain file name, not {file!r}")
+    sources = tuple(_source(c, where) for c in _tables(table, "source", where))
+    return _model(table, where, name=name, file=file, sources=sources)
+
+
+def _model(
+    table: Mapping[str, object],
+    where: str,
+    *,
+    name: str,
+    file: str,
+    sources: tuple[Source, ...],
+    folder: Path | None = None,
+) -> ModelFile:
+    sha256 = _field(table, "sha256", str, where)
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise ManifestError(f"{where}: sha256 must be 64 lower-case hexadecimal digits, not {sha256!r}")
     size = _field(table, "size", int, where)
     if size <= 0:
         raise ManifestError(f"{where}: size must be a positive number of bytes, not {size}")
-    if own:
-        # There is but one, so that no value holds it; another would be another crop, and is refused.
-        _choice(table, "template", Template, where)
     return ModelFile(
         name=name,
         file=file,
@@ -171,7 +209,8 @@ def _model(table: Mapping[str, object], where: str, *, own: bool) -> ModelFile:
         licence=_field(table, "licence", str, where),
         origin=_field(table, "origin", str, where),
         build=_build(_field(table, "build", dict, where), where),
-        sources=() if own else tuple(_source(c, where) for c in _tables(table, "source", where)),
+        sources=sources,
+        folder=folder,
     )
 
 

@@ -1,11 +1,12 @@
 """The cache of model files and ready networks.
 
     <root>/files/<sha256>/<file>          as its origin published it, checked before it stands there
-    <root>/ready/<sha256>-<build_version>/       what `build.py` made of it: model.xml, model.bin
-    <root>/compiled/                      the runtime's own cache, safe to delete
-    <root>/user-manifest.toml             the user's own embedders, whose files no source brings back
-    <root>/calibrations/<sha256>.json     the similarity curve of each of them
+    <root>/ready/<sha256>-<version>/      the ready network that `build.py` made of it: model.xml, model.bin
+    <root>/compiled/                      OpenVINO's own cache
     <root>/.lock                          held while something is fetched or built
+
+All of it can be deleted, and is then fetched or made again. Ready networks of a user's embedders are here too; their
+files are in the user's data folder (`user_provided.py`).
 
 A file or folder appears under its name only when it is right and whole: it is made in a temporary folder beside its
 place and moved there in one step.
@@ -13,7 +14,6 @@ place and moved there in one step.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import sys
@@ -24,20 +24,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from visavis.errors import ModelCorrupt, ModelError, ModelStoreError, ModelUnavailable
-from visavis.files import sha256_of, writing_atomically
+from visavis.errors import ModelCorrupt, ModelStoreError, ModelUnavailable
+from visavis.files import sha256_of
 from visavis.models.manifest import Manifest, ModelFile
+from visavis.models.writing import locked, writing
 
-__all__ = ["ModelStore", "Status", "writing"]
-
-_LOCK_SECONDS = 900  # another process may be downloading 45 MB over a slow line
+__all__ = ["ModelStore", "Status", "check_sha256"]
 
 Builder = Callable[[ModelFile, Path, Path], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the cache holds of one model."""
+    """Whether the file of a model is here, and its ready network."""
 
     model: ModelFile
     path: Path
@@ -46,13 +45,13 @@ class Status:
 
 
 class ModelStore:
-    """Finds models in a cache folder, and fetches and builds those that are missing.
+    """Finds models, and fetches and builds those that are missing.
 
     Args:
         root: the cache folder; made when first needed.
         manifest: the models that exist.
         builder: (model, source file, empty folder) -> the ready network in that folder, as model.xml and model.bin.
-        build_version: names the builder's version; a change of it builds anew.
+        build_version: the version of the builder; after a change of it every network is built again.
         offline: never fetch.
         say: takes a line about slow work; by default a line on standard error.
     """
@@ -83,12 +82,15 @@ class ModelStore:
         return self._manifest
 
     def ready(self, name: str) -> Path:
-        """The path of a model's ready network (an .xml with its .bin beside it), fetched and built if need be.
+        """The path of a model's ready network, an .xml with its .bin beside it; fetches and builds it if need be.
 
         Raises:
             ModelUnavailable, ModelCorrupt, ModelStoreError: see `visavis.errors`.
         """
-        model = self._manifest[name]
+        return self.ready_network(self._manifest[name])
+
+    def ready_network(self, model: ModelFile) -> Path:
+        """The same, for a model that need not be in the manifest."""
         network = self._ready_folder(model) / "model.xml"
         if not network.is_file():
             with self.locked():
@@ -97,21 +99,21 @@ class ModelStore:
         return network
 
     def fetch(self, names: Sequence[str] | None = None) -> list[Path]:
-        """Have the files of `names` (default: all) in the cache, and their ready networks; returns the files' paths."""
+        """Fetch and build what is missing of the models `names`, by default all; returns the paths of their files."""
         wanted = list(self._manifest.models) if names is None else list(names)
         for name in wanted:
             self.ready(name)
         return [self._file(self._manifest[name]) for name in wanted]
 
     def status(self) -> list[Status]:
-        """What is here, without checking hashes."""
+        """Whether each model is here, without checking hashes."""
         return [
             Status(m, self._file(m), self._file(m).is_file(), (self._ready_folder(m) / "model.xml").is_file())
             for m in self._manifest.models.values()
         ]
 
     def verify(self) -> list[Path]:
-        """Hash every file that is here again.
+        """Check the SHA-256 of every file again.
 
         Raises:
             ModelUnavailable: a model is not in the cache.
@@ -120,9 +122,9 @@ class ModelStore:
         return [self._verified(model) for model in self._manifest.models.values()]
 
     def export(self, target: Path) -> None:
-        """Write the shipped models' files into one zip file, for a machine without a network; fetches what is missing.
+        """Write the files of the shipped models into one zip file, for a machine without a network.
 
-        A user's own are left out: the other machine's manifest does not know them.
+        What is missing is fetched first. A user's embedders are left out, because their folders can be copied.
         """
         shipped = [model for model in self._manifest.models.values() if not model.user_provided]
         self.fetch([model.name for model in shipped])
@@ -131,7 +133,7 @@ class ModelStore:
                 archive.write(self._verified(model), model.file)
 
     def import_(self, source: Path) -> list[Path]:
-        """Take model files from a zip file made by `export`; every one is checked, and unknown members are refused.
+        """Copy model files from a zip file that `export` made. Each is checked, and unknown members are refused.
 
         Raises:
             ModelStoreError: `source` is not a readable zip file, or the cache cannot be written.
@@ -152,34 +154,10 @@ class ModelStore:
         except (OSError, zipfile.BadZipFile) as error:
             raise ModelStoreError(f"{source} cannot be imported: {error}") from error
 
-    def take(self, model: ModelFile, source: Path, *, probe: Callable[[Path], None]) -> None:
-        """Bring a model of the user's own into the cache and make it ready; a failure leaves nothing behind.
-
-        Args:
-            probe: given the ready network, raises where it will not do.
-        """
-        with self.locked(), self._temporary() as folder:
-            copy = folder / model.file
-            shutil.copyfile(source, copy)
-            _check(model, copy)
-            ready = folder / "ready"
-            ready.mkdir()
-            self._builder(model, copy, ready)
-            probe(ready / "model.xml")
-            # What is left of an earlier one of these bytes was perhaps made for other colours.
-            self._drop(model)
-            self._move(copy, self._file(model))
-            self._move(ready, self._ready_folder(model))
-
-    def drop(self, model: ModelFile) -> None:
-        """Remove what the cache holds of a model of the user's own, its calibration too."""
+    def discard_ready(self, model: ModelFile) -> None:
+        """Remove the ready networks that were made of a model, whatever its description said then."""
         with self.locked():
-            self._drop(model)
-
-    def _drop(self, model: ModelFile) -> None:
-        self.calibration(model).unlink(missing_ok=True)
-        for folder in (self._file(model).parent, *(self._root / "ready").glob(f"{model.sha256[:16]}-*")):
-            if folder.is_dir():
+            for folder in (self._root / "ready").glob(f"{model.sha256[:16]}-*"):
                 shutil.rmtree(folder)
 
     def _import_member(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, model: ModelFile) -> Path:
@@ -200,10 +178,7 @@ class ModelStore:
 
     def _fetch(self, model: ModelFile) -> Path:
         if model.user_provided:
-            raise ModelUnavailable(
-                f"{self._file(model)} is gone, and a model of your own is fetched from nowhere; "
-                f"run `visavis models remove {model.name}` and add it anew"
-            )
+            raise ModelUnavailable(_missing(model, self._file(model)))
         if self._offline:
             raise ModelUnavailable(
                 f"the model {model.file} is not in {self._root} and fetching is switched off (offline mode); "
@@ -235,7 +210,7 @@ class ModelStore:
         )
 
     def _place(self, model: ModelFile, arrived: Path) -> Path:
-        _check(model, arrived)
+        check_sha256(model, arrived)
         target = self._file(model)
         self._move(arrived, target)
         return target
@@ -249,34 +224,28 @@ class ModelStore:
     def _verified(self, model: ModelFile) -> Path:
         path = self._file(model)
         if not path.is_file():
-            way_out = f"add {model.name!r} anew" if model.user_provided else "run `visavis models fetch`"
-            raise ModelUnavailable(f"the model {model.file} is not in {self._root}; {way_out}")
-        _check(model, path)
+            missing = f"the model {model.file} is not in {self._root}; run `visavis models fetch`"
+            raise ModelUnavailable(_missing(model, path) if model.user_provided else missing)
+        check_sha256(model, path)
         return path
 
     def file(self, name: str) -> Path:
         """Where the file of the model `name` is, or would be."""
         return self._file(self._manifest[name])
 
-    def calibration(self, model: ModelFile) -> Path:
-        """Where the calibration of a user's own embedder is, or would be."""
-        return self._root / "calibrations" / f"{model.sha256}.json"
-
     def _file(self, model: ModelFile) -> Path:
-        return self._root / "files" / model.sha256 / model.file
+        return (model.folder or self._root / "files" / model.sha256) / model.file
 
     def _ready_folder(self, model: ModelFile) -> Path:
-        return self._root / "ready" / f"{model.sha256[:16]}-{self._build_version}"
+        # The file of a user's embedder does not determine its network, because its description can be changed.
+        described = f"-{model.build.fingerprint}" if model.user_provided else ""
+        return self._root / "ready" / f"{model.sha256[:16]}{described}-{self._build_version}"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """The only process to write into the cache, until the block ends; not to be entered twice."""
-        from filelock import FileLock
-
-        with _as_store_error(self._root):
-            self._root.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._root / ".lock", timeout=_LOCK_SECONDS):
-                yield
+        """Keep other processes from writing into the cache until the block ends. Must not be nested."""
+        with locked(self._root):
+            yield
 
     @contextmanager
     def _temporary(self) -> Iterator[Path]:
@@ -289,50 +258,21 @@ def _same_wheel(one: ModelFile, other: ModelFile) -> bool:
     return str(one.sources[0]) == str(other.sources[0])
 
 
-def _check(model: ModelFile, path: Path) -> None:
-    found = sha256_of(path)
-    if found != model.sha256:
-        way_out = (
-            f"Run `visavis models remove {model.name}` and add it anew."
-            if model.user_provided
-            else "Delete it and run `visavis models fetch`."
-        )
-        raise ModelCorrupt(
-            f"{path} is not the model {model.file}: its SHA-256 is {found}, the manifest says {model.sha256}. {way_out}"
-        )
+def _missing(model: ModelFile, path: Path) -> str:
+    return f"the file {path} is missing. {model.remedy}"
 
 
-@contextmanager
-def writing(target: Path) -> Iterator[Path]:
-    """As `writing_atomically`, in a folder that is made if need be.
+def check_sha256(model: ModelFile, path: Path) -> None:
+    """Check that a file is the model's.
 
     Raises:
-        ModelStoreError: the file cannot be written.
+        ModelCorrupt: its SHA-256 is another; the message has both.
     """
-    with _as_store_error(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with writing_atomically(target) as temporary:
-            yield temporary
-
-
-@contextmanager
-def _as_store_error(where: Path) -> Iterator[None]:
-    try:
-        yield
-    except ModelError:
-        raise
-    except TimeoutError as error:
-        raise ModelStoreError(f"another process has held {where} for {_LOCK_SECONDS} s; is it stuck?") from error
-    except OSError as error:
-        raise ModelStoreError(f"{where} cannot be written: {_reason(error)}") from error
-
-
-def _reason(error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return "the disk is full (about 80 MB are needed)"
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return "it is read-only for this user; set VISAVIS_HOME to a folder that is not"
-    return error.strerror or str(error)
+    found = sha256_of(path)
+    if found != model.sha256:
+        raise ModelCorrupt(
+            f"{path} is not the model {model.file}: its SHA-256 is {found}, it should be {model.sha256}. {model.remedy}"
+        )
 
 
 def _to_stderr(line: str) -> None:

@@ -1,27 +1,48 @@
-"""A user's own embedders: `<root>/user-manifest.toml`, beside the manifest that ships.
+"""Embedders that a user adds: `visavis models add`.
 
-What a file cannot tell (the order of its colours, the numbers it was trained on) is named by who adds it and never
-guessed; what it can tell (shapes) is checked against what was named, and the network is run before it is taken.
+    <folder>/NAME/model.onnx         the network
+    <folder>/NAME/embedder.toml      what its input takes, with the SHA-256 of model.onnx
+    <folder>/NAME/calibration.json   its similarity curve, once it has one
+    <folder>/.lock                   held while one is added or removed
+
+`folder` is in the user's data folder, because these files cannot be fetched again. The folder of an embedder can be
+copied to another machine or renamed by hand; what is made of it is in the cache of `store.py`.
+
+What a file does not say (the order of its colours, the numbers it was trained on) is stated by the user and never
+guessed. What it says (shapes) is checked, and the network is run once before it is added.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 
-from visavis.errors import ManifestError, ModelStoreError, ModelUnfit
+from visavis.errors import ManifestError, ModelStoreError, ModelUnfit, SettingsError
 from visavis.files import sha256_of
 from visavis.models.build import shapes_of
-from visavis.models.manifest import Build, Layout, Manifest, ModelFile, Template, load_manifest, parse_own
+from visavis.models.manifest import (
+    Build,
+    Layout,
+    Manifest,
+    ModelFile,
+    Template,
+    load_manifest,
+    parse_user_provided,
+)
 from visavis.models.session import OpenVinoRuntime
-from visavis.models.store import ModelStore, writing
+from visavis.models.store import ModelStore, check_sha256
+from visavis.models.writing import locked
 
-__all__ = ["INPUTS", "TEMPLATES", "add_own", "input_of", "manifest_with_own", "remove_own"]
+__all__ = ["INPUTS", "TEMPLATES", "add_embedder", "calibration_file", "input_of", "read_models", "remove_embedder"]
 
 TEMPLATES: tuple[str, ...] = get_args(Template)
 
@@ -35,101 +56,136 @@ INPUTS: Mapping[str, Build] = {
         ("127.5-128", 127.5, 128.0),
     )
 }
-"""What embedders are fed, by name: (value - mean) / scale of pixels in 0..255."""
+"""What the inputs of embedders take, by name: (value - mean) / scale of pixels in 0..255."""
 
 _NAME = r"[a-z0-9][a-z0-9-]{0,31}"
 _SIDE = 112
 _DIMENSIONS = (64, 4096)
 _HEAD = """\
-# The embedders that `visavis models add` took. Change one by `visavis models remove` and `add`, not here: its ready
-# network and its calibration hold for these lines only.
+# An embedder that `visavis models add` added. `build` says what the input of model.onnx takes; after a change of it,
+# calibrate the embedder again.
 """
 
 
-def manifest_with_own(root: Path) -> Manifest:
-    """The models that ship, then the user's own.
-
-    Raises:
-        ManifestError: the user's manifest is odd; the message names it.
-        ModelStoreError: it cannot be read.
-    """
-    shipped, own = load_manifest().models, _read(root)
-    if taken := shipped.keys() & own.keys():
-        raise ManifestError(f"{_file(root)}: {min(taken)!r} is the name of a model that ships with visavis")
-    return Manifest({**shipped, **own})
-
-
-def input_of(build: Build) -> str:
-    """How an embedder is fed, for people to read."""
-    name = next(
-        (n for n, b in INPUTS.items() if (b.colour, b.mean, b.scale) == (build.colour, build.mean, build.scale)), ""
-    )
-    return f"{name or f'{build.colour}, mean {build.mean:g}, scale {build.scale:g}'}, {build.layout}"
-
-
-def add_own(store: ModelStore, source: Path, *, name: str, build: Build, licence: str = "not stated") -> ModelFile:
-    """Take an ONNX file as an embedder. It has no calibration yet, and is refused everywhere until it has.
+def read_models(folder: Path | None) -> Manifest:
+    """The models that ship, then the user's embedders.
 
     Args:
-        name: what it is chosen by; small letters, digits and hyphens.
-        build: what its input takes, one of `INPUTS` or another.
+        folder: of the user's embedders; None, or one that does not exist, has none.
 
     Raises:
-        ModelUnfit: the name will not do, the file is no ONNX network from (1, 3, 112, 112) (or NHWC) to (1, 64...4096),
-            what it gives for noise is not finite or has no length, or it is here already.
-        ModelStoreError: the file cannot be read, or the cache cannot be written.
+        ManifestError: the description of an embedder is wrong; the message names the file.
+        ModelStoreError: a description cannot be read.
     """
-    manifest = manifest_with_own(store.root)
-    _check_name(name, manifest)
+    models = dict(load_manifest().models)
+    for file in sorted(folder.glob("*/embedder.toml")) if folder is not None else ():
+        if file.parent.name.startswith("."):  # left behind while one was added or removed
+            continue
+        model = _read(file)
+        if model.name in models:
+            raise ManifestError(f"{file}: {model.name!r} is the name of a model that ships with visavis")
+        models[model.name] = model
+    return Manifest(models)
+
+
+def calibration_file(model: ModelFile) -> Path:
+    """Where the calibration of a user's embedder is, or would be.
+
+    Raises:
+        ValueError: the model ships with visavis.
+    """
+    if model.folder is None:
+        raise ValueError(f"the model {model.name!r} ships with visavis, and so does its calibration")
+    return model.folder / "calibration.json"
+
+
+def add_embedder(
+    store: ModelStore, folder: Path | None, source: Path, *, name: str, build: Build, licence: str = "not stated"
+) -> ModelFile:
+    """Add an ONNX file as an embedder. It cannot compare until it has a calibration.
+
+    Args:
+        store: makes its ready network.
+        folder: of the user's embedders, `Settings.embedders`; made if need be.
+        source: the ONNX file; it is copied.
+        name: by which it is chosen; small letters, digits and hyphens, 32 at most.
+        build: what its input takes: one of `INPUTS`, or another.
+        licence: shown by `visavis models list`.
+
+    Raises:
+        ModelUnfit: the name is not allowed or taken, the file is no ONNX network from (1, 3, 112, 112) (or NHWC) to
+            (1, 64...4096), its output for noise is zero or not finite, or the same file was added before.
+        ModelStoreError: the file cannot be read, or a folder cannot be written.
+        SettingsError: `folder` is None.
+
+    Example:
+        model = add_embedder(store, folder, Path("w600k.onnx"), name="arc", build=INPUTS["rgb-127.5-127.5"])
+    """
+    if folder is None:
+        raise SettingsError("an embedder is added to the user's data folder: set data_home, or VISAVIS_DATA_HOME")
+    _check_name(name, read_models(folder))
     try:
         sha256, size = sha256_of(source), source.stat().st_size
         _check_shapes(source, build.layout)
     except OSError as error:
         raise ModelStoreError(f"{source} cannot be read: {error.strerror}") from error
     origin = f"{_printable(source.name)}, added by its user"
-    model = ModelFile(name, f"{name}.onnx", sha256, size, _printable(licence), origin, build, ())
-    _check_new(model, manifest)
-    store.take(model, source, probe=_probe)
-    with store.locked():
-        # Another process may have added one meanwhile.
-        manifest = manifest_with_own(store.root)
-        _check_name(name, manifest)
-        _check_new(model, manifest)
-        _write(store.root, [*_read(store.root).values(), model])
+    model = ModelFile(name, "model.onnx", sha256, size, _printable(licence), origin, build, (), folder / name)
+    with locked(folder):
+        # Under the lock, because another process may have added one meanwhile.
+        models = read_models(folder)
+        _check_name(name, models)
+        _check_new(model, models)
+        with tempfile.TemporaryDirectory(prefix=".adding-", dir=folder) as temporary:
+            made = Path(temporary) / name
+            made.mkdir()
+            shutil.copyfile(source, made / model.file)
+            check_sha256(model, made / model.file)
+            (made / "embedder.toml").write_text(_as_toml(model), "utf-8")
+            _probe_in(store, replace(model, folder=made))
+            os.replace(made, folder / name)  # noqa: PTH105  # the one atomic step, named as such
     return model
 
 
-def remove_own(store: ModelStore, name: str) -> ModelFile:
-    """Forget an embedder, its file and its calibration.
+def remove_embedder(store: ModelStore, name: str) -> ModelFile:
+    """Delete the folder of a user's embedder, with its calibration, and what was made of it.
 
     Raises:
         ModelUnfit: it ships with visavis.
         ManifestError: there is none of that name.
+        ModelStoreError: its folder cannot be written.
     """
-    model = manifest_with_own(store.root)[name]
-    if not model.user_provided:
+    model = store.manifest[name]
+    if model.folder is None:
         raise ModelUnfit(f"{name!r} ships with visavis; only models of your own can be removed")
-    with store.locked():
-        _write(store.root, [m for m in _read(store.root).values() if m.name != name])
-    store.drop(model)
+    folder = model.folder.parent
+    with locked(folder), tempfile.TemporaryDirectory(prefix=".removing-", dir=folder) as temporary:
+        os.replace(model.folder, Path(temporary) / name)  # noqa: PTH105  # a folder is there whole, or not at all
+    store.discard_ready(model)
     return model
 
 
-def _check_name(name: str, manifest: Manifest) -> None:
+def input_of(build: Build) -> str:
+    """What the input of an embedder takes, as text for people."""
+    name = next(
+        (n for n, b in INPUTS.items() if (b.colour, b.mean, b.scale) == (build.colour, build.mean, build.scale)), ""
+    )
+    return f"{name or f'{build.colour}, mean {build.mean:g}, scale {build.scale:g}'}, {build.layout}"
+
+
+def _check_name(name: str, models: Manifest) -> None:
     if not re.fullmatch(_NAME, name):
         raise ModelUnfit(f"a model's name is made of small letters, digits and hyphens, 32 at most, not {name!r}")
-    if name in manifest.models:
-        way_out = (
-            f"; `visavis models remove {name}` frees the name"
-            if manifest[name].user_provided
-            else ", which ships with visavis"
-        )
+    if name in models.models:
+        way_out = f"; `visavis models remove {name}` frees the name"
+        if not models[name].user_provided:
+            way_out = ", which ships with visavis"
         raise ModelUnfit(f"there is a model {name!r} already{way_out}")
 
 
-def _check_new(model: ModelFile, manifest: Manifest) -> None:
-    # A ready network and a calibration go by the file's hash, so that the same bytes cannot be two models.
-    if same := next((m for m in manifest.models.values() if m.sha256 == model.sha256), None):
+def _check_new(model: ModelFile, models: Manifest) -> None:
+    # A calibration belongs to a SHA-256, so it could not say which of two embedders it was fitted on.
+    if same := next((m for m in models.models.values() if m.sha256 == model.sha256), None):
         raise ModelUnfit(f"this file is the model {same.name!r} already")
 
 
@@ -151,8 +207,17 @@ def _check_shapes(source: Path, layout: Layout) -> None:
         )
 
 
+def _probe_in(store: ModelStore, model: ModelFile) -> None:
+    """Make the ready network, and run it; a failure leaves nothing of it in the cache."""
+    try:
+        _probe(store.ready_network(model))
+    except BaseException:
+        store.discard_ready(model)
+        raise
+
+
 def _probe(network: Path) -> None:
-    """Run a ready network on noise."""
+    """Run a ready network on noise, and check its output."""
     low, high = _DIMENSIONS
     noise = np.random.default_rng(0).integers(0, 256, (1, _SIDE, _SIDE, 3), np.uint8)
     try:
@@ -176,28 +241,13 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-def _file(root: Path) -> Path:
-    return root / "user-manifest.toml"
-
-
-def _read(root: Path) -> Mapping[str, ModelFile]:
-    file = _file(root)
+def _read(file: Path) -> ModelFile:
     try:
-        return parse_own(file.read_text("utf-8")).models
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return parse_user_provided(file.read_text("utf-8"), file.parent)
     except (ManifestError, UnicodeDecodeError) as error:
         raise ManifestError(f"{file}: {error}") from error
     except OSError as error:
         raise ModelStoreError(f"{file} cannot be read: {error.strerror}") from error
-
-
-def _write(root: Path, models: list[ModelFile]) -> None:
-    if not models:
-        _file(root).unlink(missing_ok=True)
-        return
-    with writing(_file(root)) as temporary:
-        temporary.write_text("\n".join([_HEAD, *map(_as_toml, models)]), "utf-8")
 
 
 def _as_toml(model: ModelFile) -> str:
@@ -206,8 +256,6 @@ def _as_toml(model: ModelFile) -> str:
     numbers = {"mean": float(model.build.mean), "scale": float(model.build.scale)}
     inside = ", ".join(f"{key} = {json.dumps(value)}" for key, value in {**build, **numbers}.items())
     fields = {
-        "name": model.name,
-        "file": model.file,
         "sha256": model.sha256,
         "size": model.size,
         "licence": model.licence,
@@ -215,4 +263,4 @@ def _as_toml(model: ModelFile) -> str:
         "template": TEMPLATES[0],
     }
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()]
-    return "\n".join(["[[model]]", *lines, f"build = {{ {inside} }}", ""])
+    return "\n".join([_HEAD, *lines, f"build = {{ {inside} }}", ""])
