@@ -21,12 +21,22 @@ DEFAULT_SIMILARITY_THRESHOLD = float(LOWEST_PROMISED)
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A face of the target whose similarity reached the threshold.
+    """A face of the target, with its similarity.
 
-    similarity: 0..100 on the calibrated scale, a float32 value
-    cosine:     -1..1, of the two embeddings
-    by_source:  the similarity to each source alone, in their order; of one source, `similarity` again
-    review:     the similarity lies in the band in which a person was asked to look
+    Attributes:
+        similarity: 0..100 on the calibrated scale, a float32 value.
+        cosine: -1..1, of the two embeddings.
+        face: the face of the target.
+        by_source: the similarity to each source alone, in the order of the sources; with one source, `similarity`.
+        review: whether the similarity is in the band that a person should review.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import visavis
+        >>> photos = Path("examples/photos")
+        >>> match = visavis.compare(photos / "ardern_2018.jpg", photos / "ardern_2022.jpg").matches[0]
+        >>> match.similarity > 99, match.by_source == (match.similarity,)
+        (True, True)
     """
 
     similarity: float
@@ -38,13 +48,23 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The largest face of each source against the faces of the target.
+    """The largest face of each source compared with the faces of the target.
 
-    sources:   the largest face of each source, in their order; at least one
-    strangers: of these, the ones whose face does not match the first: index in `sources`, and the similarity to the
-               first, which is below `DEFAULT_SIMILARITY_THRESHOLD`
-    matches:   highest similarity first
-    unmatched: the `Match`es below the threshold, largest face first
+    Attributes:
+        sources: the largest face of each source, in their order; at least one.
+        matches: the faces at or above the threshold, highest similarity first.
+        unmatched: the faces below the threshold, largest face first.
+        threshold: 0..100, inclusive.
+        strangers: the sources whose face does not match that of the first: the index in `sources`, and the similarity
+            to the first, which is below `DEFAULT_SIMILARITY_THRESHOLD`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import visavis
+        >>> photos = Path("examples/photos")
+        >>> comparison = visavis.compare(photos / "obama.jpg", photos / "sunak.jpg")
+        >>> len(comparison.matches), len(comparison.unmatched), comparison.threshold
+        (0, 1, 80.0)
     """
 
     sources: tuple[Face, ...]

@@ -87,6 +87,14 @@ class Engine:
 
     In a forked child an engine works as in its parent: it makes its own threads and networks at first use.
 
+    Example:
+        >>> from pathlib import Path
+        >>> import visavis
+        >>> with visavis.open_engine() as engine:
+        ...     comparison = engine.compare(Path("examples/photos/obama.jpg"), Path("examples/photos/sunak.jpg"))
+        >>> len(comparison.unmatched)
+        1
+
     Args:
         analyzer: finds and describes the faces of an image; called from several threads at once.
         calibration: maps a cosine to a similarity; None if there is none yet: then faces are analysed, not compared.
@@ -125,6 +133,14 @@ class Engine:
         """Finish running analyses, and release the threads, the networks and their memory.
 
         Calls that wait for a thread raise `EngineClosed`, and so does every later call. Closing twice is allowed.
+
+        Example:
+            >>> import visavis
+            >>> engine = visavis.open_engine()
+            >>> engine.close()
+            >>> engine.analyze(b"")
+            Traceback (most recent call last):
+            visavis.errors.EngineClosed: the engine is closed; open another
         """
         self._workers.close()
         if self._face_cache is not None:
@@ -145,6 +161,14 @@ class Engine:
             NoFace: an image shows no face; its `role` says which. The source is reported first.
             FaceBelowQuality: the quality of the source's largest face is below `options.quality_filter`.
             CalibrationMismatch: the engine has no calibration.
+
+        Example:
+            >>> import visavis
+            >>> photos = Path("examples/photos")
+            >>> with visavis.open_engine() as engine:
+            ...     comparison = engine.compare(photos / "ardern_2018.jpg", photos / "ardern_2022.jpg")
+            >>> [round(match.similarity) for match in comparison.matches]
+            [100]
         """
         return self.compare_many([source], target, options)
 

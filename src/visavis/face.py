@@ -66,7 +66,7 @@ class LandmarkType(StrEnum):
 
 
 class EmotionType(StrEnum):
-    """What a face looks like, not what the person feels."""
+    """The emotions that Amazon names. They describe what a face looks like, not what the person feels."""
 
     HAPPY = "HAPPY"
     SAD = "SAD"
@@ -80,7 +80,7 @@ class EmotionType(StrEnum):
 
 
 class QualityFilter(StrEnum):
-    """Bars on the quality score, each stricter than the one before."""
+    """Thresholds on the quality score, each stricter than the one before."""
 
     NONE = "NONE"
     LOW = "LOW"
@@ -90,7 +90,7 @@ class QualityFilter(StrEnum):
 
 
 class QualityReason(StrEnum):
-    """Why a face falls below a bar, in the words of IndexFaces."""
+    """Why a face is below a quality threshold, in the words of IndexFaces."""
 
     EXTREME_POSE = "EXTREME_POSE"
     LOW_BRIGHTNESS = "LOW_BRIGHTNESS"
@@ -103,8 +103,9 @@ class QualityReason(StrEnum):
 class Detail(StrEnum):
     """Which fields of a face are computed. The embedding, and so every similarity, is the same with either.
 
-    MINIMAL: no emotions and no smile, and the centres of the eyes instead of the pupils
-    ALL:     every field
+    Attributes:
+        MINIMAL: no emotions, smile or other attributes, and the centres of the eyes instead of the pupils.
+        ALL: every field.
     """
 
     MINIMAL = "MINIMAL"
@@ -113,7 +114,12 @@ class Detail(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Landmark:
-    """A named point in pixels of the upright image; it may lie outside it."""
+    """A named point in pixels of the upright image. It may lie outside the image.
+
+    Example:
+        >>> Landmark(LandmarkType.NOSE, x=320.5, y=241.0).type.value
+        'nose'
+    """
 
     type: LandmarkType
     x: float
@@ -124,9 +130,14 @@ class Landmark:
 class Pose:
     """Angles in degrees.
 
-    roll:  -180..180, positive when the face is turned clockwise on the screen
-    yaw:   -90..90, positive when the nose points to the image's right
-    pitch: -180..180, positive when the face looks up
+    Attributes:
+        roll: -180..180, positive when the face is turned clockwise on the screen.
+        yaw: -90..90, positive when the nose points to the image's right.
+        pitch: -180..180, positive when the face looks up.
+
+    Example:
+        >>> Pose(roll=-3.0, yaw=12.5, pitch=4.0).yaw
+        12.5
     """
 
     roll: float
@@ -136,12 +147,18 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How good an image of a face this is; every number 0..100, higher is better.
+    """The quality of the image of a face; every number is 0..100, and higher is better.
 
-    brightness: of the skin of the face, whatever the background
-    sharpness:  detail at the face's own scale
-    score:      all of it together, fitted to predict errors of comparison; what the quality filter looks at
-    reasons:    what is poor about the face, worst first; empty for a good one
+    Attributes:
+        brightness: of the skin of the face, independent of the background.
+        sharpness: detail at the scale of the face.
+        score: overall quality, fitted to predict errors of comparison. The quality filter compares it with a threshold.
+        reasons: what is poor about the face, worst first; empty for a good one.
+
+    Example:
+        >>> dark = Quality(brightness=30.0, sharpness=80.0, score=41.0, reasons=(QualityReason.LOW_BRIGHTNESS,))
+        >>> dark.reasons[0].value
+        'LOW_BRIGHTNESS'
     """
 
     brightness: float
@@ -152,7 +169,16 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Emotion:
-    """How strongly the face looks like `type`, 0..100."""
+    """What the face looks like; this does not say what the person feels.
+
+    Attributes:
+        type: the emotion.
+        confidence: percent, 0..100.
+
+    Example:
+        >>> Emotion(EmotionType.HAPPY, confidence=98.2).type.value
+        'HAPPY'
+    """
 
     type: EmotionType
     confidence: float
@@ -176,9 +202,14 @@ class Attribute:
 class EyeDirection:
     """Where the eyes look, in degrees; the signs are those of `Pose`.
 
-    yaw:        -90..90, positive when the gaze goes to the picture's right
-    pitch:      -90..90, positive when the gaze goes up
-    confidence: 0..100; low where the eyes are closed, small or turned away
+    Attributes:
+        yaw: -90..90, positive when the gaze goes to the image's right.
+        pitch: -90..90, positive when the gaze goes up.
+        confidence: percent, 0..100; low where the eyes are closed, small or turned away.
+
+    Example:
+        >>> EyeDirection(yaw=-12.0, pitch=3.5, confidence=88.0).yaw
+        -12.0
     """
 
     yaw: float
@@ -190,15 +221,27 @@ class EyeDirection:
 class Face:
     """One face of one image.
 
-    box:        pixels of the upright image
-    image_size: of the upright image, so that fractions can be told
-    confidence: 0..100, that the box holds a face
-    landmarks:  in the order of `LandmarkType`
-    embedding:  (d,) float32, unit length, read-only; compare by dot product. Kept out of `repr`
-    emotions:   highest confidence first; empty under `Detail.MINIMAL`
+    Attributes:
+        box: pixels of the upright image.
+        image_size: of the upright image; `box.relative_to(image_size)` gives fractions.
+        confidence: percent, 0..100, that the box contains a face.
+        landmarks: in the order of `LandmarkType`.
+        pose: roll, yaw and pitch.
+        quality: brightness, sharpness and a score.
+        embedding: (d,) float32, unit length, read-only; the dot product of two is their cosine. Not in `repr`.
+        emotions: highest confidence first; empty under `Detail.MINIMAL`.
+        smile: None under `Detail.MINIMAL`.
+        eyes_open: None under `Detail.MINIMAL`.
+        mouth_open: None under `Detail.MINIMAL`.
+        eye_direction: None under `Detail.MINIMAL`, and where an eye is too small to tell.
 
-    smile, eyes_open, mouth_open, eye_direction: None where they were not looked for, as under `Detail.MINIMAL`;
-    eye_direction also where an eye is too small to look into
+    Example:
+        >>> from pathlib import Path
+        >>> import visavis
+        >>> with visavis.open_engine() as engine:
+        ...     face = engine.analyze(Path("examples/photos/sunak.jpg")).faces[0]
+        >>> len(face.landmarks), face.embedding.shape
+        (30, (128,))
     """
 
     box: Box
@@ -216,5 +259,5 @@ class Face:
 
     @property
     def visible_area(self) -> float:
-        """Square pixels of the part of the box that lies in the image: what makes a face the largest."""
+        """Square pixels of the part of the box that lies in the image. The largest face has the most."""
         return self.box.area_within(self.image_size)

@@ -33,23 +33,39 @@ Matrix: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Width and height in pixels, both at least 1."""
+    """Width and height of an image.
+
+    Attributes:
+        width: pixels, at least 1.
+        height: pixels, at least 1.
+
+    Example:
+        >>> Size(1600, 1200).longer
+        1600
+    """
 
     width: int
     height: int
 
     @property
     def longer(self) -> int:
+        """The longer side in pixels."""
         return max(self.width, self.height)
 
     @property
     def pixels(self) -> int:
+        """The number of pixels."""
         return self.width * self.height
 
 
 @dataclass(frozen=True, slots=True)
 class RelativeBox:
-    """A box in fractions of the upright image's width and height; it may reach outside 0..1."""
+    """A box in fractions of the upright image's width and height; it may reach outside 0..1.
+
+    Example:
+        >>> Box(10, 20, 110, 220).relative_to(Size(1000, 1000))
+        RelativeBox(left=0.01, top=0.02, width=0.1, height=0.2)
+    """
 
     left: float
     top: float
@@ -59,7 +75,13 @@ class RelativeBox:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box in pixels of the upright image; right and bottom are exclusive. It may reach outside the image."""
+    """A box in pixels of the upright image; right and bottom are exclusive. It may reach outside the image.
+
+    Example:
+        >>> box = Box(left=10, top=20, right=110, bottom=220)
+        >>> box.width, box.height, box.centre
+        (100, 200, (60.0, 120.0))
+    """
 
     left: float
     top: float
@@ -68,27 +90,42 @@ class Box:
 
     @property
     def width(self) -> float:
+        """Pixels from left to right."""
         return self.right - self.left
 
     @property
     def height(self) -> float:
+        """Pixels from top to bottom."""
         return self.bottom - self.top
 
     @property
     def area(self) -> float:
+        """Square pixels."""
         return self.width * self.height
 
     def area_within(self, size: Size) -> float:
-        """Square pixels of the part that lies in an image of this size; 0 where none does."""
+        """Square pixels of the part that lies in an image of this size; 0 if no part does.
+
+        Example:
+            >>> Box(-50, 0, 50, 100).area_within(Size(640, 480))
+            5000
+        """
         width = min(self.right, size.width) - max(self.left, 0)
         height = min(self.bottom, size.height) - max(self.top, 0)
         return max(width, 0) * max(height, 0)
 
     @property
     def centre(self) -> tuple[float, float]:
+        """The centre, x before y, in pixels."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
     def relative_to(self, size: Size) -> RelativeBox:
+        """The box in fractions of an image of this size.
+
+        Example:
+            >>> Box(10, 20, 110, 220).relative_to(Size(200, 400))
+            RelativeBox(left=0.05, top=0.05, width=0.5, height=0.5)
+        """
         return RelativeBox(
             self.left / size.width, self.top / size.height, self.width / size.width, self.height / size.height
         )
