@@ -43,10 +43,18 @@ smaller than this fraction of the largest cannot become the largest."""
 class Analysis:
     """The faces of one image.
 
-    size:  of the upright image
-    faces: largest first, by the part of the box inside the image
-    more:  whether the image shows further, smaller faces, because only the `MAX_FACES` largest are kept; always False
-           if only the largest face was asked for
+    Attributes:
+        size: of the upright image, in pixels.
+        faces: largest first, by the part of the box inside the image; at most `MAX_FACES`.
+        more: whether the image shows further, smaller faces; always False if only the largest face was asked for.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import visavis
+        >>> with visavis.open_engine() as engine:
+        ...     analysis = engine.analyze(Path("examples/photos/obama.jpg"), largest_only=True)
+        >>> [round(face.confidence) for face in analysis.faces]
+        [100]
     """
 
     size: Size

@@ -69,8 +69,14 @@ def client(
         ModelError: models are missing and cannot be fetched, or the cache cannot be used.
 
     Example:
-        client = visavis.client(objects={"photos": "/srv/photos"})
-        client.compare_faces(SourceImage={"Bytes": a}, TargetImage={"S3Object": {"Bucket": "photos", "Name": "b.jpg"}})
+        >>> import visavis
+        >>> client = visavis.client(objects={"photos": "examples/photos"})
+        >>> answer = client.compare_faces(
+        ...     SourceImage={"S3Object": {"Bucket": "photos", "Name": "macron_2014.jpg"}},
+        ...     TargetImage={"S3Object": {"Bucket": "photos", "Name": "macron_2025.jpg"}},
+        ... )
+        >>> len(answer["FaceMatches"]), len(answer["UnmatchedFaces"])
+        (1, 0)
     """
     return make_client(_gateway(attributes, objects, _chosen(embedder, settings)), **options)
 
@@ -89,7 +95,12 @@ def patch(
     Arguments and errors are those of `client`; a client of another service is an InvalidRequest.
 
     Example:
-        client = visavis.patch(boto3.client("rekognition", region_name="us-east-1"))
+        >>> import boto3
+        >>> import visavis
+        >>> client = visavis.patch(boto3.client("rekognition", region_name="us-east-1"))
+        >>> client.detect_labels(Image={"Bytes": b"..."})
+        Traceback (most recent call last):
+        botocore.exceptions.ClientError: An error occurred (UnknownOperationException) when calling the DetectLabels ...
     """
     return attach(client, _gateway(attributes, objects, _chosen(embedder, settings)))
 
@@ -106,7 +117,11 @@ def compare(
     Arguments, result and errors are those of `Engine.compare`; `settings` are those of `open_engine`.
 
     Example:
-        visavis.compare(Path("a.jpg"), Path("b.jpg")).matches[0].similarity
+        >>> from pathlib import Path
+        >>> import visavis
+        >>> comparison = visavis.compare(Path("examples/photos/obama.jpg"), Path("examples/photos/sunak.jpg"))
+        >>> comparison.unmatched[0].similarity < 80
+        True
     """
     from visavis.engine import CompareOptions
 

@@ -163,6 +163,7 @@ class Engine:
             CalibrationMismatch: the engine has no calibration.
 
         Example:
+            >>> from pathlib import Path
             >>> import visavis
             >>> photos = Path("examples/photos")
             >>> with visavis.open_engine() as engine:
@@ -189,6 +190,15 @@ class Engine:
             InvalidRequest: `sources` is empty or not a sequence, or an image has a type that is not accepted.
             CalibrationMismatch: the calibration was not fitted for several sources.
             BadImage, ImageTooLarge, ImageTooSmall, NoFace, FaceBelowQuality, EngineClosed: as for `compare`.
+
+        Example:
+            >>> from pathlib import Path
+            >>> import visavis
+            >>> sources = [Path("examples/photos/ardern_2018.jpg"), Path("examples/photos/ardern_2022.jpg")]
+            >>> with visavis.open_engine() as engine:
+            ...     comparison = engine.compare_many(sources, Path("examples/photos/obama.jpg"))
+            >>> len(comparison.matches), len(comparison.unmatched[0].by_source)
+            (0, 2)
         """
         if isinstance(sources, bytes | bytearray | memoryview | str | np.ndarray) or not isinstance(sources, Sequence):
             raise InvalidRequest(f"sources must be a list of images, not {type(sources).__name__}")
@@ -233,7 +243,12 @@ class Engine:
             EngineClosed: the engine was closed.
 
         Example:
-            faces = engine.analyze(Path("group.jpg")).faces
+            >>> from pathlib import Path
+            >>> import visavis
+            >>> with visavis.open_engine() as engine:
+            ...     analysis = engine.analyze(Path("examples/photos/sunak.jpg"))
+            >>> len(analysis.faces), analysis.more
+            (1, False)
         """
         detail = choice_of("detail", detail, Detail)
         return _result_of(self._submit(bytes_or_pixels(image), largest_only=largest_only, detail=detail))

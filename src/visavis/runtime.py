@@ -44,6 +44,13 @@ def open_engine(settings: Settings | None = None, *, once: bool = False) -> Engi
         CalibrationMismatch: the embedder has no calibration, or one that was fitted on another.
         SettingsError: an environment variable holds something it cannot, there is no such embedder, or the machine
             does not have the device; `settings` is of another type.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from visavis import Settings, open_engine
+        >>> with open_engine(replace(Settings.from_env(), accuracy="high")) as engine:
+        ...     engine.calibration.accuracy
+        'high'
     """
     settings = Settings.from_env() if settings is None else settings
     if not isinstance(settings, Settings):

@@ -29,24 +29,26 @@ Value = TypeVar("Value")
 class Settings:
     """How visavis runs in this process.
 
-    home:     cache folder of model files and networks         VISAVIS_HOME
-    data_home: folder of what cannot be fetched again: the
-              user's embedders, in embedders/. None: the user
-              has none                                         VISAVIS_DATA_HOME
-    offline:  never fetch models                               VISAVIS_OFFLINE
-    threads:  images analysed at once, at least 1            VISAVIS_THREADS
-    accuracy: "standard", or "high", which also embeds each
-              face's mirror image and has a scale of its own   VISAVIS_ACCURACY
-    embedder: the model that faces are compared by             VISAVIS_EMBEDDER
-    face_cache_size: of how many images the faces are kept in
-              memory, so that they are not analysed again      VISAVIS_FACE_CACHE
-    device:   where networks run, as OpenVINO names it: CPU,
-              GPU, GPU.0, GPU.1 ..., NPU or AUTO; kept in
-              capitals. Opening an engine checks that the
-              machine has it                                   VISAVIS_DEVICE
+    Attributes:
+        home: the cache folder of model files and networks (VISAVIS_HOME).
+        data_home: the folder of what cannot be fetched again: the user's embedders, in `embedders/`. None if the user
+            has none (VISAVIS_DATA_HOME).
+        offline: whether models are never fetched (VISAVIS_OFFLINE).
+        threads: the number of images analysed at once, at least 1 (VISAVIS_THREADS).
+        accuracy: "standard", or "high", which also embeds each face's mirror image and has its own scale
+            (VISAVIS_ACCURACY).
+        embedder: the name of the model that computes embeddings (VISAVIS_EMBEDDER).
+        face_cache_size: the number of images whose faces are kept in memory, so that they are not analysed again
+            (VISAVIS_FACE_CACHE).
+        device: where networks run, as OpenVINO names it: CPU, GPU, GPU.0, GPU.1 ..., NPU or AUTO; kept in capitals.
+            Opening an engine checks that the machine has it (VISAVIS_DEVICE).
 
     Raises:
         SettingsError: a value is out of its range; the text names the field and what would be right.
+
+    Example:
+        >>> Settings(Path("/srv/visavis"), threads=2, device="cpu").device
+        'CPU'
     """
 
     home: Path

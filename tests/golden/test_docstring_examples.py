@@ -14,10 +14,13 @@ import pytest
 
 import visavis
 import visavis.evaluate
+from visavis.forks import Renewable
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(
-    module.name for module in pkgutil.walk_packages(visavis.__path__, "visavis.") if not module.name.endswith("__main__")
+    module.name
+    for module in pkgutil.walk_packages(visavis.__path__, "visavis.")
+    if not module.name.endswith("__main__")
 )
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -32,7 +35,8 @@ def examples() -> Iterator[doctest.DocTest]:
 def public() -> Iterator[tuple[str, object]]:
     """The callables that `visavis` and `visavis.evaluate` export, and the public methods of their classes.
 
-    Without errors, which nobody calls, and enumerations, whose members are listed where they are defined.
+    Without errors, which nobody calls, enumerations, whose members are listed where they are defined, and what only
+    `visavis.forks` calls.
     """
     for package in (visavis,):
         for name in package.__all__:
@@ -42,7 +46,7 @@ def public() -> Iterator[tuple[str, object]]:
             yield f"{package.__name__}.{name}", thing
             if inspect.isclass(thing):
                 for method, function in vars(thing).items():
-                    if inspect.isroutine(function) and not method.startswith("_"):
+                    if inspect.isroutine(function) and not method.startswith("_") and method not in dir(Renewable):
                         yield f"{package.__name__}.{name}.{method}", getattr(thing, method)
 
 

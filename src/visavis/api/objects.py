@@ -28,14 +28,38 @@ CHUNK = 64 * 1024
 
 
 class ObjectStore(Protocol):
-    """Where S3Object references lead."""
+    """Where S3Object references lead.
+
+    Example:
+        >>> import visavis
+        >>> from visavis import ObjectUnavailable
+        >>> class InMemory:
+        ...     def __init__(self, objects):
+        ...         self.objects = objects
+        ...
+        ...     def read(self, ref, *, limit):
+        ...         if (ref.bucket, ref.name) not in self.objects:
+        ...             raise ObjectUnavailable(f"bucket {ref.bucket} does not contain this key")
+        ...         return self.objects[ref.bucket, ref.name]
+        >>> client = visavis.client(objects=InMemory({}))
+    """
 
     def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
         """The whole object.
 
+        Args:
+            ref: bucket, key and version.
+            limit: the most bytes that an object may have.
+
         Raises:
-            ObjectUnavailable: it is missing, forbidden or out of reach.
-            ImageTooLarge: it has more than `limit` bytes.
+            ObjectUnavailable: the object is missing, forbidden or unreachable.
+            ImageTooLarge: the object has more than `limit` bytes.
+
+        Example:
+            >>> from visavis.api.images import S3ObjectRef
+            >>> store = FolderStore({"photos": "examples/photos"})
+            >>> store.read(S3ObjectRef("photos", "obama.jpg"), limit=OBJECT_LIMIT)[:2].hex()
+            'ffd8'
         """
 
 
@@ -47,9 +71,13 @@ class NoStore:
 
 
 class FolderStore:
-    """Folders that stand for buckets; what is in no folder is asked of another store.
+    """Folders that serve as buckets. A bucket without a folder is read from another store.
 
-    Keys are paths with forward slashes. A folder has no versions, so a reference that names one finds nothing.
+    Keys are paths with forward slashes. A folder has no versions, so a reference with a version finds nothing.
+
+    Example:
+        >>> import visavis
+        >>> client = visavis.client(objects=FolderStore({"photos": "examples/photos"}))
     """
 
     def __init__(self, buckets: Mapping[str, str | os.PathLike[str]], *, otherwise: ObjectStore | None = None) -> None:
@@ -69,6 +97,15 @@ class FolderStore:
         self._otherwise = otherwise or NoStore()
 
     def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
+        """The whole file that `ref` names; see `ObjectStore.read`.
+
+        Example:
+            >>> from visavis.api.images import S3ObjectRef
+            >>> store = FolderStore({"photos": "examples/photos"})
+            >>> store.read(S3ObjectRef("photos", "none.jpg"), limit=OBJECT_LIMIT)
+            Traceback (most recent call last):
+            visavis.errors.ObjectUnavailable: the object in bucket photos is missing, ...
+        """
         root = self._roots.get(ref.bucket)
         if root is None:
             return self._otherwise.read(ref, limit=limit)
@@ -110,10 +147,15 @@ def _file_of(root: Path, ref: S3ObjectRef) -> Path:
 
 
 class S3Store:
-    """S3, or a server that speaks it, with the credentials that boto3 finds: those of this process, not the caller's.
+    """S3, or a server with its API, with the credentials that boto3 finds: those of this process, not the caller's.
 
-    HEAD goes first, so that an object over the limit is never fetched. Each call is tried at most twice. A forked child
-    makes a client of its own: over its parent's connections it could get an object that another process asked for.
+    A HEAD request comes first, so that an object over the limit is never fetched. Each call is tried at most twice. A
+    forked child makes its own client, because over its parent's connections it could get another process's object.
+
+    Example:
+        >>> import visavis
+        >>> store = visavis.S3Store(endpoint_url="http://127.0.0.1:9000", region="us-east-1")
+        >>> client = visavis.client(objects=store)
     """
 
     def __init__(
@@ -172,6 +214,15 @@ class S3Store:
         return client
 
     def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
+        """The whole object that `ref` names; see `ObjectStore.read`.
+
+        Example:
+            >>> from visavis.api.images import S3ObjectRef
+            >>> store = S3Store(endpoint_url="http://127.0.0.1:1", region="us-east-1", timeout=0.1)
+            >>> store.read(S3ObjectRef("photos", "a.jpg", version="1"), limit=OBJECT_LIMIT)
+            Traceback (most recent call last):
+            visavis.errors.ObjectUnavailable: the object in bucket photos is missing, ...
+        """
         if any(part in {".", ".."} for part in ref.name.split("/")):
             # A proxy before the store may shorten such a path into another bucket.
             raise _unavailable(ref, "the key is not a plain path")
