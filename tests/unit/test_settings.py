@@ -13,12 +13,12 @@ def test_settings_come_from_the_environment() -> None:
     env = {"VISAVIS_HOME": "/srv/models", "VISAVIS_OFFLINE": "yes", "VISAVIS_THREADS": "3"}
     assert Settings.from_env(env) == Settings(Path("/srv/models"), offline=True, threads=3, embedder="embedder")
     assert Settings.from_env({**env, "VISAVIS_EMBEDDER": "arc"}).embedder == "arc"
-    assert Settings.from_env({**env, "VISAVIS_REMEMBERED": "500"}).remembered == 500
+    assert Settings.from_env({**env, "VISAVIS_FACE_CACHE": "500"}).remembered == 500
     assert Settings.from_env({**env, "VISAVIS_ACCURACY": "High"}).accuracy == "high"
     assert Settings.from_env({**env, "VISAVIS_DEVICE": "gpu.1"}).device == "GPU.1"
 
 
-NAMES = ("HOME", "OFFLINE", "THREADS", "ACCURACY", "EMBEDDER", "REMEMBERED", "DEVICE")
+NAMES = ("HOME", "OFFLINE", "THREADS", "ACCURACY", "EMBEDDER", "FACE_CACHE", "DEVICE")
 
 
 @pytest.mark.parametrize("env", [{}, {f"VISAVIS_{name}": " " for name in NAMES}])
@@ -46,8 +46,8 @@ def test_without_an_environment_or_with_an_empty_one_there_are_defaults(env: dic
         ("VISAVIS_THREADS", "nan", "a whole number from 1 to 1024"),
         ("VISAVIS_EMBEDDER", "a\nb", "a text that is not empty, on one line"),
         ("VISAVIS_DEVICE", "CUDA", "CPU, GPU, GPU.0 (GPU.1 and so on), NPU or AUTO"),
-        ("VISAVIS_REMEMBERED", "-1", "a whole number of at least 0"),
-        ("VISAVIS_REMEMBERED", "1.5", "a whole number of at least 0"),
+        ("VISAVIS_FACE_CACHE", "-1", "a whole number of at least 0"),
+        ("VISAVIS_FACE_CACHE", "1.5", "a whole number of at least 0"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_named(name: str, value: str, right: str) -> None:
