@@ -17,11 +17,7 @@ import visavis.evaluate
 from visavis.forks import Renewable
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted(
-    module.name
-    for module in pkgutil.walk_packages(visavis.__path__, "visavis.")
-    if not module.name.endswith("__main__")
-)
+MODULES = sorted({module.name for module in pkgutil.walk_packages(visavis.__path__, "visavis.")} - {"visavis.__main__"})
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 

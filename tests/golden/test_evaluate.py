@@ -23,7 +23,7 @@ def test_the_example_photographs_are_told_apart_without_error(
         rows.append(f"{photo.name},{photo.stem.split('_')[0]}")
     (tmp_path / "images.csv").write_text("\n".join(rows))
     work = tmp_path / "work"
-    words = ["evaluate", str(tmp_path), "--no-plots", "--work", str(work), "--out"]
+    words = ["evaluate", str(tmp_path), "--no-plots", "--resume", str(work), "--out"]
     assert main([*words, str(tmp_path / "one")]) == 0
     report = json.loads((tmp_path / "one/report.json").read_text())
     assert (report["set"]["genuine"], report["set"]["impostor"]) == (2, 13)

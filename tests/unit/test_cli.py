@@ -13,8 +13,8 @@ from tests.conftest import PHOTOS, WITH_INTERRUPT, full_device, posix
 from visavis import __version__
 from visavis.cli import main
 from visavis.cli.files import Photo, write_file
-from visavis.cli.parser import COMMANDS
 from visavis.cli.process import OutputError, run
+from visavis.cli.program import COMMANDS
 from visavis.errors import InvalidRequest, ModelCorrupt
 from visavis.models.store import ModelStore
 
@@ -34,7 +34,7 @@ def test_wrong_usage_exits_with_2_and_shows_the_right_one(words: list[str], caps
     said = capsys.readouterr()
     assert said.out == ""
     assert "visavis: " in said.err
-    assert "usage: visavis" in said.err or "must be" in said.err
+    assert "Usage: visavis" in said.err or "must be" in said.err
 
 
 def test_without_a_command_the_help_is_shown_as_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,7 +68,7 @@ def test_an_unknown_action_lists_the_actions(capsys: pytest.CaptureFixture[str])
 def test_the_help_of_every_command_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     for command in COMMANDS:
         assert main([command, "--help"]) == 0
-        assert capsys.readouterr().out.startswith(f"usage: visavis {command}")
+        assert capsys.readouterr().out.startswith(f"Usage: visavis {command}")
 
 
 def test_a_picture_that_is_read_is_not_overwritten(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visavis.cli import doctor, main
+from visavis.cli import main
 from visavis.errors import SettingsError
 from visavis.models import core as module
 from visavis.models.core import CONFIG, Core
@@ -157,7 +157,7 @@ def test_devices_are_listed_with_their_full_names(monkeypatch: pytest.MonkeyPatc
 def test_doctor_lists_the_devices_and_finds_the_chosen_one_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "devices", lambda: [("CPU", "A processor"), ("GPU", "A card")])
+    monkeypatch.setattr(module, "devices", lambda: [("CPU", "A processor"), ("GPU", "A card")])
     monkeypatch.setattr(Core, "_made", lambda _: Fake("CPU", "GPU"))
     monkeypatch.setattr(ModelStore, "verify", lambda _: [])
     monkeypatch.setenv("VISAVIS_DEVICE", "gpu")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import inspect
 import re
@@ -12,12 +11,16 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
 import visavis
+from tests.commands import commands
 from visavis import errors
 from visavis.api.errors import TABLE
-from visavis.cli.parser import COMMANDS, parser_of
+from visavis.cli import engine
+from visavis.cli.program import COMMANDS
+from visavis.cli.serve import VARIABLES as SERVE
 from visavis.server.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +51,7 @@ OPTIONS_OF_OTHERS = {
 }
 """Options that docs name and that are no options of visavis."""
 
-ENVIRONMENT_OF_OTHERS = {"VISAVIS_DATA": "python -m bench"}
+ENVIRONMENT_OF_OTHERS = {"VISAVIS_DATA": "python -m bench", "VISAVIS_PORT": "Kubernetes"}
 LOGGERS = {"visavis.access"}
 MADE = {"bench/results/"}
 """What docs name and a command makes."""
@@ -78,24 +81,27 @@ def words(pattern: str) -> Iterator[tuple[str, str]]:
             yield page, word
 
 
-def options_of(parser: argparse.ArgumentParser) -> Iterator[str]:
-    for action in parser._actions:
-        yield from (name for name in action.option_strings if name.startswith("--"))
-        if isinstance(action, argparse._SubParsersAction):
-            for inner in action.choices.values():
-                yield from options_of(inner)
+def options_of(command: str) -> Iterator[click.Option]:
+    """The options of a command, those of a command's own commands too, but those that stand for settings."""
+    for path, found in commands().items():
+        if path.split()[0] == command:
+            shared = {*engine.ENGINE} if command != "serve" else set()
+            yield from (o for o in found.params if isinstance(o, click.Option) and o.name not in {"help", *shared})
 
 
 def actions_of(command: str) -> list[str]:
     """The commands of a command."""
-    subparsers = [a for a in parser_of(command)._actions if isinstance(a, argparse._SubParsersAction)]
-    return [name for action in subparsers for name in action.choices]
+    return [path.split()[1] for path in commands() if path.startswith(f"{command} ")]
 
 
-OPTIONS = {command: sorted({*options_of(parser_of(command))} - {"--help"}) for command in COMMANDS}
+OPTIONS = {command: sorted({o.opts[-1] for o in options_of(command)}) for command in COMMANDS}
+SHARED = sorted({o.opts[-1] for found in commands().values() for o in found.params if o.name in engine.ENGINE})
 VARIABLES = {
-    name for path in SOURCE.rglob("*.py") for name in re.findall(r"VISAVIS_[A-Z]+(?:_[A-Z]+)*", path.read_text("utf-8"))
-}
+    name
+    for path in SOURCE.rglob("*.py")
+    for name in re.findall(r"(?<!_)VISAVIS_[A-Z]+(?:_[A-Z]+)*", path.read_text("utf-8"))
+} - {SERVE, *ENVIRONMENT_OF_OTHERS}
+SERVE_VARIABLES = sorted(f"{SERVE}_{o.name}".upper() for o in options_of("serve") if o.name not in engine.SERVER)
 
 
 def metric_names() -> list[str]:
@@ -139,10 +145,12 @@ def assert_known(found: Iterator[tuple[str, str]], known: Container[str]) -> Non
 
 NEEDED: dict[str, list[tuple[tuple[str, ...], str]]] = {
     "option": [((PAGE_OF.get(command, CLI),), option) for command in COMMANDS for option in OPTIONS[command]],
+    "option of every engine": [((CLI,), option) for option in SHARED],
     "command": [((CLI,), f"visavis {command}") for command in COMMANDS],
     "command of a command": [((CLI,), action) for command in COMMANDS for action in actions_of(command)],
     "setting": [((LIBRARY,), field.name) for field in fields(visavis.Settings)],
     "environment variable": [((LIBRARY,), name) for name in sorted(VARIABLES)],
+    "environment variable of serve": [((SERVER,), name) for name in SERVE_VARIABLES],
     "metric": [((SERVER,), name) for name in metric_names()],
     "stage": [((SERVER,), stage) for stage in sorted(strings_passed({"observe", "_timed"}))],
     "outcome": [((SERVER, REKOGNITION), outcome) for outcome in outcomes()],
@@ -167,7 +175,7 @@ def test_outcomes_are_read_out_of_the_source() -> None:
 
 
 def test_every_option_that_docs_name_is_there() -> None:
-    ours = {option for options in OPTIONS.values() for option in options} | {"--help", "--version"}
+    ours = {option for options in OPTIONS.values() for option in options} | {*SHARED, "--help", "--version"}
     assert not ours & set(OPTIONS_OF_OTHERS)
     scripts = [*(ROOT / "bench").glob("*.py"), *(ROOT / "tools").glob("*.py")]
     known = ours.union(OPTIONS_OF_OTHERS, *(re.findall(r"--[a-z][a-z-]*", path.read_text("utf-8")) for path in scripts))
@@ -177,7 +185,7 @@ def test_every_option_that_docs_name_is_there() -> None:
 @pytest.mark.parametrize(
     ("pattern", "known"),
     [
-        (r"VISAVIS_[A-Z_]+", {*VARIABLES, *ENVIRONMENT_OF_OTHERS}),
+        (r"\bVISAVIS_[A-Z0-9_]*[A-Z0-9]", {SERVE, *VARIABLES, *SERVE_VARIABLES, *ENVIRONMENT_OF_OTHERS}),
         (r"(?<![\w/])visavis_[a-z_]+", set(metric_names())),
         (r"python -m bench ([a-z]+)", {path.stem for path in (ROOT / "bench").glob("*.py")}),
         (r"python -m tools\.(\w+)", {path.stem for path in (ROOT / "tools").glob("*.py")}),

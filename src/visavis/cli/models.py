@@ -14,10 +14,9 @@ from visavis.cli.command import Group
 from visavis.cli.engine import STORE, settings_options
 from visavis.cli.options import argument
 from visavis.cli.process import DONE
-from visavis.runtime import open_store
 
 if TYPE_CHECKING:
-    from visavis.models.store import Status
+    from visavis.models.store import ModelStore, Status
     from visavis.settings import Settings
 
 __all__ = ["models"]
@@ -32,7 +31,7 @@ def models() -> None:
 @settings_options(STORE)
 def list_(*, settings: Settings) -> int:
     """Say which models there are, their licences, and which are here."""
-    store = open_store(settings)
+    store = _store(settings)
     print("\n".join(_described(status) for status in store.status()))
     return DONE
 
@@ -41,7 +40,7 @@ def list_(*, settings: Settings) -> int:
 @settings_options(STORE)
 def fetch(*, settings: Settings) -> int:
     """Fetch and make ready those that are missing."""
-    print(*open_store(settings).fetch(), sep="\n")
+    print(*_store(settings).fetch(), sep="\n")
     return DONE
 
 
@@ -49,7 +48,7 @@ def fetch(*, settings: Settings) -> int:
 @settings_options(STORE)
 def verify(*, settings: Settings) -> int:
     """Check the SHA-256 of every file that is here."""
-    for path in open_store(settings).verify():
+    for path in _store(settings).verify():
         print(f"right  {path}")
     return DONE
 
@@ -59,7 +58,7 @@ def verify(*, settings: Settings) -> int:
 @settings_options(STORE)
 def path(*, settings: Settings, name: str | None) -> int:
     """Print where the file of the model NAME is, or the cache folder."""
-    store = open_store(settings)
+    store = _store(settings)
     print(store.root if name is None else store.file(name))
     return DONE
 
@@ -69,7 +68,7 @@ def path(*, settings: Settings, name: str | None) -> int:
 @settings_options(STORE)
 def export(*, settings: Settings, file: Path) -> int:
     """Write all models into FILE, for a machine without a network."""
-    open_store(settings).export(file)
+    _store(settings).export(file)
     print(f"wrote {file}; on the other machine: visavis models import {file.name}")
     return DONE
 
@@ -79,7 +78,7 @@ def export(*, settings: Settings, file: Path) -> int:
 @settings_options(STORE)
 def import_(*, settings: Settings, file: Path) -> int:
     """Take the models from FILE, which `visavis models export` wrote."""
-    print(*open_store(settings).import_(file), sep="\n")
+    print(*_store(settings).import_(file), sep="\n")
     return DONE
 
 
@@ -93,8 +92,14 @@ def remove(*, settings: Settings, name: str) -> int:
     """Forget your embedder NAME, its file and its calibration."""
     from visavis.models.user_provided import remove_embedder
 
-    print(f"removed {remove_embedder(open_store(settings), name).name}")
+    print(f"removed {remove_embedder(_store(settings), name).name}")
     return DONE
+
+
+def _store(settings: Settings) -> ModelStore:
+    from visavis.runtime import open_store
+
+    return open_store(settings)
 
 
 def _described(status: Status) -> str:
