@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -29,7 +28,5 @@ def _command(words: Sequence[str]) -> int:
 
     from visavis.cli.parser import parse
 
-    # OpenCV's own threads would fight with the engine's for the cores. Read when it is first imported.
-    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
     args = parse(words)
     return int(import_module(f"visavis.cli.{args.command}").run(args))
