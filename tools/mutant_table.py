@@ -252,7 +252,7 @@ UNIT_MUTANTS = [
             ("light.sharpness < 15", "light.sharpness < 20"),
         ],
         ("comparison.py", "comparison"): [
-            ("if m.similarity >= bar)", "if m.similarity > bar)"),
+            ("if m.similarity >= threshold)", "if m.similarity > threshold)"),
             ("float(np.float32(threshold))", "float(threshold)"),
             ("key=lambda m: -m.similarity", "key=lambda m: m.similarity"),
             ("key=lambda m: -m.face.visible_area", "key=lambda m: -m.face.box.area"),

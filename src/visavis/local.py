@@ -15,7 +15,7 @@ from visavis.api.objects import FolderStore, NoStore, ObjectStore
 from visavis.api.response import Attributes
 from visavis.errors import SettingsError
 from visavis.forks import renew_in_children
-from visavis.inputs import choice_of, told
+from visavis.inputs import choice_of, short_repr
 from visavis.settings import Settings
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def compare(
 def _chosen(embedder: str | None, settings: Settings | None) -> Settings:
     settings = Settings.from_env() if settings is None else settings
     if not isinstance(settings, Settings):
-        raise SettingsError(f"settings must be a visavis.Settings, not {told(settings)}")
+        raise SettingsError(f"settings must be a visavis.Settings, not {short_repr(settings)}")
     return replace(settings, embedder=embedder) if embedder else settings
 
 

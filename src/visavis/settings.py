@@ -18,7 +18,7 @@ Accuracy = Literal["standard", "high"]
 ACCURACIES: tuple[Accuracy, ...] = get_args(Accuracy)
 
 SHIPPED_EMBEDDER = "embedder"
-"""Its name in the manifest that ships."""
+"""The name of the embedder that ships, in its manifest."""
 
 MOST_THREADS = 1024
 
@@ -27,7 +27,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How visavis runs in this process.
+    """How visavis runs in this process. `from_env` reads it from the environment.
 
     home:     cache folder of model files and networks         VISAVIS_HOME
     data_home: folder of what cannot be fetched again: the
@@ -46,7 +46,7 @@ class Settings:
               machine has it                                   VISAVIS_DEVICE
 
     Raises:
-        SettingsError: a value is out of its range; the text names the field and what would be right.
+        SettingsError: a value is out of its range; the message names the field and what would be right.
     """
 
     home: Path
@@ -77,10 +77,17 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Settings from environment variables (default: the process's own).
+        """Read the settings from environment variables.
+
+        Args:
+            environ: default: the environment of the process.
 
         Raises:
-            SettingsError: a variable holds something it cannot.
+            SettingsError: a variable has a wrong value; the message names it and what would be right.
+
+        Example:
+            >>> Settings.from_env({"VISAVIS_HOME": "/srv/models", "VISAVIS_THREADS": "2"}).threads
+            2
         """
         import platformdirs
 
@@ -98,7 +105,7 @@ class Settings:
 
 
 def _read(env: Mapping[str, str], name: str, parse: Callable[[str], Value]) -> Value | None:
-    """The value of a variable; None where it is not set, or empty."""
+    """The value of a variable; None if it is not set or empty."""
     text = env.get(name, "")
     if not text.strip():
         return None
@@ -109,7 +116,7 @@ def _read(env: Mapping[str, str], name: str, parse: Callable[[str], Value]) -> V
 
 
 def _cores() -> int:
-    """Cores this process may run on, which containers and taskset make fewer than the machine has."""
+    """The number of cores that this process may use; containers and taskset can limit it."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
