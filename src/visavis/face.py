@@ -170,7 +170,7 @@ class Face:
     """One face of one image.
 
     box:        pixels of the upright image
-    image_size: of the upright image, so that fractions can be told
+    image_size: of the upright image, for positions as fractions
     confidence: 0..100, that the box holds a face
     landmarks:  in the order of `LandmarkType`
     emotions:   highest confidence first; empty when expression was not asked for
