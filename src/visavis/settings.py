@@ -29,21 +29,22 @@ Value = TypeVar("Value")
 class Settings:
     """How visavis runs in this process. `from_env` reads it from the environment.
 
-    home:     cache folder of model files and networks         VISAVIS_HOME
-    data_home: folder of what cannot be fetched again: the
-              user's embedders, in embedders/. None: the user
-              has none                                         VISAVIS_DATA_HOME
-    offline:  never fetch models                               VISAVIS_OFFLINE
-    threads:  images analysed at once, at least 1            VISAVIS_THREADS
-    accuracy: "standard", or "high", which also embeds each
-              face's mirror image and has a scale of its own   VISAVIS_ACCURACY
-    embedder: the model that faces are compared by             VISAVIS_EMBEDDER
+    home:            cache folder of model files and networks       VISAVIS_HOME
+    data_home:       folder of what cannot be fetched again: the
+                     user's embedders, in `embedders/`. None: the
+                     user has none                                 VISAVIS_DATA_HOME
+    offline:         never fetch models                            VISAVIS_OFFLINE
+    threads:         images analysed at once, at least 1           VISAVIS_THREADS
+    accuracy:        "standard", or "high", which also embeds the
+                     mirror image of each face and has a scale of
+                     its own                                       VISAVIS_ACCURACY
+    embedder:        name of the model that embeds faces           VISAVIS_EMBEDDER
     face_cache_size: of how many images the faces are kept in
-              memory, so that they are not analysed again      VISAVIS_FACE_CACHE
-    device:   where networks run, as OpenVINO names it: CPU,
-              GPU, GPU.0, GPU.1 ..., NPU or AUTO; kept in
-              capitals. Opening an engine checks that the
-              machine has it                                   VISAVIS_DEVICE
+                     memory, so that they are not analysed again   VISAVIS_FACE_CACHE
+    device:          where networks run, as OpenVINO names it:
+                     CPU, GPU, GPU.0, GPU.1 ..., NPU or AUTO; kept
+                     in capitals. Opening an engine checks that
+                     the machine has it                            VISAVIS_DEVICE
 
     Raises:
         SettingsError: a value is out of its range; the message names the field and what would be right.
