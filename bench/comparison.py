@@ -37,7 +37,7 @@ def run(data: Path | None) -> None:
             for attributes, detail in DETAIL.items():
                 options = CompareOptions(0.0, detail=detail)
                 ways: dict[str, Callable[[], object]] = {
-                    "floor": floor.of(source, target, detail),
+                    "floor": floor.for_pair(source, target, detail),
                     "one": partial(engines[1].compare, source, target, options),
                     "two": partial(engines[2].compare, source, target, options),
                 }

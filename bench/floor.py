@@ -69,7 +69,7 @@ class Floor:
         self._engine = Engine(analyzer, open_calibration(settings), threads=1)
         self._slots: dict[tuple[str, tuple[int, ...]], Any] = {}
 
-    def of(self, source: bytes, target: bytes, detail: Detail) -> Callable[[], None]:
+    def for_pair(self, source: bytes, target: bytes, detail: Detail) -> Callable[[], None]:
         """The floor of comparing these, to be called and timed."""
         for noted in self._noted.values():
             noted.inputs.clear()

@@ -43,15 +43,15 @@ def engine() -> Iterator[Engine]:
         yield engine
 
 
-def encode(picture: Pil.Image, kind: str = "PNG", **options: object) -> bytes:
-    """A picture as the bytes of a file."""
+def encode(image: Pil.Image, kind: str = "PNG", **options: object) -> bytes:
+    """An image as the bytes of a file."""
     out = io.BytesIO()
-    picture.save(out, kind, **options)
+    image.save(out, kind, **options)
     return out.getvalue()
 
 
 def gradient(width: int = 120, height: int = 90) -> Pil.Image:
-    """A picture whose every corner has a colour of its own."""
+    """An image whose every corner has a colour of its own."""
     x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     return Pil.fromarray(np.stack([x, y, 255 - x], axis=2).astype(np.uint8))
 

@@ -156,13 +156,13 @@ def evaluate(network: Path, ferplus: Path, lfw: Path, cache: Path) -> None:
     print(f"  with the images mirrored outwards at their edges: {summary(calibration.probabilities(filled), truth)}")
 
     portraits = load_lfw(lfw, cache)
-    told = np.isin(portraits.labels, ("CALM", "HAPPY")) & (portraits.presence >= 0.5)
-    for title, rows in (("people held out", told & held_out(portraits.groups)), ("all people", told)):
+    labelled = np.isin(portraits.labels, ("CALM", "HAPPY")) & (portraits.presence >= 0.5)
+    for title, rows in (("people held out", labelled & held_out(portraits.groups)), ("all people", labelled)):
         print(f"LFW, {title}, {rows.sum()} faces labelled CALM or HAPPY")
         read = run(reader, portraits, rows)
         smiles(read, portraits.labels[rows] == "HAPPY")
         extras(read)
-    calm = np.array([action_units(mesh) for mesh in portraits.meshes[told & (portraits.labels == "CALM")]])
+    calm = np.array([action_units(mesh) for mesh in portraits.meshes[labelled & (portraits.labels == "CALM")]])
     scores = (calm - calm.mean(axis=0)) / calm.std(axis=0)
     print(f"action units 4 and 7 of {len(calm)} CALM faces: mean {calm.mean(axis=0)}, sd {calm.std(axis=0)}")
     print(f"  sd of the sum of their standard scores {scores.sum(axis=1).std():.3f}")

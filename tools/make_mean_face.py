@@ -25,14 +25,14 @@ FRONTAL = 0.06
 
 
 def normalised(mesh: NDArray[np.float32]) -> NDArray[np.float64]:
-    """`mesh` (468, 3) with the eyes' midpoint at the origin, the eyes level and one unit apart."""
+    """`mesh` (468, 3) with the eyes' midpoint at the origin, the eyes level and their distance 1."""
     left, right = eye_centres(mesh).astype(np.float64)
-    across = right - left
-    apart = float(np.hypot(*across))
+    eye_axis = right - left
+    interocular = float(np.hypot(*eye_axis))
     turn = np.eye(3)
-    turn[0, :2], turn[1, :2] = across / apart, np.array([-across[1], across[0]]) / apart
+    turn[0, :2], turn[1, :2] = eye_axis / interocular, np.array([-eye_axis[1], eye_axis[0]]) / interocular
     middle = np.array([*(left + right) / 2, 0.0])
-    return np.asarray((mesh - middle) @ turn.T / apart)
+    return np.asarray((mesh - middle) @ turn.T / interocular)
 
 
 def symmetrical(mean: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -94,7 +94,7 @@ UNIT_MUTANTS = [
             ("for turn in (90, 180, 270)", "for turn in (90, 270)"),
             ("for turn in (90, 180, 270)", "for turn in (180,)"),
             ("non_max_suppression([found, *rotated])", "non_max_suppression(rotated)"),
-            ("image.size.longer, _WHOLE", "min(image.size.width, image.size.height), _WHOLE"),
+            ("image.size.longer, _IMAGE_PIXELS", "min(image.size.width, image.size.height), _IMAGE_PIXELS"),
             ("2 * points.mean(axis=0) - points", "points"),
             (".mesh.presence > first.mesh.presence", ".mesh.presence < first.mesh.presence"),
             ("and not self._half_turn_is_better(image, points, first)", ""),
@@ -263,7 +263,7 @@ UNIT_MUTANTS = [
             ("[0.25, 0.62]", "[0.25, 0.72]"),
         ],
         ("comparison.py", "comparison"): [
-            ("if m.similarity >= bar)", "if m.similarity > bar)"),
+            ("if m.similarity >= threshold)", "if m.similarity > threshold)"),
             ("float(np.float32(threshold))", "float(threshold)"),
             ("key=lambda m: -m.similarity", "key=lambda m: m.similarity"),
             ("key=lambda m: -m.face.visible_area", "key=lambda m: -m.face.box.area"),

@@ -1,4 +1,4 @@
-"""Record anew the faces that tests/golden/test_recorded_faces.py holds the engine to.
+"""Record the faces that tests/golden/test_recorded_faces.py holds the engine to.
 
     python -m tools.record_faces
 

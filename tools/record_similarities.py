@@ -1,4 +1,4 @@
-"""Record anew the similarities that tests/golden/test_same_answers.py holds the engine to.
+"""Record the similarities that tests/golden/test_same_answers.py holds the engine to.
 
     VISAVIS_DATA=FOLDER python -m tools.record_similarities
 

@@ -274,9 +274,9 @@ def compare(written: Path, crops: NDArray[np.uint8], logits: NDArray[np.float32]
     """Refuse a file that does not say in OpenVINO what the network said in PyTorch."""
     session = open_network(written)
     run = np.concatenate([session.run(crop[None, :, :, None])["logits"] for crop in crops])
-    apart = float(np.abs(run - logits).max())
-    print(f"{written}: {written.stat().st_size} bytes, logits within {apart:.4f} of PyTorch's")
-    if apart > 0.01:
+    difference = float(np.abs(run - logits).max())
+    print(f"{written}: {written.stat().st_size} bytes, logits within {difference:.4f} of PyTorch's")
+    if difference > 0.01:
         raise SystemExit("the file does not hold the network that was trained")
 
 

@@ -24,7 +24,7 @@ from visavis.api.response import Attributes
 from visavis.api.shapes import SERVICE_NAME
 from visavis.errors import InvalidRequest, SettingsError
 from visavis.forks import renew_in_children
-from visavis.inputs import choice_of, told
+from visavis.inputs import choice_of, short_repr
 from visavis.settings import Settings
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def attach(client: AnyClient, gateway: Gateway) -> AnyClient:
 def _chosen(embedder: str | None, settings: Settings | None) -> Settings:
     settings = Settings.from_env() if settings is None else settings
     if not isinstance(settings, Settings):
-        raise SettingsError(f"settings must be a visavis.Settings, not {told(settings)}")
+        raise SettingsError(f"settings must be a visavis.Settings, not {short_repr(settings)}")
     return replace(settings, embedder=embedder) if embedder else settings
 
 

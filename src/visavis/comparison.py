@@ -1,4 +1,4 @@
-"""One face against many: pure arithmetic on embeddings, no images."""
+"""Compares one face with many: arithmetic on embeddings only."""
 
 from __future__ import annotations
 
@@ -80,13 +80,15 @@ class Comparison:
 
 
 class Similarity(Protocol):
-    """From a cosine to similarity; `Calibration.similarity` is one."""
+    """Maps a cosine to a similarity; `Calibration.similarity` is one."""
 
     def __call__(self, cosine: float, qualities: tuple[float, float], /, *, sources: int = 1) -> float:
-        """0..100 for a cosine of -1..1 between two faces of these quality scores, which must not fall as it rises.
+        """The similarity, 0..100. It must not fall as the cosine rises.
 
         Args:
-            sources: how many faces the first of the two was fused of.
+            cosine: -1..1, of two faces.
+            qualities: their quality scores, 0..100.
+            sources: how many faces were fused into the first of the two.
         """
         ...
 
@@ -101,12 +103,16 @@ def compare(
 ) -> Comparison:
     """Compare one person, shown by one face or several, with each of `targets`.
 
-    Several faces are fused into a template. Every target ends in exactly one of the two lists.
+    Several faces are fused into a template. Each target is in exactly one of `matches` and `unmatched`.
 
     Args:
-        sources: at least one.
+        sources: at least one face of the person.
         threshold: 0..100, inclusive: a face whose similarity equals it is a match.
-        review: a band of similarities, both ends inclusive, whose faces are marked for a person to look at.
+        similarity: the scale.
+        review: a band of similarities, low and high, both inclusive, in which a person should look.
+
+    Example:
+        comparison = compare([face], faces, threshold=80, similarity=load_calibration().similarity)
     """
     template, best = fuse(sources), max(source.quality.score for source in sources)
     fused = partial(similarity, sources=len(sources))
@@ -117,7 +123,9 @@ def compare(
         )
         for face in targets
     ]
-    return Comparison(tuple(sources), *_parted(scored, threshold), threshold, tuple(_strangers(sources, similarity)))
+    return Comparison(
+        tuple(sources), *_partitioned(scored, threshold), threshold, tuple(_strangers(sources, similarity))
+    )
 
 
 def _strangers(sources: Sequence[Face], similarity_of: Similarity) -> Iterator[tuple[int, float]]:
@@ -129,7 +137,10 @@ def _strangers(sources: Sequence[Face], similarity_of: Similarity) -> Iterator[t
 
 
 def fuse(faces: Sequence[Face]) -> NDArray[np.float32]:
-    """The mean of the faces' embeddings, weighed by quality: (d,) float32 of unit length; of one face, its own."""
+    """The template of several faces: their quality-weighted mean embedding, (d,) float32 of unit length.
+
+    With one face it is that face's embedding.
+    """
     if len(faces) == 1:
         return faces[0].embedding
     embeddings = np.stack([face.embedding for face in faces])
@@ -137,18 +148,17 @@ def fuse(faces: Sequence[Face]) -> NDArray[np.float32]:
 
 
 def fuse_embeddings(embeddings: NDArray[np.float32], qualities: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The mean of (n, d) embeddings, weighed by their (n,) quality scores, 0..100: (d,) float32 of unit length."""
-    # A face of no quality at all still says a little.
+    """The mean of (n, d) embeddings, weighted by their (n,) quality scores, 0..100: (d,) float32 of unit length."""
+    # Plus 5, because a face of quality 0 still contributes a little.
     mean = (qualities + 5) @ embeddings.astype(np.float64)
     return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
 
-def _parted(scored: Sequence[Match], threshold: float) -> tuple[tuple[Match, ...], tuple[Match, ...]]:
-    # Similarity is settled to float32 already, since that is what a caller sees and may hand back as a threshold;
-    # the threshold is brought to the same, for 0.1 travels as the double 0.1 but the face's similarity does not.
-    bar = float(np.float32(threshold))
-    matches = sorted((m for m in scored if m.similarity >= bar), key=lambda m: -m.similarity)
-    unmatched = sorted((m for m in scored if m.similarity < bar), key=lambda m: -m.face.visible_area)
+def _partitioned(scored: Sequence[Match], threshold: float) -> tuple[tuple[Match, ...], tuple[Match, ...]]:
+    # The threshold is rounded to float32 like the similarities, because a caller may pass a similarity back as one.
+    threshold = float(np.float32(threshold))
+    matches = sorted((m for m in scored if m.similarity >= threshold), key=lambda m: -m.similarity)
+    unmatched = sorted((m for m in scored if m.similarity < threshold), key=lambda m: -m.face.visible_area)
     return tuple(matches), tuple(unmatched)
 
 

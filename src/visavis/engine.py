@@ -31,7 +31,7 @@ from visavis.errors import (
 )
 from visavis.face import Detail, Face, QualityFilter
 from visavis.image import DEFAULT_LIMITS, Limits, decode, from_pixels
-from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, percent_of, told
+from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, percent_of, short_repr
 from visavis.lru_cache import LruCache
 from visavis.vision.quality import QUALITY_THRESHOLDS
 from visavis.workers import Workers
@@ -75,10 +75,10 @@ class CompareOptions:
 def _band(value: object) -> tuple[float, float]:
     ends = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
     if len(ends) != 2:
-        raise InvalidRequest(f"review must be two similarities, low and high, not {told(value)}")
+        raise InvalidRequest(f"review must be two similarities, low and high, not {short_repr(value)}")
     low, high = (percent_of("review", end) for end in ends)
     if low > high:
-        raise InvalidRequest(f"review must be two similarities, the lower first, not {told(value)}")
+        raise InvalidRequest(f"review must be two similarities, the lower first, not {short_repr(value)}")
     return low, high
 
 
@@ -258,7 +258,7 @@ class Engine:
     ) -> tuple[list[Face], tuple[Face, ...]]:
         """The largest face of each source, and the faces of the target. The sources' errors are raised first."""
         if not isinstance(options, CompareOptions):
-            raise InvalidRequest(f"options must be CompareOptions(similarity_threshold=...), not {told(options)}")
+            raise InvalidRequest(f"options must be CompareOptions(similarity_threshold=...), not {short_repr(options)}")
         roles = ["source"] if len(sources) == 1 else [f"source {i}" for i in range(1, len(sources) + 1)]
         given = [_read(image, role) for image, role in zip([*sources, target], [*roles, "target"], strict=True)]
         of_sources = [self._submit(image, largest_only=True, detail=Detail.MINIMAL) for image in given[:-1]]

@@ -1,14 +1,14 @@
-"""What a forked child of this process has to do before it can work.
+"""Renews locks, threads and networks in forked children.
 
-A fork copies memory and the one thread that forks. Locks that another thread holds stay locked in the child, thread
-pools there have no threads, and a network that was compiled in the parent waits for threads that do not exist. Objects
-that own such things register themselves here and are renewed in every child, before any of its own code runs.
+A fork copies memory and only the thread that forks. In the child, locks that another thread held stay locked, thread
+pools have no threads, and a network that the parent compiled waits for threads that do not exist. Objects that own
+such things register here, and are renewed in every child before any of its own code runs.
 """
 
 from __future__ import annotations
 
-# Before the hooks below are registered, because those registered last run first: logging's own takes the lock of
-# logging, which work that a fork waits for may need in order to end.
+# Imported before the hooks below are registered, because hooks run in reverse order: logging's hook takes the lock of
+# logging, which work that a fork waits for may need.
 import logging  # noqa: F401
 import os
 import threading
@@ -22,10 +22,10 @@ __all__ = ["Renewable", "before_forks", "forks_wait", "keep_for_ever", "renew_in
 
 
 class Renewable(Protocol):
-    """Owns locks, threads or networks that do not survive a fork."""
+    """An object with locks, threads or networks that do not survive a fork."""
 
     def renew(self) -> None:
-        """Make new ones. Called in the child, in its only thread; must not wait for anything."""
+        """Replace them. Called in the child, in its only thread; must not block."""
 
 
 _renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
@@ -36,12 +36,12 @@ _changed = threading.Condition()
 
 
 def renew_in_children(thing: Renewable) -> None:
-    """Have `thing.renew()` called in every child that this process forks while `thing` exists."""
+    """Call `thing.renew()` in every child that this process forks while `thing` exists."""
     _renewables.add(thing)
 
 
 def before_forks(prepare: Callable[[], None]) -> None:
-    """Have `prepare()` called in this process, and in its children, just before each fork."""
+    """Call `prepare()` just before each fork of this process and of its children."""
     if prepare not in _preparations:
         _preparations.append(prepare)
 
@@ -50,9 +50,9 @@ def before_forks(prepare: Callable[[], None]) -> None:
 def forks_wait() -> Iterator[None]:
     """Delay forks of other threads until the block ends.
 
-    For work inside a C++ library that holds locks of its own: a child that was forked in the middle of it would find
-    them locked for ever. A block inside another of the same thread is allowed; one that begins while a thread waits in
-    order to fork begins after the fork, so that blocks that follow one another cannot keep a fork waiting for ever.
+    Use it around work inside a C++ library that holds locks, because a child that was forked meanwhile would find them
+    locked for ever. Blocks may be nested in one thread. A block that begins while another thread waits to fork begins
+    after the fork, so that a series of blocks cannot delay a fork for ever.
     """
     me = threading.get_ident()
     outer = _busy[me]
@@ -74,8 +74,8 @@ def forks_wait() -> Iterator[None]:
 def keep_for_ever(thing: object) -> None:
     """Never destroy `thing`, not even when the interpreter ends.
 
-    For what a child inherited and cannot take down: destroying a compiled network joins its threads, which the child
-    does not have (docs/adr/0005).
+    A forked child needs this for compiled networks, because destroying one joins its threads, which the child does not
+    have (docs/adr/0005).
     """
     import ctypes
 
@@ -87,7 +87,7 @@ def _before() -> None:
     _changed.acquire()
     _forkers += 1
     try:
-        # A thread that forks inside its own block (in a signal handler) must not wait for itself.
+        # A thread may fork inside its own block, in a signal handler, and must not wait for itself.
         while _busy.keys() - {threading.get_ident()}:
             _changed.wait()
     finally:
@@ -105,7 +105,7 @@ def _in_child() -> None:
     global _changed, _forkers
     _changed = threading.Condition()
     _forkers = 0  # other threads that were waiting do not exist here
-    # On an exit stack, because one that fails must not keep the others from being renewed.
+    # On an exit stack, so that all are renewed even if one fails.
     with ExitStack() as renewals:
         for thing in list(_renewables):
             renewals.callback(thing.renew)

@@ -132,45 +132,61 @@ class Box:
 
 
 def apply(matrix: Matrix, points: NDArray[np.floating]) -> Points:
-    """Move `points` (..., 2) by `matrix`; returns float32 of the same shape."""
+    """Transform points.
+
+    Args:
+        matrix: (2, 3).
+        points: (..., 2).
+
+    Returns:
+        float32 of the same shape as `points`.
+
+    Example:
+        >>> apply(np.array([[2.0, 0, 1], [0, 2, 1]]), np.array([[1.0, 2.0]])).tolist()
+        [[3.0, 5.0]]
+    """
     return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
 def invert(matrix: Matrix) -> Matrix:
-    """The transform that undoes `matrix`.
+    """The inverse of a transform, (2, 3).
 
     Raises:
-        ValueError: `matrix` squashes the plane and cannot be undone.
+        ValueError: the determinant is zero.
     """
     (a, b, x), (c, d, y) = matrix.tolist()
     determinant = a * d - b * c
     if abs(determinant) < 1e-12:
         raise ValueError("the transform cannot be inverted: its determinant is zero")
-    # Written out, for numpy's own takes longer than a reading of the mesh leaves time for.
+    # Written out, because numpy.linalg.inv takes several times as long for so small a matrix.
     a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
     return np.array([[a, b, -(a * x + b * y)], [c, d, -(c * x + d * y)]])
 
 
 def similarity_from_points(source: NDArray[np.floating], target: NDArray[np.floating]) -> Matrix:
-    """The rotation, scale and shift that bring `source` closest to `target` in the least-squares sense.
+    """The similarity transform (rotation, uniform scale, shift) from `source` to `target`, by least squares.
+
+    This is the closed form in two dimensions: with both sets centred and taken as complex numbers, the factor is
+    `sum(target * conj(source)) / sum(|source|^2)`. Unlike Umeyama's general form (1991) it needs no SVD, and it cannot
+    mirror.
 
     Args:
         source: (n, 2), n at least 2 and not all the same point.
         target: (n, 2).
 
-    The closed form for the plane: with both sets centred and read as complex numbers, the factor is
-    `sum(target * conj(source)) / sum(|source|^2)`; unlike Umeyama's general form it needs no SVD, and it cannot mirror.
+    Returns:
+        (2, 3) float64.
 
     Raises:
         ValueError: all source points coincide.
     """
     source_mean, target_mean = source.mean(axis=0, dtype=np.float64), target.mean(axis=0, dtype=np.float64)
     s, t = source - source_mean, target - target_mean
-    spread = float((s * s).sum())
-    if spread <= 0:
+    sum_of_squares = float((s * s).sum())
+    if sum_of_squares <= 0:
         raise ValueError("all source points coincide, so no rotation or scale follows from them")
-    a = float((s * t).sum()) / spread
-    b = float((s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum()) / spread
+    a = float((s * t).sum()) / sum_of_squares
+    b = float((s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum()) / sum_of_squares
     linear = np.array([[a, -b], [b, a]])
     return np.hstack([linear, (target_mean - linear @ source_mean)[:, None]])
 
@@ -183,7 +199,7 @@ def square_crop(
     *,
     mirrored: bool = False,
 ) -> Matrix:
-    """The transform from an image to a square of it, resized to (pixels, pixels).
+    """The crop matrix of a square of an image, resized to (pixels, pixels).
 
     Args:
         centre: (2,), of the square in pixels of the image.
@@ -191,6 +207,14 @@ def square_crop(
         axis: (2,), a unit vector: the direction in the image that becomes the crop's x axis.
         pixels: side of the crop.
         mirrored: whether left and right of the crop are exchanged.
+
+    Returns:
+        (2, 3) float64, from the image to the crop.
+
+    Example:
+        >>> matrix = square_crop(np.array([50.0, 50.0]), 20, np.array([1.0, 0.0]), 10)
+        >>> apply(matrix, np.array([[50.0, 50.0], [40.0, 40.0]])).tolist()
+        [[5.0, 5.0], [0.0, 0.0]]
     """
     linear = pixels / side * np.array([axis, [-axis[1], axis[0]]])
     if mirrored:

@@ -1,6 +1,6 @@
-"""What a caller of the library may pass, and what is wrong with anything else.
+"""Checks what a caller of the library passes. Errors say what is wrong, and what would be right.
 
-Images are told apart by type, and never by what a text looks like.
+Images are distinguished by type, and never by what a string looks like.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 
 from visavis.errors import InvalidRequest
 
-__all__ = ["LARGEST_FILE", "ImageInput", "bytes_or_pixels", "choice_of", "percent_of", "read_file", "read_from", "told"]
+__all__ = [
+    "LARGEST_FILE",
+    "ImageInput",
+    "bytes_or_pixels",
+    "choice_of",
+    "percent_of",
+    "read_file",
+    "read_from",
+    "short_repr",
+]
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -25,7 +34,7 @@ ImageInput: TypeAlias = "bytes | bytearray | memoryview | os.PathLike[str] | Bin
 """The bytes of a JPEG or PNG, a path to one, a file opened in binary mode, or RGB pixels (h, w, 3) uint8."""
 
 LARGEST_FILE = 200_000_000
-"""Bytes; no image within the pixel limit needs more, and a device or a film is refused before it fills memory."""
+"""Bytes. No image within the pixel limit needs more, so a device file or a video is refused before it fills memory."""
 
 
 def bytes_or_pixels(image: object) -> bytes | NDArray[np.uint8]:
@@ -77,13 +86,17 @@ def read_file(path: Path) -> bytes:
 
 
 def read_from(file: object, name: str) -> bytes:
-    """The bytes of an image from where an open file stands to its end.
+    """Read an open file from its current position to its end.
+
+    Args:
+        file: opened in binary mode.
+        name: what error messages call it.
 
     Raises:
-        InvalidRequest: it cannot be read, gives texts, or is far too large for an image; the text calls it `name`.
+        InvalidRequest: it cannot be read, returns strings, or is far too large for an image.
     """
     data = bytearray()
-    # Until it gives nothing, because a pipe or a socket that is not buffered gives as much as has arrived.
+    # Repeatedly, because an unbuffered pipe or socket returns only what has arrived.
     while len(data) <= LARGEST_FILE and (part := _part(file, LARGEST_FILE + 1 - len(data), name)):
         data += part
     return _bounded(bytes(data), name)
@@ -92,7 +105,7 @@ def read_from(file: object, name: str) -> bytes:
 def _part(file: object, most: int, name: str) -> bytes | bytearray | memoryview:
     try:
         part = file.read(most)  # type: ignore[attr-defined]
-    except Exception as error:  # what files of other libraries raise is theirs to choose
+    except Exception as error:  # any, because files of other libraries raise errors of their own
         raise InvalidRequest(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(part, bytes | bytearray | memoryview):
         raise InvalidRequest(f"{name} gives {type(part).__name__}, not bytes: open it in binary mode, 'rb'")
@@ -119,8 +132,8 @@ def _pixels(array: NDArray[np.generic]) -> NDArray[np.uint8]:
     return np.array(array, np.uint8, order="C")
 
 
-class _Told(reprlib.Repr):
-    """Short, and without the bytes of an image that was passed for something else."""
+class _ShortRepr(reprlib.Repr):
+    """Shortens values, and leaves out the bytes of an image that was passed as something else."""
 
     def repr_bytes(self, data: bytes | bytearray, _: int) -> str:
         return f"{len(data)} bytes"
@@ -131,32 +144,32 @@ class _Told(reprlib.Repr):
         return f"an array {array.shape}"
 
 
-told = _Told().repr
-"""A value that is wrong, for the text of an error."""
+short_repr = _ShortRepr().repr
+"""A short text of a wrong value, to put into an error message."""
 
 
 def percent_of(name: str, value: object) -> float:
-    """A number from 0 to 100, which may be given as a text.
+    """Check a number from 0 to 100, which may be given as a string.
 
     Raises:
-        InvalidRequest: it is none; the text calls it `name`.
+        InvalidRequest: it is not; the message calls it `name`.
     """
     try:
         number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 <= number <= 100:
-        raise InvalidRequest(f"{name} must be a number from 0 to 100, not {told(value)}")
+        raise InvalidRequest(f"{name} must be a number from 0 to 100, not {short_repr(value)}")
     return number
 
 
 def choice_of(name: str, value: object, choices: type[Choice]) -> Choice:
-    """One of `choices`, which may be given as a text in any case.
+    """Check one of `choices`, which may be given as a string in any case.
 
     Raises:
-        InvalidRequest: it is none; the text calls it `name` and lists the choices.
+        InvalidRequest: it is not; the message calls it `name` and lists the choices.
     """
     try:
         return choices(value.upper())  # type: ignore[attr-defined]
     except (AttributeError, ValueError):
-        raise InvalidRequest(f"{name} must be one of {', '.join(choices)}, not {told(value)}") from None
+        raise InvalidRequest(f"{name} must be one of {', '.join(choices)}, not {short_repr(value)}") from None

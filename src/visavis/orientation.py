@@ -24,7 +24,7 @@ __all__ = ["Candidate", "OrientationResolver", "mean_face_through", "rotated_squ
 
 UPRIGHT_SCORE = 0.85
 """Below this detector score the image is also tried rotated by 90, 180 and 270 degrees. Upside-down faces can score
-higher; those are found all the same, and the mesh's presence shows that they are upside down."""
+higher; they are detected anyway, and the mesh's presence shows that they are upside down."""
 
 UPRIGHT_PRESENCE, LIKELY_PRESENCE = 17.0, 9.0
 """The mesh's presence from which a face is certainly, and probably, the right way up. Over 98 % of the faces of LFW
@@ -35,12 +35,11 @@ MIN_PRESENCE_ROTATED = 7.5
 saves time and changes no answer on lfw-dev."""
 
 MIN_PRESENCE = 0.0
-"""With no more presence than this the mesh found no face, and the mean face laid through the detector's points is the
-better mesh."""
+"""Up to this presence the mesh found no face, and the mean face fitted to the detector's points is the better mesh."""
 
 _NEIGHBOURHOOD = 2.0  # sides of a face's box
-_CLOSE_UP = 256  # pixels: the side at which a neighbourhood is detected in again
-_WHOLE = 640  # pixels: the same for a whole image
+_NEIGHBOURHOOD_PIXELS = 256  # the side to which a neighbourhood is resized for the detector
+_IMAGE_PIXELS = 640  # the same for a whole image
 _MOST_READ = 4  # detections of a neighbourhood that the mesh reads, best first
 
 
@@ -76,7 +75,9 @@ class OrientationResolver:
         if len(found) and found.scores[0] >= UPRIGHT_SCORE:
             return found
         centre = np.array([image.size.width, image.size.height]) / 2
-        rotated = [self._detect_rotated(image, centre, image.size.longer, _WHOLE, turn) for turn in (90, 180, 270)]
+        rotated = [
+            self._detect_rotated(image, centre, image.size.longer, _IMAGE_PIXELS, turn) for turn in (90, 180, 270)
+        ]
         return non_max_suppression([found, *rotated])
 
     def resolve(self, image: Image, box: NDArray[np.float32], points: Points, score: float) -> Candidate:
@@ -108,13 +109,13 @@ class OrientationResolver:
         return self._read(image, turned, first.score).mesh.presence > first.mesh.presence
 
     def _detect_at_all_rolls(self, image: Image, box: NDArray[np.float32]) -> list[tuple[float, Points]]:
-        """The scores and points found in the neighbourhood of a box at eight rotations, best first.
+        """The scores and points that are detected around a box at eight rotations, best first.
 
-        Only those whose points are centred in the box; the others are of other faces.
+        Points whose centre is outside the box are left out, because they are of other faces.
         """
         centre = (box[:2] + box[2:]) / 2
         side = _NEIGHBOURHOOD * float((box[2:] - box[:2]).max())
-        rotated = [self._detect_rotated(image, centre, side, _CLOSE_UP, turn) for turn in range(0, 360, 45)]
+        rotated = [self._detect_rotated(image, centre, side, _NEIGHBOURHOOD_PIXELS, turn) for turn in range(0, 360, 45)]
         candidates = [
             (float(s), p)
             for found in rotated
@@ -144,7 +145,7 @@ class OrientationResolver:
 
 
 def mean_face_through(points: Points) -> NDArray[np.float32]:
-    """The mean face laid through the detector's five points (5, 2): (468, 3) float32, a mesh for an unreadable face."""
+    """The mean face fitted to the detector's five points (5, 2): (468, 3) float32, a mesh for an unreadable face."""
     model = mean_face().astype(np.float32)
     matrix = similarity_from_points(five_points(model), points)
     depth = model[:, 2] * math.hypot(*matrix[:, 0])

@@ -1,4 +1,4 @@
-"""Faces drawn on their images: boxes, landmarks, pose axes and numbers."""
+"""Draws faces on their images: boxes, landmarks, pose axes and numbers."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Colour = tuple[int, int, int]
 _LONGEST = 1400  # pixels; a larger image is drawn on a reduced copy
 
 _GREEN, _ORANGE, _BLUE, _WHITE, _BLACK = (60, 200, 90), (240, 140, 30), (70, 150, 255), (255, 255, 255), (0, 0, 0)
-_AXES: tuple[Colour, Colour, Colour] = ((235, 70, 70), _GREEN, _BLUE)  # to the face's side, its top, out of it
+_AXES: tuple[Colour, Colour, Colour] = ((235, 70, 70), _GREEN, _BLUE)  # the face's x, y and z axis
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A face with what is written above it, and in which colour (RGB) it is drawn."""
+    """A face to draw, the text above it, and its colour (RGB)."""
 
     face: Face
     text: str
@@ -35,13 +35,19 @@ class Label:
 
 
 def draw_comparison(source: Image, target: Image, comparison: Comparison, suffix: str = ".png") -> bytes:
-    """Source and target side by side: matches green, others orange, the source's face blue.
+    """Draw source and target side by side: matches green, other faces orange, the source's face blue.
 
     Args:
-        suffix: which kind of image, `.png`, `.jpg` or `.jpeg`, in small letters or large.
+        source: the image of the first source.
+        target: the image of the target.
+        comparison: of the two.
+        suffix: the format: `.png`, `.jpg` or `.jpeg`, in lower or upper case.
 
     Returns:
         The bytes of a file.
+
+    Example:
+        Path("out.png").write_bytes(draw_comparison(source, target, comparison))
     """
     faces = [Label(m.face, f"{shown(m.similarity)} match", _GREEN) for m in comparison.matches]
     faces += [Label(m.face, f"{shown(m.similarity)} no match", _ORANGE) for m in comparison.unmatched]
@@ -53,7 +59,7 @@ def draw_comparison(source: Image, target: Image, comparison: Comparison, suffix
 
 
 def draw_faces(image: Image, faces: Sequence[Face], suffix: str = ".png") -> bytes:
-    """All faces of an image, numbered as they come. Arguments and result are those of `draw_comparison`."""
+    """Draw the faces of an image, numbered in their order. `suffix` and result are those of `draw_comparison`."""
     labels = [Label(face, _described(i, face), _GREEN) for i, face in enumerate(faces, 1)]
     return _encoded(_drawn(image, labels), suffix)
 
@@ -119,7 +125,7 @@ def _write(canvas: Pixels, text: str, at: tuple[int, int], size: float, colour: 
 
 
 def shown(similarity: float) -> str:
-    """To two decimals, downwards: what is not wholly similar is never shown as 100."""
+    """A similarity as text with two decimals, rounded down, so that only 100 itself is shown as 100.00."""
     return f"{math.floor(similarity * 100) / 100:.2f}"
 
 

@@ -1,7 +1,8 @@
-"""Settings -> models -> sessions -> stages -> Engine: the one place where things are wired together."""
+"""Puts everything together: settings to models, sessions, stages and an engine. Nothing else does."""
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -28,16 +29,18 @@ __all__ = [
 ]
 
 
-_IMPORTED_BY_COMPARISONS = ("cv2", "simplejpeg", "PIL.JpegImagePlugin", "PIL.PngImagePlugin")
+_IMPORTED_BY_COMPARISONS = ("simplejpeg", "PIL.JpegImagePlugin", "PIL.PngImagePlugin")
 
 
 def open_engine(settings: Settings | None = None, *, once: bool = False) -> Engine:
-    """An engine on this machine; fetches models that are not in the cache yet.
+    """Open an engine; fetches models that are not in the cache yet.
+
+    OpenCV is imported with one thread unless the program has imported it already (docs/performance.md).
 
     Args:
         settings: default: from the environment.
-        once: start as fast as can be, for a single comparison: networks are compiled when they are needed, and once
-            for all threads. Otherwise each is compiled for every thread before this returns, and no image waits.
+        once: start as fast as possible, for a single comparison: networks are compiled when they are needed, and once
+            for all threads. Otherwise each is compiled for every thread before this returns.
 
     Raises:
         ModelError: models are missing and cannot be fetched, or the cache cannot be used.
@@ -59,15 +62,18 @@ def open_engine(settings: Settings | None = None, *, once: bool = False) -> Engi
 
 
 def open_uncalibrated(settings: Settings) -> Engine:
-    """An engine that analyses and does not compare, to fit a calibration by. Raises as `open_engine`, but for that."""
+    """Open an engine without a calibration, which analyses but cannot compare.
+
+    Raises as `open_engine`, except `CalibrationMismatch`.
+    """
     return _engine(settings, None)
 
 
 def open_calibration(settings: Settings) -> Calibration:
-    """The similarity curve of the chosen embedder: the one that ships, or that of a user's own.
+    """The calibration of the chosen embedder: the shipped one, or that of a user's embedder.
 
     Raises:
-        CalibrationMismatch: it has none, or one that was fitted on another embedder.
+        CalibrationMismatch: it has none, or one that was fitted on another embedder or input.
         SettingsError: there is no such embedder.
     """
     from visavis.calibration import Calibration, load_calibration
@@ -80,7 +86,7 @@ def open_calibration(settings: Settings) -> Calibration:
             calibration = Calibration.read(calibration_file(model))
         except OSError as error:
             raise CalibrationMismatch(
-                f"the embedder {model.name!r} has no calibration of its own, and another's would mean nothing on it; "
+                f"the embedder {model.name!r} has no calibration, and that of another embedder does not apply to it; "
                 f"fit one to a labelled folder with `visavis calibrate FOLDER --embedder {model.name}`"
             ) from error
         fitted_on = calibration.provenance.get("input", input_of(model.build))
@@ -146,13 +152,14 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
     networks = {name: store.ready(name) for name in ("detector", "mesh", "iris", embedder.name)}
     embedding, mesh = runtime.session(networks[embedder.name]), runtime.session(networks["mesh"])
     if once:
-        # Before anything else is imported: that goes on beside it.
+        # Before the other imports, because they then run while this compiles.
         embedding.prepare_in_background()
         mesh.prepare_in_background()
 
     with forks_wait():
         # Python's import locks do not survive a fork: a child that was forked while another thread imported a module
-        # waits for ever when it imports that module. So whatever a comparison imports is imported here.
+        # waits for ever when it imports that module. So everything that a comparison imports is imported here.
+        _import_opencv()
         for name in _IMPORTED_BY_COMPARISONS:
             import_module(name)
 
@@ -166,7 +173,7 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
     iris, expression = runtime.session(networks["iris"]), runtime.session(NETWORK)
     detection = runtime.session(networks["detector"], shapes=SHAPES)
     if not once:
-        # The detector is compiled for shapes that come later; its file may be gone by then.
+        # Now, because the detector is compiled for further shapes later, when its file may have been deleted.
         detection.load()
         with ThreadPoolExecutor(settings.threads) as pool:
             for done in [pool.submit(s.prepare) for s in (embedding, mesh, iris, expression) * settings.threads]:
@@ -181,6 +188,20 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
         ),
     )
     return analyzer, runtime
+
+
+def _import_opencv() -> None:
+    """Import OpenCV, with one thread of its own unless the program has imported it already.
+
+    The engine's threads use every core, so OpenCV's pool only costs: 3 to 20 % of the processor's time, more with more
+    cores. The number of threads belongs to the whole process, so a program that imports OpenCV itself keeps its own.
+    Answers do not depend on it.
+    """
+    was_imported = "cv2" in sys.modules
+    import cv2
+
+    if not was_imported:
+        cv2.setNumThreads(1)
 
 
 def open_store(settings: Settings) -> ModelStore:

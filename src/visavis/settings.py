@@ -18,7 +18,7 @@ Accuracy = Literal["standard", "high"]
 ACCURACIES: tuple[Accuracy, ...] = get_args(Accuracy)
 
 SHIPPED_EMBEDDER = "embedder"
-"""Its name in the manifest that ships."""
+"""The name of the embedder that ships, in its manifest."""
 
 MOST_THREADS = 1024
 
@@ -27,7 +27,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How visavis runs in this process.
+    """How visavis runs in this process. `from_env` reads it from the environment.
 
     Attributes:
         home: the cache folder of model files and networks (VISAVIS_HOME).
@@ -107,7 +107,7 @@ class Settings:
 
 
 def _read(env: Mapping[str, str], name: str, parse: Callable[[str], Value]) -> Value | None:
-    """The value of a variable; None where it is not set, or empty."""
+    """The value of a variable; None if it is not set or empty."""
     text = env.get(name, "")
     if not text.strip():
         return None
@@ -118,7 +118,7 @@ def _read(env: Mapping[str, str], name: str, parse: Callable[[str], Value]) -> V
 
 
 def _cores() -> int:
-    """Cores this process may run on, which containers and taskset make fewer than the machine has."""
+    """The number of cores that this process may use; containers and taskset can limit it."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

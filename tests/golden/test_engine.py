@@ -50,7 +50,7 @@ def test_images_of_two_people_do_not_match(engine: Engine, photo: Photo) -> None
     assert result.unmatched[0].similarity < 30
 
 
-def test_a_image_is_wholly_similar_to_itself(engine: Engine, photo: Photo) -> None:
+def test_an_image_is_wholly_similar_to_itself(engine: Engine, photo: Photo) -> None:
     result = engine.compare(photo("obama"), photo("obama"))
     assert result.matches[0].similarity == 100.0
     assert result.matches[0].face.box == result.source.box
@@ -199,7 +199,7 @@ def exif_turned(photo: Photo, orientation: int) -> bytes:
 
 
 @pytest.mark.parametrize("orientation", [3, 6, 8])
-def test_a_image_turned_by_exif_gives_the_upright_box(engine: Engine, photo: Photo, orientation: int) -> None:
+def test_an_image_turned_by_exif_gives_the_upright_box(engine: Engine, photo: Photo, orientation: int) -> None:
     upright = engine.analyze(photo("obama")).faces[0]
     turned = engine.analyze(exif_turned(photo, orientation)).faces[0]
     one, other = upright.box.relative_to(upright.image_size), turned.box.relative_to(turned.image_size)
@@ -213,7 +213,7 @@ def test_png_and_jpeg_of_one_raster_agree(engine: Engine, photo: Photo) -> None:
 
 
 @pytest.mark.parametrize("empty", ["source", "target"])
-def test_a_image_without_a_face_is_named(engine: Engine, photo: Photo, empty: str) -> None:
+def test_an_image_without_a_face_is_named(engine: Engine, photo: Photo, empty: str) -> None:
     blank = encode(Pil.new("RGB", (300, 300), "white"))
     images = (blank, photo("obama")) if empty == "source" else (photo("obama"), blank)
     with pytest.raises(NoFace, match=f"{empty}: no face was found") as error:
@@ -280,7 +280,7 @@ def test_what_is_asked_of_a_face_does_not_change_how_it_compares(engine: Engine,
         assert len(one.face.landmarks) == len(other.face.landmarks) == 30
 
 
-def test_a_image_that_is_remembered_gives_the_same_answer_without_being_analysed(photo: Photo) -> None:
+def test_an_image_that_is_remembered_gives_the_same_answer_without_being_analysed(photo: Photo) -> None:
     settings = replace(Settings.from_env(), face_cache_size=2)
     with open_engine(settings) as engine:
         first = engine.compare(photo("obama"), photo("sunak"))

@@ -109,7 +109,7 @@ def test_without_the_iris_network_the_middles_of_the_eyes_are_near_the_pupils(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_landmarks_survive_a_image_of_half_the_size(engine: Engine, photo: Photo, name: str) -> None:
+def test_landmarks_survive_an_image_of_half_the_size(engine: Engine, photo: Photo, name: str) -> None:
     if name == "macron_2014":
         pytest.skip("halved, its face is 37 pixels wide")
     whole = only_face(engine, photo(name))

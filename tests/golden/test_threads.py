@@ -35,3 +35,8 @@ def test_first_runs_in_eight_threads_at_once_do_not_wait_for_each_other() -> Non
         for process in processes:
             process.kill()
             process.wait()
+
+
+def test_an_open_engine_uses_one_thread_of_opencv() -> None:
+    code = "import visavis; visavis.open_engine(once=True).close(); import cv2; print(cv2.getNumThreads())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"

@@ -19,6 +19,6 @@ def most_similar(source: Path, target: Path) -> float | None:
     return best.similarity if best else None
 
 
-def widths(picture: bytes, engine: visavis.Engine) -> list[float]:
-    analysis: visavis.Analysis = engine.analyze(picture)
+def widths(image: bytes, engine: visavis.Engine) -> list[float]:
+    analysis: visavis.Analysis = engine.analyze(image)
     return [face.box.relative_to(face.image_size).width for face in analysis.faces]

@@ -52,7 +52,7 @@ def test_closing_forgets_what_was_remembered_and_lets_go_of_the_networks() -> No
         engine.analyze(np.zeros((100, 200, 3), np.uint8))
 
 
-def test_a_image_that_waits_for_a_thread_when_the_engine_is_closed_gets_engine_closed() -> None:
+def test_an_image_that_waits_for_a_thread_when_the_engine_is_closed_gets_engine_closed() -> None:
     begun, goes_on = threading.Event(), threading.Event()
 
     class Slow(Analyzer):

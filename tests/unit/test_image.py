@@ -106,7 +106,7 @@ def test_a_png_is_not_turned_by_an_exif_chunk() -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.99])
-def test_a_image_cut_short_is_refused(kind: str, kept: float) -> None:
+def test_an_image_cut_short_is_refused(kind: str, kept: float) -> None:
     data = encode(gradient(400, 300), kind)
     with pytest.raises(BadImage):
         decode(data[: int(len(data) * kept)])

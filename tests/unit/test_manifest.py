@@ -27,7 +27,7 @@ def test_the_shipped_manifest_has_the_four_networks_with_licences() -> None:
     assert {m.licence for m in models.values()} == {"MIT", "Apache-2.0"}
 
 
-def test_carriers_keep_their_order() -> None:
+def test_sources_keep_their_order() -> None:
     first, second = load_manifest()["detector"].sources
     assert isinstance(first, WheelSource)
     assert isinstance(second, UrlSource)

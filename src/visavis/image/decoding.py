@@ -1,4 +1,4 @@
-"""Which decoder an image goes to."""
+"""Chooses the decoder of an image by its first bytes."""
 
 from __future__ import annotations
 
@@ -18,31 +18,39 @@ _DECODERS = {b"\xff\xd8\xff": jpeg.decode, b"\x89PNG\r\n\x1a\n": png.decode}
 
 
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
-    """Decode a JPEG or PNG, whatever it is called, into an upright image.
+    """Decode a JPEG or PNG to an upright image.
 
-    A JPEG is turned by its EXIF orientation; a PNG is taken as it is stored. Transparency is dropped.
+    A JPEG is turned by its EXIF orientation; a PNG is not turned. Transparency is dropped.
+
+    Args:
+        data: the bytes of the file. Its format is recognised by content.
+        limits: on the size that the header states; checked before any pixel is decoded.
 
     Raises:
-        BadImage: another format, or not a whole image.
-        ImageTooLarge: over `limits`, as the header says; no pixel is decoded.
-        ImageTooSmall: under `limits.smallest_side` on either side.
+        BadImage: another format, or the image is damaged or incomplete.
+        ImageTooLarge: above `limits`.
+        ImageTooSmall: one side is below `limits.smallest_side`.
+
+    Example:
+        image = decode(Path("a.jpg").read_bytes())
     """
     decoder = next((decoder for signature, decoder in _DECODERS.items() if data.startswith(signature)), None)
     if decoder is None:
         raise BadImage(f"the image is neither JPEG nor PNG; {describe(data)}")
     try:
         return decoder(data, limits)
-    # Decoders raise many types of errors for damaged files. A `Warning` is raised where the caller has turned warnings
-    # into errors.
+    # Decoders raise many types of errors for damaged files. They raise a `Warning` if the program turns warnings into
+    # errors.
     except (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, Warning) as error:
         raise BadImage(f"the image is damaged or cut short: {error}") from error
 
 
 def from_pixels(pixels: NDArray[np.uint8], limits: Limits = DEFAULT_LIMITS) -> Image:
-    """An image of pixels that are decoded already.
+    """Make an image from decoded pixels.
 
     Args:
-        pixels: (height, width, 3) uint8 RGB, upright, not to be written to afterwards.
+        pixels: (height, width, 3) uint8 RGB, upright; must not be written to afterwards.
+        limits: on its size.
 
     Raises:
         ImageTooLarge, ImageTooSmall: as `decode`.

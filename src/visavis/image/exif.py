@@ -1,7 +1,7 @@
-"""The orientation in an EXIF block, and how to undo it.
+"""Reads the orientation in an EXIF block, and undoes it.
 
-Only this one value is read, because an EXIF block may be hostile: a general parser keeps every value it finds, and
-warns of every one that it cannot read.
+Only this value is read, because an EXIF block may be hostile: a general parser keeps every value that it finds, and
+warns about every value that it cannot read.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ __all__ = ["orientation", "upright"]
 _TAG = 0x0112  # EXIF 2.32, section 4.6.4
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _INTEGERS = {3: "H", 4: "L", 6: "b", 8: "h", 9: "l"}
-"""TIFF's types of whole numbers -> `struct`'s. EXIF asks for SHORT (3); some writers use others, and viewers read them.
-"""
+"""TIFF's integer types as `struct`'s. EXIF requires SHORT (3); some writers use others, which viewers accept."""
 
 
 def orientation(tiff: bytes) -> int:
-    """1 to 8; 1 where there is none, or none that can be read, as in viewers.
+    """The orientation, 1 to 8; 1 if there is none or it cannot be read, as in viewers.
 
     Args:
-        tiff: the EXIF block behind its identifier. Only its first directory is looked at.
+        tiff: the EXIF block without its identifier. Only its first directory is read.
     """
     order = _BYTE_ORDERS.get(tiff[:4])
     if order is None:
@@ -47,7 +46,7 @@ def orientation(tiff: bytes) -> int:
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Undo an EXIF orientation; each names where the stored first row and column belong."""
+    """Undo an EXIF orientation, 1 to 8 (EXIF 2.32, section 4.6.4): returns the upright pixels."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):

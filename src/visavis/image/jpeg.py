@@ -1,11 +1,11 @@
-"""JPEG: by libjpeg-turbo straight into an array, at reduced scales too; by Pillow where that has a complaint.
+"""Decodes JPEG: by libjpeg-turbo into an array, at reduced scales too; by Pillow if libjpeg-turbo refuses the file.
 
-libjpeg-turbo's strict mode takes only what is faultless. What is not faultless is taken as viewers take it, as long as
-its rows are there:
+libjpeg-turbo's strict mode accepts only files without a fault. Files with faults are accepted as in viewers, as long as
+their rows are there:
 
-- Where the end marker is missing, everything before it must be there: each row of each scan, and all scans.
-- Where the end marker stands in its place, something within the file was changed, and the decoder goes on behind it,
-  displaced. The image is taken unless the data run out before the last row of coded blocks.
+- If the end marker is missing, everything before it must be there: each row of each scan, and all scans.
+- If the end marker is there, something inside the file was changed, and the decoder continues behind it, displaced.
+  The image is accepted unless the data end before the last row of coded blocks.
 """
 
 from __future__ import annotations
@@ -27,25 +27,27 @@ from visavis.image.pyramid import Image, Pixels
 __all__ = ["MIN_DECODED_SIDE", "decode"]
 
 MIN_DECODED_SIDE = 1280
-"""Pixels of the longer side that a JPEG keeps when it is first decoded at a reduced scale: the most that any look at a
-whole image asks for. A face that is small in it has the image decoded anew, as fine as that face needs."""
+"""Pixels. A JPEG that is first decoded at a reduced scale keeps at least this longer side, which is the largest size at
+which a whole image is used. For a small face it is decoded again, at the scale that the face needs."""
 
 MAX_DCT_SCALING = 3
-"""Halvings that libjpeg-turbo can do while decoding: a block of 8 x 8 becomes one pixel."""
+"""The most halvings that libjpeg-turbo does while decoding (DCT scaling): a block of 8 x 8 becomes one pixel."""
 
 _FILLER = bytes((167 * n * n + 89 * n + 173) % 251 for n in range(512))
-"""Bits of no meaning; none of them 0xff, which begins a marker."""
+"""Meaningless bytes without 0xff, which begins a marker."""
 
 
 def decode(data: bytes, limits: Limits) -> Image:
-    """Raises:
-    BadImage: not a JPEG of a known kind, or rows are missing.
-    ImageTooLarge, ImageTooSmall: outside `limits`.
+    """Decode a JPEG, at a reduced scale if it is large.
+
+    Raises:
+        BadImage: not a JPEG of a known kind, or rows are missing.
+        ImageTooLarge, ImageTooSmall: outside `limits`.
     """
     header = read_header(data)
     limits.check(header.size)
     if len(header.components) < 4:
-        with suppress(_Complaint):
+        with suppress(_Fault):
             return _by_turbo(header.plain + data[header.scans_at :], header)
     scans = read_scans(data, header)
     if scans.whole:
@@ -60,8 +62,8 @@ def _without_end(header: Header, scans: Scans) -> Image:
     for data in scans.endings:
         try:
             image = _by_turbo(header.plain + data + EOI, header)
-        except _Complaint as complaint:
-            ran_out = _RAN_OUT in str(complaint)
+        except _Fault as fault:
+            ran_out = _RAN_OUT in str(fault)
         else:
             return image if len(header.components) < 4 else _by_pillow(header, data, cut=True)
     if ran_out:
@@ -69,8 +71,8 @@ def _without_end(header: Header, scans: Scans) -> Image:
     return _by_pillow(header, scans.endings[-1], cut=True)
 
 
-class _Complaint(Exception):
-    """What libjpeg-turbo found fault with first."""
+class _Fault(Exception):
+    """The first fault that libjpeg-turbo found."""
 
 
 _RAN_OUT = "premature end of data segment"
@@ -81,71 +83,72 @@ def _cut_short() -> BadImage:
 
 
 def _by_turbo(data: bytes, header: Header) -> Image:
-    """Raises:
-    _Complaint: from libjpeg-turbo.
-    """
-    halvings = _spare_halvings(header.size, header.orientation)
+    """Decode by libjpeg-turbo, which raises `_Fault`."""
+    halvings = _allowed_halvings(header.size, header.orientation)
     pixels = _decode_reduced(data, header.size, halvings)
 
     def decode_finer(fewer: int) -> Pixels:
         try:
             return upright(_decode_reduced(data, header.size, fewer), header.orientation)
-        except _Complaint as complaint:
+        except _Fault as fault:
             text = "the image is damaged: a part of it can be decoded at a reduced size only"
-            raise BadImage(text) from complaint
+            raise BadImage(text) from fault
 
     width, height = header.size.width, header.size.height
     size = Size(width, height) if header.orientation < 5 else Size(height, width)
     return Image(upright(pixels, header.orientation), size=size, halvings=halvings, decode_finer=decode_finer)
 
 
-def _spare_halvings(stored: Size, orientation: int) -> int:
-    """How often the image can be halved and still have `MIN_DECODED_SIDE`."""
+def _allowed_halvings(stored: Size, orientation: int) -> int:
+    """How often the image can be halved and keep `MIN_DECODED_SIDE`."""
     halvings = min(MAX_DCT_SCALING, max(0, int(math.log2(stored.longer / MIN_DECODED_SIDE))))
-    # The last column and row of a reduced image may reach beyond its edge. Turned, they could come to lie first, and
-    # all places would be off by their rest.
+    # The last column and row of a reduced image may reach beyond its edge. Turned upright, they can become the first,
+    # and all coordinates would be off by the remainder.
     while orientation != 1 and (stored.width | stored.height) % 2**halvings:
         halvings -= 1
     return halvings
 
 
 def _decode_reduced(data: bytes, stored: Size, halvings: int) -> Pixels:
-    """A JPEG by libjpeg-turbo, its sides divided by 2**`halvings` and rounded up.
+    """Decode by libjpeg-turbo, with the sides divided by 2**`halvings` and rounded up.
 
-    At full size the pixels are Pillow's, which uses the same library but copies them three times, four bytes each.
+    At full size the pixels are the same as Pillow's, which uses the same library but copies them three times, with four
+    bytes each.
 
     Raises:
-        _Complaint: something is not as it should be, however little.
+        _Fault: the file has a fault, however small.
     """
     import simplejpeg
 
     height, width = (-(-side >> halvings) for side in (stored.height, stored.width))
     pixels = np.empty((height, width, 3), np.uint8)
     try:
-        # Of the sizes that the library has, it takes the smallest with these sides or more. It finds the sides out
-        # anew, and refuses what does not fit.
+        # The library decodes at the smallest of its scales that has at least these sides. It reads the sides itself,
+        # and refuses a buffer that does not fit.
         decoded = simplejpeg.decode_jpeg(
             data, "RGB", min_height=height, min_width=width, min_factor=2**halvings, buffer=pixels
         )
     except ValueError as error:
-        raise _Complaint(error) from error
+        raise _Fault(error) from error
     if decoded.shape != pixels.shape:
-        raise _Complaint(f"decoded as {decoded.shape} instead of {pixels.shape}")
+        raise _Fault(f"decoded as {decoded.shape} instead of {pixels.shape}")
     return pixels
 
 
 def _by_pillow(header: Header, scans: bytes, *, cut: bool) -> Image:
-    """What libjpeg-turbo's strict mode refuses, and CMYK, which it does not convert.
+    """Decode what libjpeg-turbo's strict mode refuses, and CMYK, which it does not convert.
 
     Args:
-        scans: without the end marker
-        cut: all of the last row of blocks must be there too
+        header: of the file.
+        scans: without the end marker.
+        cut: whether the last row of blocks must be complete.
 
     Raises:
-        BadImage: rows are missing, which libjpeg makes up in silence.
+        BadImage: rows are missing, which libjpeg fills without an error.
     """
-    # The image is decoded as it is, and once more with bits of no meaning behind each scan. A decoder that has all it
-    # needs does not look at them; one that has not takes them for the missing rows. A reduced image tells as well.
+    # The image is decoded as it is, and again with meaningless bytes behind each scan. A decoder that has all rows does
+    # not use these bytes; otherwise it decodes them as the missing rows, and the results differ. A reduced scale is
+    # enough to see that.
     factor = 2 ** min(MAX_DCT_SCALING, max(0, int(math.log2(header.size.longer / MIN_DECODED_SIDE))))
     pixels = _pillow(header.plain + scans + EOI, factor)
     filled = _pillow(header.plain + with_filler(scans, header, _FILLER) + EOI, factor)
@@ -157,14 +160,14 @@ def _by_pillow(header: Header, scans: bytes, *, cut: bool) -> Image:
 
 
 def _first_difference(one: Pixels, other: Pixels) -> int:
-    """The row from which on blocks differ; the height where none does."""
+    """The first row in which blocks differ; the height if none does."""
     rows: NDArray[np.intp] = np.flatnonzero((one != other).any(axis=(1, 2)))
-    # Colours are blended over the border of blocks, so that one more row of pixels differs above the first block.
+    # Colours are interpolated across block borders, so one row of pixels above the first different block differs too.
     return min(int(rows[0]) + 1, len(one) - 1) if len(rows) else len(one)
 
 
 def _pillow(data: bytes, factor: int = 1) -> Pixels:
-    """(height, width, 3), the sides divided by `factor` and rounded up."""
+    """Decode by Pillow: (height, width, 3) uint8, the sides divided by `factor` and rounded up."""
     from PIL.JpegImagePlugin import JpegImageFile
 
     with JpegImageFile(io.BytesIO(data)) as image:

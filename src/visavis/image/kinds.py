@@ -1,6 +1,6 @@
 """Names a file that is neither JPEG nor PNG, and says what to do about it.
 
-Only the first bytes are looked at, and none of them is ever quoted, because they may be private.
+Only the first bytes are read. None of them is quoted, because they may be private.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from urllib.parse import unquote_to_bytes
 
 __all__ = ["describe"]
 
-_LOOKED_AT = 1024
+_BYTES_READ = 1024
 _DEEPEST = 3
-"""How often text within text is unwrapped: a data: URI of base64 of base64, and no further."""
+"""How many wrappings are opened, such as a data: URI of base64 of base64."""
 
 _CONVERT = "convert it to JPEG or PNG"
 _ONE_FRAME = "pass one frame of it as JPEG or PNG"
@@ -27,7 +27,9 @@ _PAGE = "a server sent it in place of the image"
 
 
 class _Kind(NamedTuple):
-    """pattern: a regular expression for the first bytes, in which a dot is any byte
+    """A kind of file.
+
+    pattern: a regular expression for the first bytes, in which a dot is any byte
     name: completes "it is"
     advice: what the caller does about it
     """
@@ -42,7 +44,7 @@ class _Wrapping(NamedTuple):
 
     pattern: as for `_Kind`; its group `text` is what stands for the bytes
     opened: the bytes; raises ValueError
-    certain: the pattern alone tells that it is this, whatever is in it
+    certain: the pattern alone is enough to recognise it, whatever it contains
     """
 
     pattern: bytes
@@ -134,10 +136,10 @@ _WRAPPINGS = [
 
 
 def describe(data: bytes) -> str:
-    """What `data` is, and what to do: "it is a HEIC image: convert it to JPEG or PNG"."""
+    """What `data` is and what to do, such as "it is a HEIC image: convert it to JPEG or PNG"."""
     if not data:
         return "it is empty"
-    found = _layers(bytes(data[:_LOOKED_AT]), _DEEPEST)
+    found = _layers(bytes(data[:_BYTES_READ]), _DEEPEST)
     if not found:
         return "its first bytes are of no known format: pass the bytes of a JPEG or PNG file"
     name = " ".join(layer.name for layer in found)
@@ -146,7 +148,7 @@ def describe(data: bytes) -> str:
 
 
 def _layers(head: bytes, depth: int) -> list[_Kind | _Wrapping]:
-    """What `head` is, outermost first; empty where it is unknown."""
+    """What `head` is, the outermost wrapping first; empty if it is unknown."""
     if kind := _first(_BINARIES, head):
         return [kind]
     for wrapping in _WRAPPINGS if depth else []:

@@ -1,4 +1,4 @@
-"""How small and how large an image may be, checked before any pixel is decoded."""
+"""The smallest and largest image, checked before any pixel is decoded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["DEFAULT_LIMITS", "Limits"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is decoded at all.
+    """The sizes of images that are decoded.
 
     smallest_side: pixels; CompareFaces' documented minimum for both sides
     longest_side, pixels: our own guard against decompression bombs
@@ -23,9 +23,11 @@ class Limits:
     pixels: int = 100_000_000
 
     def check(self, size: Size) -> None:
-        """Raises:
-        ImageTooLarge: a side or the number of pixels is over the limit.
-        ImageTooSmall: a side is under `smallest_side`.
+        """Check a size.
+
+        Raises:
+            ImageTooLarge: a side or the number of pixels is above the limit.
+            ImageTooSmall: a side is below `smallest_side`.
         """
         if size.longer > self.longest_side or size.pixels > self.pixels:
             raise ImageTooLarge(

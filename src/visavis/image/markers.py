@@ -1,7 +1,7 @@
-"""JPEG's structure: the segments before the first scan, and where the scans end (ITU-T T.81, annex B).
+"""Reads the structure of a JPEG: the segments before the first scan, and where the scans end (ITU-T T.81, annex B).
 
-Nothing is decoded here. Of the segments before the first scan only those that a decoder needs are kept: no thumbnail,
-colour profile, comment or EXIF block ever reaches one from here.
+Nothing is decoded here. Of the segments before the first scan only those that a decoder needs are kept, so no
+thumbnail, colour profile, comment or EXIF block reaches a decoder.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ class Scans:
 
     @property
     def endings(self) -> list[bytes]:
-        """`data` as it may have been when it was whole, likeliest first.
+        """`data` as it may have been when it was complete, likeliest first.
 
-        Zeros and ones at the end may be what a disk or a network left where it failed to deliver, and would be decoded
-        like any other bits. The data of a colourless image may end in one byte of zeros, which are the last of its
-        colours; what one byte too many can make up is the colours of the last block.
+        Zeros and ones at the end may come from a disk or network that failed to deliver, and would be decoded like
+        other bits. The data of a grey image may end in one byte of zeros, which belongs to its colours; one byte too
+        many can change the colours of the last block only.
         """
         kept = self.data.rstrip(b"\0\xff")
         while self.data.startswith(b"\xff\0", len(kept)):  # stands for a byte of ones within coded data
@@ -80,8 +80,10 @@ class Scans:
 
 
 def read_header(data: bytes) -> Header:
-    """Raises:
-    BadImage: there is no frame or no scan, or one of a kind that is not decoded.
+    """Read the segments before the first scan.
+
+    Raises:
+        BadImage: there is no frame or no scan, or one of a kind that is not decoded.
     """
     plain, frame, exif, restarts = [SOI], b"", b"", False
     kind, at = 0, 2
@@ -99,7 +101,7 @@ def read_header(data: bytes) -> Header:
                 raise BadImage("the image is damaged: it is a JPEG with two frames")
             kind, frame = marker, body
         restarts |= marker == _DRI and any(body)
-        # libjpeg ignores shorter ones, and Pillow fails on them.
+        # libjpeg ignores shorter segments, and Pillow fails on them.
         jfif = marker == _APP0 and len(body) >= 14 and body[:5] == b"JFIF\0"
         adobe = marker == _APP14 and len(body) >= 12 and body[:5] == b"Adobe"
         if marker in _KEPT or marker in _FRAMES or jfif or adobe:
@@ -121,7 +123,7 @@ def read_header(data: bytes) -> Header:
 
 
 def read_scans(data: bytes, header: Header) -> Scans:
-    """The scans up to the end marker, or up to the first segment that cannot belong to them."""
+    """Read the scans up to the end marker, or up to the first segment that cannot be part of them."""
     sent = _Sent(header)
     end = header.scans_at
     for marker, begin, following, body in _scan_segments(data, header.scans_at):
@@ -139,8 +141,11 @@ def with_filler(scans: bytes, header: Header, filler: bytes) -> bytes:
     for marker, _, end, _ in _scan_segments(scans, 0):
         if marker != _SOS:
             continue
-        parts += [scans[done:end].rstrip(b"\xff"), filler]  # ones there are padding, and would make a marker of it
-        if header.restarts:  # a decoder that waits for a restart marker passes over anything else
+        parts += [
+            scans[done:end].rstrip(b"\xff"),
+            filler,
+        ]  # ones there are padding, and would form a marker with the filler
+        if header.restarts:  # a decoder that expects a restart marker skips anything else
             at, last = max((scans.rfind(bytes([0xFF, 0xD0 + n]), done, end), n) for n in range(8))
             parts += [bytes([0xFF, 0xD0 + (last + 1) % 8 if at >= 0 else 0xD0]), filler]
         done = end
@@ -201,8 +206,10 @@ class _Sent:
         self._progressive = header.progressive
 
     def note(self, scan: bytes) -> None:
-        """Args:
-        scan: the body of an SOS segment.
+        """Note what a scan sends.
+
+        Args:
+            scan: the body of an SOS segment.
         """
         count = scan[0] if scan else 0
         if not 1 <= count <= 4 or len(scan) < 4 + 2 * count:
@@ -216,5 +223,5 @@ class _Sent:
 
     @property
     def missing(self) -> bool:
-        """A coefficient was never sent, or its last bits were not."""
+        """Whether a coefficient was never sent, or its last bits were not."""
         return any(self._bits.get(needed, 1) for needed in self._needed)

@@ -1,8 +1,7 @@
-"""PNG: its chunks are walked here, and only those that hold the image reach Pillow.
+"""Decodes PNG: reads its chunks, and passes only those with the image to Pillow.
 
-Everything else (text, colour profiles, EXIF, animation) is stepped over unread, so that nothing in it is ever a reason
-to refuse an image, and nothing is decompressed but pixels. The rules on order and checksums are libpng's, because that
-is what viewers use.
+Everything else (text, colour profiles, EXIF, animation) is skipped unread, so it is never a reason to refuse an image,
+and only pixels are decompressed. The rules on order and checksums are libpng's, because viewers use it.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PALETTE = 3
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
-"""First column, first row, and the steps to the next, of each pass of an interlaced image."""
+"""First column, first row, and the steps between columns and rows, of each pass of an interlaced image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class _Header:
 
     @property
     def stream_bytes(self) -> int:
-        """Length of the decompressed rows, each behind a byte that names its filter."""
+        """The length of the decompressed rows, each with a leading byte that names its filter."""
         width, height = self.size.width, self.size.height
         passes = _ADAM7 if self.interlaced else [(0, 0, 1, 1)]
         bits = self.depth * _CHANNELS[self.colour]
@@ -52,9 +51,11 @@ class _Header:
 
 
 def decode(data: bytes, limits: Limits) -> Image:
-    """Raises:
-    BadImage: a chunk that a decoder needs is damaged, unknown, missing or in the wrong place, or rows are missing.
-    ImageTooLarge, ImageTooSmall: outside `limits`.
+    """Decode a PNG.
+
+    Raises:
+        BadImage: a chunk that a decoder needs is damaged, unknown, missing or in the wrong place, or rows are missing.
+        ImageTooLarge, ImageTooSmall: outside `limits`.
     """
     from PIL.PngImagePlugin import PngImageFile
 
@@ -70,8 +71,8 @@ def decode(data: bytes, limits: Limits) -> Image:
     )
     with PngImageFile(io.BytesIO(plain)) as image:
         image.load()
-        # Pillow is content when the compressed stream ends early, and leaves the rows that are missing at zero. To
-        # count what the stream holds costs a fifth of the decoding, so it is done only where they may be missing.
+        # Pillow accepts a compressed stream that ends early, and leaves the missing rows at zero. Counting the rows in
+        # the stream takes a fifth of the decoding time, so it is done only if the last row is zero.
         last = header.size.height - 1
         if header.interlaced:
             last -= header.size.height % 2  # the last pass has the odd rows
@@ -81,14 +82,14 @@ def decode(data: bytes, limits: Limits) -> Image:
 
 
 def _critical(data: bytes, limits: Limits) -> tuple[_Header, bytes, list[memoryview]]:
-    """The header, the palette (empty where none is used) and the compressed rows in pieces."""
+    """The header, the palette (empty if none is used) and the compressed rows in pieces."""
     chunks = _chunks(data)
     header = _header(*next(chunks, (b"", memoryview(b""))))
     limits.check(header.size)
     palette, idat, done = b"", list[memoryview](), False
     for name, body in chunks:
         if name == b"IDAT":
-            # What comes behind another chunk is not part of the image to viewers either.
+            # Viewers ignore IDAT chunks behind another chunk, too.
             if not done:
                 idat.append(body)
             continue
@@ -108,7 +109,7 @@ def _critical(data: bytes, limits: Limits) -> tuple[_Header, bytes, list[memoryv
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Names and bodies up to and with IEND; those of ancillary chunks are empty, and their checksums not looked at."""
+    """Names and bodies of the chunks including IEND. Of ancillary chunks the body is empty and the checksum unread."""
     view, at = memoryview(data), len(_SIGNATURE)
     name = b""
     while name != b"IEND" and at + 12 <= len(data):
@@ -143,7 +144,7 @@ def _header(name: bytes, body: memoryview) -> _Header:
 
 def _palette(header: _Header, palette: bytes) -> bytes:
     if header.colour != _PALETTE:
-        return b""  # only a proposal
+        return b""  # only a suggestion
     if not palette or len(palette) % 3 or len(palette) > 768:
         raise BadImage("the image is damaged: its PLTE chunk, the palette, is missing or of a wrong length")
     return palette
@@ -153,7 +154,7 @@ def _count_rows(header: _Header, idat: bytes) -> None:
     inflater = zlib.decompressobj()
     wanted = header.stream_bytes
     try:
-        # In small pieces, because what is left over of each is copied.
+        # In small pieces, because the unconsumed rest of each is copied.
         for at in range(0, len(idat), 1 << 14):
             piece = idat[at : at + (1 << 14)]
             while piece and wanted > 0 and not inflater.eof:
@@ -179,11 +180,7 @@ def _to_rgb(image: object) -> Pixels:
 
 
 def _chunk(name: bytes, body: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
-    """A chunk in pieces, because joining the compressed rows more than once costs as much as a tenth of the decoding.
-
-    Args:
-        body: in pieces
-    """
+    """A chunk in pieces, because joining the compressed rows once more takes a tenth of the decoding time."""
     checksum = zlib.crc32(name)
     for piece in body:
         checksum = zlib.crc32(piece, checksum)

@@ -1,4 +1,4 @@
-"""A decoded image, and its halved copies."""
+"""A decoded image with its halved copies: an image pyramid."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ Pixels = NDArray[np.uint8]
 
 
 class Image:
-    """An upright image, with halved copies of itself made when first needed. Threads may share it.
+    """An upright image, and its halved copies, which are made when first needed. Threads may share it.
 
     Args:
-        pixels: (height, width, 3) uint8 RGB, not to be written to; the image, or a copy of it halved
-            `halvings` times.
+        pixels: (height, width, 3) uint8 RGB, must not be written to; the image, halved `halvings` times.
         size: of the whole image; default: that of `pixels`.
         halvings: how often the sides of `pixels` were halved.
         decode_finer: called with 0 to `halvings` - 1; returns the image halved that often. May raise `BadImage`.
+
+    Raises:
+        ValueError: `pixels` has another shape or dtype.
     """
 
     def __init__(
@@ -44,42 +46,48 @@ class Image:
 
     @property
     def pixels(self) -> Pixels:
-        """(height, width, 3) uint8 RGB, not to be written to."""
+        """The whole image, (height, width, 3) uint8 RGB; must not be written to."""
         return self._level(1)[0]
 
     @property
     def size(self) -> Size:
+        """The size of the whole image."""
         return self._size
 
     @property
     def halvings(self) -> int:
-        """How often the sides of the finest copy that is here were halved: 0 once the whole image is here."""
+        """How often the finest copy in memory was halved: 0 once the whole image was decoded."""
         return min(self._levels)
 
     def resized(self, size: Size) -> Pixels:
-        """The whole image, reduced or enlarged to `size`: (size.height, size.width, 3) uint8."""
+        """Resize the whole image: (size.height, size.width, 3) uint8 RGB."""
         import cv2
 
-        # Averaging happens in the halved copies, so that the last step, by less than two, can be a cheap bilinear one.
+        # The halved copies average pixels, so the last step, by a factor below two, can be bilinear, which is cheap.
         shrink = min(self.size.width / size.width, self.size.height / size.height)
         source, _ = self._level(shrink)
         return np.asarray(cv2.resize(source, (size.width, size.height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
     def warped(self, matrix: Matrix, size: Size) -> Pixels:
-        """The image moved by `matrix`, a similarity, and cut to `size`; black where there is no image.
+        """Cut a crop out of the image.
 
         Args:
-            matrix: (2, 3), from this image's frame to the crop's, both in continuous pixels.
+            matrix: the crop matrix, (2, 3), a similarity transform from this image to the crop, both in continuous
+                pixels.
+            size: of the crop.
 
         Returns:
-            (size.height, size.width, 3) uint8 RGB.
+            (size.height, size.width, 3) uint8 RGB, black outside the image.
+
+        Example:
+            eye = image.warped(square_crop(centre, 60, np.array([1.0, 0.0]), 64), Size(64, 64))
         """
         import cv2
 
         (a, b, _), (c, d, _) = matrix.tolist()
         source, halvings = self._level(1 / math.sqrt(abs(a * d - b * c)))
         affine = matrix * (2**halvings, 2**halvings, 1)
-        # OpenCV counts from the middle of the first pixel, we from its corner.
+        # OpenCV's origin is the centre of the first pixel, and ours is its corner.
         affine[:, 2] += (affine[:, 0] + affine[:, 1]) / 2 - 0.5
         crop = cv2.warpAffine(
             source, affine, (size.width, size.height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
@@ -87,7 +95,7 @@ class Image:
         return np.asarray(crop, np.uint8)
 
     def _level(self, shrink: float) -> tuple[Pixels, int]:
-        """The smallest halved copy still at least as fine as the image reduced by `shrink`, and its halvings."""
+        """The smallest halved copy that is at least as fine as the image reduced by `shrink`, and its halvings."""
         wanted = max(0, int(math.log2(shrink))) if shrink >= 1 else 0
         with self._lock:
             if wanted < min(self._levels) and self._decode_finer is not None:
@@ -103,7 +111,7 @@ class Image:
 
 
 def _halved(pixels: Pixels) -> Pixels | None:
-    """Each pixel the mean of four; None where a side would vanish."""
+    """Half the size, each pixel the mean of four; None if a side would be 0."""
     import cv2
 
     height, width = (n // 2 for n in pixels.shape[:2])

@@ -1,1 +1,1 @@
-"""The networks' files: which they are, where they come from, how they are made ready and run."""
+"""The networks: their files, where these come from, how they are built and run."""

