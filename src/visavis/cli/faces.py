@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import asdict
+from collections.abc import Collection
 
+from visavis.analysis import Analysis
+from visavis.api.detect_faces import FaceAttribute, detail_for, render
+from visavis.aws.wire import encode
 from visavis.cli import values
 from visavis.cli.engine import add_engine_arguments, engine_settings
 from visavis.cli.files import read_photos, refuse_overwriting, write_file
@@ -22,7 +24,11 @@ __all__ = ["add_arguments", "as_json", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photo", type=values.photo, metavar="PHOTO", help="- for standard input")
     add_engine_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print every field as JSON; places in pixels")
+    parser.add_argument("--json", action="store_true", help="print Rekognition's response to DetectFaces as JSON")
+    parser.add_argument(
+        "--attributes", type=values.face_attributes, default=FaceAttribute.ALL, metavar="ALL|DEFAULT|NAME,NAME",
+        help="with --json: every member that is known, the default ones, or with these the ones named, as SMILE,EYES_OPEN",
+    )  # fmt: skip
     parser.add_argument(
         "--draw", type=values.picture_to_write, metavar="OUT.png|OUT.jpg",
         help="write the photo with the faces drawn on it, as the kind of picture that the suffix says",
@@ -35,14 +41,15 @@ def run(args: argparse.Namespace) -> int:
     (picture,) = read_photos([args.photo])
     with open_engine(settings, once=True) as engine:
         try:
-            analysis = engine.analyze(picture)
+            attributes = args.attributes if args.json else [FaceAttribute.ALL]
+            analysis = engine.analyze(picture, detail=detail_for(attributes))
         except (BadImage, ImageTooLarge, ImageTooSmall) as error:
             raise type(error)(f"{args.photo}: {error}") from error
     faces = analysis.faces
     if args.draw is not None:
         write_file(args.draw, draw_faces(decode(picture), faces, args.draw.suffix))
     if args.json:
-        print(json.dumps({"faces": [as_json(face) for face in faces]}))
+        print(as_json(analysis, args.attributes))
     else:
         print("\n".join(_as_text(i, face) for i, face in enumerate(faces, 1)) or f"no face was found in {args.photo}")
     if analysis.more:
@@ -50,17 +57,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def as_json(face: Face) -> dict[str, object]:
-    """Every field but the embedding; places in pixels of the upright picture."""
-    return {
-        "box": asdict(face.box),
-        "confidence": face.confidence,
-        "landmarks": {point.type.value: [point.x, point.y] for point in face.landmarks},
-        "pose": asdict(face.pose),
-        "quality": asdict(face.quality),
-        "emotions": {e.type.value: e.confidence for e in face.emotions},
-        "smile": None if face.smile is None else asdict(face.smile),
-    }
+def as_json(analysis: Analysis, attributes: Collection[FaceAttribute]) -> str:
+    """The response to DetectFaces, as every other door gives it."""
+    return encode(render(analysis, attributes)).decode()
 
 
 def _as_text(number: int, face: Face) -> str:

@@ -9,10 +9,14 @@ import os
 import re
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from visavis.cli.files import Photo
 from visavis.parsing import BadValue, device, folder_to_make, nonempty, number, one_of, path_prefix, whole_number
+
+if TYPE_CHECKING:
+    from visavis.api.detect_faces import FaceAttribute
 
 __all__ = [
     "BadValue",
@@ -20,6 +24,7 @@ __all__ = [
     "device",
     "existing_file",
     "existing_folder",
+    "face_attributes",
     "file_or_folder",
     "folder_to_make",
     "host",
@@ -56,6 +61,18 @@ port = partial(whole_number, least=0, most=65535)
 def photo(text: str) -> Photo:
     """A picture to read: a file, or `-` for standard input."""
     return Photo(None if text == "-" else _existing("a picture file, or - for standard input", text, folder=False))
+
+
+def face_attributes(text: str) -> frozenset[FaceAttribute]:
+    """Attributes of DetectFaces, with commas between them, in small letters or large."""
+    from visavis.api.detect_faces import FaceAttribute
+
+    try:
+        return frozenset(one_of(name, FaceAttribute) for name in text.split(","))
+    except BadValue as error:
+        raise BadValue(
+            f"ALL, DEFAULT or names with commas between them, of {', '.join(list(FaceAttribute)[2:])}", text
+        ) from error
 
 
 def existing_file(text: str) -> Path:
