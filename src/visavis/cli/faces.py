@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print Rekognition's response to DetectFaces as JSON")
     parser.add_argument(
         "--attributes", type=values.face_attributes, default=FaceAttribute.ALL, metavar="ALL|DEFAULT|NAME,NAME",
-        help="with --json: every member that is known, the default ones, or with these the ones named, as SMILE,EYES_OPEN",
+        help="with --json: all members, the default ones, or with these the ones named, such as SMILE,EYES_OPEN",
     )  # fmt: skip
     parser.add_argument(
         "--draw", type=values.picture_to_write, metavar="OUT.png|OUT.jpg",
