@@ -20,9 +20,11 @@ from visavis.vision.confidence import MIN_CONFIDENCE, face_confidence
 from visavis.vision.detect import Detections, Detector
 from visavis.vision.embed import Embedder
 from visavis.vision.expression import ExpressionReader
+from visavis.vision.gaze import eye_direction
 from visavis.vision.iris import PupilFinder
 from visavis.vision.landmarks import named_points
 from visavis.vision.mesh import Mesher
+from visavis.vision.openness import eyes_open, mouth_open
 from visavis.vision.pose import pose_of
 from visavis.vision.quality import Evidence, light_of, quality_of
 
@@ -151,12 +153,12 @@ class Analyzer:
             eye_distance=float(np.hypot(*(eyes[1] - eyes[0]))),
         )
         full = detail is Detail.FULL
-        pupils = self._pupils(image, mesh) if full else None
+        read = self._pupils(image, mesh) if full else None
         face = Face(
             box=candidate.box,
             image_size=image.size,
             confidence=certainty,
-            landmarks=named_points(mesh, eyes if pupils is None else pupils),
+            landmarks=named_points(mesh, eyes if read is None else read.pupils),
             pose=pose,
             quality=quality_of(light_of(image, candidate.mesh.crop, CROP_SIDE), evidence),
             embedding=embedded.vector,
@@ -164,7 +166,12 @@ class Analyzer:
         if not full:
             return face
         expression = self._expressions(candidate.mesh.picture, mesh)
-        return replace(face, emotions=expression.emotions, smile=expression.smile)
+        face = replace(face, emotions=expression.emotions, smile=expression.smile, mouth_open=mouth_open(mesh, pose))
+        if read is None:
+            return face
+        opened = eyes_open(read.contours, pose)
+        gaze = eye_direction(read.pupils, read.contours, mesh, pose, opened)
+        return replace(face, eyes_open=opened, eye_direction=gaze)
 
 
 def _maybe_largest(areas: NDArray[np.float32]) -> range:
