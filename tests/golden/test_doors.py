@@ -118,6 +118,14 @@ def test_a_face_is_detected_as_a_comparison_describes_it(dispatcher: Dispatcher,
     assert {name: detected[name] for name in compared} == compared
 
 
+def test_all_has_every_member_that_is_known(endpoint: str, photo: Photo) -> None:
+    answer = unsigned(endpoint).detect_faces(Image={"Bytes": photo("sunak")}, Attributes=["ALL"])
+    (face,) = answer["FaceDetails"]
+    known = {"Smile", "EyesOpen", "MouthOpen", "Emotions", "EyeDirection"}
+    assert set(face) == {"BoundingBox", "Landmarks", "Pose", "Quality", "Confidence"} | known
+    assert face["EyesOpen"]["Value"] is True
+
+
 def test_detect_faces_answers_without_a_face_with_an_empty_list(endpoint: str) -> None:
     blank = encode(Pil.new("RGB", (300, 300), "white"))
     assert unsigned(endpoint).detect_faces(Image={"Bytes": blank}, Attributes=["ALL"])["FaceDetails"] == []
