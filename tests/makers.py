@@ -99,6 +99,27 @@ def put_face(
     grids[f"kps_{stride}"][0, cell] = (points / stride - corner).ravel()
 
 
+def eye_contour(opening: float = 0.3, width: float = 2.0) -> NDArray[np.float64]:
+    """The contour (16, 2) of an image-left eye around the origin, the outer corner left.
+
+    opening: distance between the lids over the width
+    """
+    along = np.linspace(-0.5, 0.5, 9)
+    lower = np.column_stack([along, np.r_[0, [opening / 2] * 7, 0]])
+    return np.concatenate([lower, lower[1:8] * [1, -1]]) * width
+
+
+def iris_outputs(pupil: tuple[float, float], opening: float = 0.3) -> Grids:
+    """The iris network's outputs: a pupil, and an eye as wide as the crop is made for, around the crop's middle."""
+    points = np.full((71, 3), -99, np.float32)
+    points[:16, :2] = eye_contour(opening, width=64 / 2.3) + 32
+    rim = [[-99, -99, -99]] * 4
+    return {
+        "output_iris": np.array([[*pupil, 0], *rim], np.float32).reshape(1, 15),
+        "output_eyes_contours_and_brows": points.reshape(1, 213),
+    }
+
+
 @dataclass(frozen=True)
 class SceneFace:
     """A face of a scene, and how well each network knows it.
@@ -162,9 +183,7 @@ class Scene:
         return Analyzer(
             detector=Detector(self._session("detector", self._detect)),
             mesher=self._mesher,
-            pupils=PupilFinder(
-                self._session("iris", lambda _: {"output_iris": np.array([[40, 32, 0] * 5], np.float32)})
-            ),
+            pupils=PupilFinder(self._session("iris", lambda _: iris_outputs((40, 32)))),
             expressions=ExpressionReader(
                 self._session("expression", lambda _: {"logits": np.zeros((1, 8), np.float32)})
             ),

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from visavis.engine import Engine
-from visavis.face import Face
+from visavis.face import Attribute, Face
 from visavis.runtime import open_engine
 
 __all__ = ["recorded"]
@@ -29,6 +29,8 @@ def recorded(face: Face) -> Record:
     pose:       roll, yaw, pitch, in degrees
     confidence: in percent
     landmarks:  x and y of each in turn, in fractions of the image
+    open:       the probabilities that the eyes and that the mouth are open, in percent
+    gaze:       yaw and pitch in degrees, confidence in percent
     """
     box, size = face.box.relative_to(face.image_size), face.image_size
     points = [v for p in face.landmarks for v in (p.x / size.width, p.y / size.height)]
@@ -37,7 +39,31 @@ def recorded(face: Face) -> Record:
         "pose": [round(v, 2) for v in (face.pose.roll, face.pose.yaw, face.pose.pitch)],
         "confidence": [round(face.confidence, 4)],
         "landmarks": [round(v, 5) for v in points],
+        "open": [round(open_percent(attribute), 3) for attribute in (face.eyes_open, face.mouth_open)],
+        "gaze": [round(v, 2) for v in gaze_of(face)],
     }
+
+
+def open_percent(attribute: Attribute | None) -> float:
+    """The probability in percent that an attribute is true.
+
+    Raises:
+        ValueError: it was not looked for.
+    """
+    if attribute is None:
+        raise ValueError("the attribute must have been looked for")
+    return attribute.confidence if attribute.value else 100 - attribute.confidence
+
+
+def gaze_of(face: Face) -> tuple[float, float, float]:
+    """Yaw, pitch and confidence of the gaze.
+
+    Raises:
+        ValueError: the eyes are too small.
+    """
+    if face.eye_direction is None:
+        raise ValueError("the eyes must be large enough to look into")
+    return face.eye_direction.yaw, face.eye_direction.pitch, face.eye_direction.confidence
 
 
 def main() -> None:
@@ -49,7 +75,7 @@ def main() -> None:
             abs(new - old)
             for name, record in now.items()
             if name in before
-            for new, old in zip(record[key], before[name][key], strict=True)
+            for new, old in zip(record[key], before[name].get(key, ()), strict=False)
         ]
         print(f"{key}: moved by at most {max(moved, default=float('nan')):g}")
     FILE.write_text(as_text(now), "utf-8")

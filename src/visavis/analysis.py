@@ -20,9 +20,11 @@ from visavis.vision.confidence import MIN_CONFIDENCE, face_confidence
 from visavis.vision.detect import Detections, Detector
 from visavis.vision.embed import Embedder
 from visavis.vision.expression import ExpressionReader
+from visavis.vision.gaze import eye_direction
 from visavis.vision.iris import PupilFinder
 from visavis.vision.landmarks import named_points
 from visavis.vision.mesh import FaceMeshModel
+from visavis.vision.openness import eyes_open, mouth_open
 from visavis.vision.pose import pose_of
 from visavis.vision.quality import QualityInputs, measure_pixels, quality_of
 
@@ -167,12 +169,12 @@ class Analyzer:
             eye_distance=float(np.hypot(*(eyes[1] - eyes[0]))),
         )
         everything = detail is Detail.ALL
-        pupils = self.pupils(image, mesh) if everything else None
+        read = self.pupils(image, mesh) if everything else None
         face = Face(
             box=candidate.box,
             image_size=image.size,
             confidence=confidence,
-            landmarks=named_points(mesh, eyes if pupils is None else pupils),
+            landmarks=named_points(mesh, eyes if read is None else read.pupils),
             pose=pose,
             quality=quality_of(measure_pixels(image, candidate.mesh.crop_matrix, CROP_SIDE), inputs),
             embedding=embedded.vector,
@@ -180,7 +182,12 @@ class Analyzer:
         if not everything:
             return face
         expression = self.expressions(candidate.mesh.crop_pixels, mesh)
-        return replace(face, emotions=expression.emotions, smile=expression.smile)
+        face = replace(face, emotions=expression.emotions, smile=expression.smile, mouth_open=mouth_open(mesh, pose))
+        if read is None:
+            return face
+        opened = eyes_open(read.contours, pose)
+        gaze = eye_direction(read.pupils, read.contours, mesh, pose, opened)
+        return replace(face, eyes_open=opened, eye_direction=gaze)
 
 
 def _maybe_largest(areas: NDArray[np.float32]) -> range:

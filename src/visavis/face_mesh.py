@@ -17,11 +17,13 @@ __all__ = [
     "INNER_BROWS",
     "INNER_EYE_CORNERS",
     "LEFT_EYE_CORNERS",
+    "LOWER_INNER_LIP",
     "LOWER_LIDS",
     "MOUTH_CORNERS",
     "NOSE_TIP",
     "OUTER_EYE_CORNERS",
     "RIGHT_EYE_CORNERS",
+    "UPPER_INNER_LIP",
     "UPPER_LIDS",
     "VERTICES",
     "eye_centres",
@@ -46,6 +48,9 @@ UPPER_LIDS, LOWER_LIDS = (159, 158, 386, 385), (145, 153, 374, 380)
 INNER_BROWS = (107, 336)
 NOSE_TIP = 1
 MOUTH_CORNERS = (61, 291)
+
+UPPER_INNER_LIP, LOWER_INNER_LIP = (82, 13, 312), (87, 14, 317)
+"""Three vertices in the middle of the inner edge of each lip; each upper one lies above its lower one."""
 
 # The corners and the middles of the lids.
 _LEFT_EYE = (*LEFT_EYE_CORNERS, UPPER_LIDS[0], LOWER_LIDS[0])

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from visavis.api.errors import reason_of, to_wire
 from visavis.api.operations import OPERATIONS, SERVICE
-from visavis.aws.forms import Form, asked_action, error_in, form_of, stranger
+from visavis.aws.forms import Form, asked_action, error_in, form_of, unsupported_request
 from visavis.aws.policy import LOCAL_CALLER, Caller
 from visavis.aws.sigv4 import Credential, SignedRequest, claimed_key_id, verify
 from visavis.aws.wire import CONTENT_TYPE, WireError, encode, new_request_id, parse_body, printable
@@ -168,7 +168,7 @@ class Gateway:
     ) -> dict[str, object]:
         with _timed(about.seconds, "verify"):
             if form is not Form.JSON:
-                raise stranger(SERVICE, form, about.operation)
+                raise unsupported_request(SERVICE, form, about.operation)
             operation, params = SERVICE.operation_of(headers), parse_body(body)
             caller = self._caller(signed, now)
             # From here on the key is proven; what the header claims may be worded to name another.

@@ -46,7 +46,7 @@ from visavis.geometry import Box, Size
 IMAGE = {"Bytes": b"\xff\xd8\xff"}
 
 
-def make_face() -> Face:
+def make_face(**known: Any) -> Face:
     return Face(
         box=Box(-4, 30, 120, 310),
         image_size=Size(400, 300),
@@ -57,6 +57,7 @@ def make_face() -> Face:
         embedding=np.ones(1, np.float32),
         emotions=(Emotion(EmotionType.HAPPY, 70.1), Emotion(EmotionType.CALM, 20.0)),
         smile=Attribute(True, 97.3),
+        **known,
     )
 
 

@@ -115,7 +115,7 @@ def test_a_key_that_its_policy_does_not_allow_is_denied(server: Running) -> None
 
 def test_another_operation_is_refused_and_not_tried_again(server: Running) -> None:  # case 73
     with boto(server.url, retries={"mode": "standard"}) as client, pytest.raises(ClientError) as caught:
-        client.detect_faces(Image={"Bytes": b"image"})
+        client.detect_labels(Image={"Bytes": b"image"})
     assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
     assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == 0
 

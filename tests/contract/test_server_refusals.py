@@ -103,7 +103,7 @@ def test_an_object_is_not_said_to_be_missing_to_whoever_takes_this_for_s3(server
 @pytest.mark.parametrize(
     ("service", "operation", "params", "named"),
     [
-        ("rekognition", "detect_faces", {"Image": {"Bytes": b"image"}}, "DetectFaces"),
+        ("rekognition", "detect_labels", {"Image": {"Bytes": b"image"}}, "DetectLabels"),
         ("dynamodb", "list_tables", {}, "DynamoDB_20120810.ListTables"),
     ],
 )
@@ -320,17 +320,17 @@ def test_the_logger_says_why_a_client_in_this_process_was_refused(
     with pytest.raises(ClientError) as caught:
         compare_faces(client, b"small")
     with pytest.raises(ClientError):
-        client.detect_faces(Image={"Bytes": b"a"})
+        client.detect_labels(Image={"Bytes": b"a"})
     with pytest.raises(ClientError):
         client.compare_faces(
             SourceImage={"S3Object": {"Bucket": "photos", "Name": "jane-doe.jpg"}}, TargetImage={"Bytes": b"a"}
         )
     first, second, third = (record.__dict__ for record in caplog.records)
-    unknown = f"DetectFaces is not answered here; visavis answers {SERVICE.answered}"
+    unknown = f"DetectLabels is not answered here; visavis answers {SERVICE.answered}"
     missing = "the object in bucket photos is missing, forbidden or out of reach: no store holds this bucket"
     assert heard.getvalue().splitlines() == [
         f"CompareFaces refused: target: 64 x 512 pixels, at least 80 are needed (request {first['request_id']})",
-        f"DetectFaces refused: {unknown} (request {second['request_id']})",
+        f"DetectLabels refused: {unknown} (request {second['request_id']})",
         f"CompareFaces refused: source: {missing} (request {third['request_id']})",
     ]
     assert first["name"] == "visavis"

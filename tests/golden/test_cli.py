@@ -247,5 +247,5 @@ def test_faces_that_are_left_out_are_told(
     monkeypatch.setattr("visavis.analysis.MAX_FACES", 1)
     assert main(["faces", str(file), "--json"]) == 0
     out, err = capsys.readouterr()
-    assert len(json.loads(out)["faces"]) == 1
+    assert len(json.loads(out)["FaceDetails"]) == 1
     assert err == f"visavis: warning: {file} shows more faces; only the 1 largest are listed\n"

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.exceptions import ParamValidationError
+from botocore.exceptions import ClientError, ParamValidationError
 from PIL import Image as Pil
 
 import visavis
@@ -88,6 +88,47 @@ def test_every_door_gives_the_same_answer_to_the_digit(
     assert main(words) == (0 if in_process["FaceMatches"] else 1)
     by_command = json.loads(capsys.readouterr().out)
     assert direct == in_process == over_http == by_command
+
+
+@pytest.mark.parametrize("attributes", [["ALL"], ["DEFAULT"], ["SMILE", "EYES_OPEN"]], ids=",".join)
+def test_every_door_detects_the_same_faces_to_the_digit(
+    dispatcher: Dispatcher,
+    endpoint: str,
+    photo: Photo,
+    capsys: pytest.CaptureFixture[str],
+    attributes: list[str],
+) -> None:
+    image = photo("sunak")
+    params = {"Image": {"Bytes": base64.b64encode(image).decode()}, "Attributes": attributes}
+    direct = dispatcher.dispatch("DetectFaces", params, LOCAL_CALLER)
+    clients = (make_client(Gateway(dispatcher)), unsigned(endpoint), visavis.client(attributes="DEFAULT"))
+    answers = [client.detect_faces(Image={"Bytes": image}, Attributes=attributes) for client in clients]
+    assert main(["faces", str(PHOTOS / "sunak.jpg"), "--json", "--attributes", ",".join(attributes)]) == 0
+    by_command = json.loads(capsys.readouterr().out)
+    assert len(by_command["FaceDetails"]) == 1
+    for answer in answers:
+        del answer["ResponseMetadata"]
+        assert answer == direct == by_command
+
+
+def test_a_face_is_detected_as_a_comparison_describes_it(dispatcher: Dispatcher, photo: Photo) -> None:
+    client = make_client(Gateway(dispatcher))
+    compared = answer_of(client, photo("obama"), photo("sunak"), 0)["FaceMatches"][0]["Face"]
+    detected = client.detect_faces(Image={"Bytes": photo("sunak")}, Attributes=["ALL"])["FaceDetails"][0]
+    assert {name: detected[name] for name in compared} == compared
+
+
+def test_all_has_every_member_that_is_known(endpoint: str, photo: Photo) -> None:
+    answer = unsigned(endpoint).detect_faces(Image={"Bytes": photo("sunak")}, Attributes=["ALL"])
+    (face,) = answer["FaceDetails"]
+    known = {"Smile", "EyesOpen", "MouthOpen", "Emotions", "EyeDirection"}
+    assert set(face) == {"BoundingBox", "Landmarks", "Pose", "Quality", "Confidence"} | known
+    assert face["EyesOpen"]["Value"] is True
+
+
+def test_detect_faces_answers_without_a_face_with_an_empty_list(endpoint: str) -> None:
+    blank = encode(Pil.new("RGB", (300, 300), "white"))
+    assert unsigned(endpoint).detect_faces(Image={"Bytes": blank}, Attributes=["ALL"])["FaceDetails"] == []
 
 
 def test_an_object_gives_what_its_bytes_give(endpoint: str, photo: Photo) -> None:
@@ -168,6 +209,40 @@ def test_a_bad_picture_gets_amazons_error(endpoint: str, photo: Photo, picture: 
     with pytest.raises(getattr(client.exceptions, code)) as error:
         answer_of(client, picture, photo("obama"), 80)
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+@pytest.mark.parametrize(
+    ("picture", "code"),
+    [
+        (b"GIF89a" + b"0" * 100, "InvalidImageFormatException"),
+        (encode(Pil.new("RGB", (79, 200))), "InvalidParameterException"),
+        (encode(Pil.new("1", (20_001, 80))), "ImageTooLargeException"),
+    ],
+    ids=["gif", "79-pixels", "20001-pixels"],
+)
+def test_a_bad_picture_gets_the_same_error_from_detect_faces(endpoint: str, picture: bytes, code: str) -> None:
+    client = unsigned(endpoint)
+    with pytest.raises(getattr(client.exceptions, code)):
+        client.detect_faces(Image={"Bytes": picture})
+
+
+def test_detect_faces_says_nothing_of_roles_in_its_log(
+    dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "visavis")
+    client = make_client(Gateway(dispatcher))
+    images = [
+        {"Bytes": b"GIF89a" + b"0" * 100},
+        {"Bytes": encode(Pil.new("RGB", (79, 200)))},
+        {"Bytes": encode(Pil.new("1", (20_001, 80)))},
+        {"S3Object": {"Bucket": "photos", "Name": "nobody.jpg"}},
+        {"S3Object": {"Bucket": "photos"}},
+    ]
+    for image in images:
+        with pytest.raises(ClientError):
+            client.detect_faces(Image=image)
+    assert len(caplog.messages) == len(images)
+    assert not [text for text in caplog.messages if "source" in text or "target" in text]
 
 
 def test_the_default_client_compares_with_one_line_changed(photo: Photo) -> None:

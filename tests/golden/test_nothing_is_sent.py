@@ -46,8 +46,9 @@ import visavis
 images = [{{"Bytes": Path(p).read_bytes()}} for p in ({SOURCE!r}, {TARGET!r})]
 answer = visavis.client().compare_faces(SourceImage=images[0], TargetImage=images[1])
 assert answer["FaceMatches"][0]["Similarity"] > 99
+assert visavis.client().detect_faces(Image=images[0], Attributes=["ALL"])["FaceDetails"]
 try:
-    visavis.client().detect_faces(Image=images[0])
+    visavis.client().detect_labels(Image=images[0])
 except Exception as error:
     assert "UnknownOperation" in str(error)
 assert visavis.compare(Path({SOURCE!r}), Path({TARGET!r})).matches

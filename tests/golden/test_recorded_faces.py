@@ -1,7 +1,8 @@
-"""Boxes, landmarks, poses and confidences of 2026-11-25, recorded by tools/record_faces.py from visavis 0.1.0.
+"""What visavis 0.1.0 found in the example photographs on 2026-11-25, recorded by tools/record_faces.py.
 
 They pin what was fitted to recorded answers: the proportions of the box, the zero of pitch, the places of the
-landmarks, the crop of the iris, the coefficients of confidence. The tolerances leave room for another processor.
+landmarks, the crop of the iris, the coefficients of confidence, of openness and of gaze. The tolerances leave room for
+another processor.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tools.record_faces import gaze_of, open_percent
 
 from visavis.engine import Engine
 from visavis.face import Face, LandmarkType
@@ -60,3 +62,22 @@ def test_every_landmark_is_where_it_was(faces: dict[str, Face], name: str) -> No
 @pytest.mark.parametrize("name", PHOTOS)
 def test_the_confidence_is_what_it_was(faces: dict[str, Face], name: str) -> None:
     assert faces[name].confidence == pytest.approx(RECORDED[name]["confidence"][0], abs=0.01)
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_eyes_and_mouth_are_as_open_as_they_were(faces: dict[str, Face], name: str) -> None:
+    found = [open_percent(attribute) for attribute in (faces[name].eyes_open, faces[name].mouth_open)]
+    # A hundredth of an eye's width moves 80 % by 12: the steepest that the six photographs come to.
+    assert found == pytest.approx(RECORDED[name]["open"], abs=3)
+
+
+def test_all_six_people_have_their_eyes_open() -> None:
+    assert min(RECORDED[name]["open"][0] for name in PHOTOS) > 50
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_the_gaze_is_where_it_was(faces: dict[str, Face], name: str) -> None:
+    yaw, pitch, confidence = gaze_of(faces[name])
+    # One degree is .3 % of the distance between the eyes.
+    assert (yaw, pitch) == pytest.approx(RECORDED[name]["gaze"][:2], abs=1.5)
+    assert confidence == pytest.approx(RECORDED[name]["gaze"][2], abs=3)

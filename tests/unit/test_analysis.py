@@ -18,6 +18,7 @@ from visavis.orientation import Candidate
 from visavis.vision.confidence import face_confidence
 from visavis.vision.landmarks import box_around
 from visavis.vision.mesh import Mesh
+from visavis.vision.openness import mouth_open
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -74,6 +75,7 @@ def test_without_details_neither_pupils_nor_expression_are_read() -> None:
     assert "iris" not in scene.runs
     assert "expression" not in scene.runs
     assert (face.emotions, face.smile) == ((), None)
+    assert (face.eyes_open, face.mouth_open, face.eye_direction) == (None, None, None)
     eyes = {point.type: (point.x, point.y) for point in face.landmarks}
     np.testing.assert_allclose(
         [eyes[LandmarkType.LEFT_PUPIL], eyes[LandmarkType.RIGHT_PUPIL]],
@@ -93,6 +95,28 @@ def test_with_all_details_pupils_and_expression_are_read() -> None:
     left, right = scene.faces[0].mesh[[33, 133], :2]
     expected = (left + right) / 2 + 2.3 / 8 * (right - left)
     assert eyes[LandmarkType.LEFT_PUPIL] == pytest.approx(expected, abs=0.3)
+
+
+def test_with_all_details_eyes_mouth_and_gaze_are_read() -> None:
+    scene = Scene([SceneFace()])
+    (face,) = scene.analyzer(scene.image).faces
+    expected = mouth_open(scene.faces[0].mesh, face.pose)
+    assert face.mouth_open is not None
+    assert face.mouth_open.value == expected.value
+    assert face.mouth_open.confidence == pytest.approx(expected.confidence, abs=0.5)
+    assert face.eyes_open is not None
+    assert face.eyes_open.value
+    # The scripted pupils lie an eighth of the crop towards the nose, and below the centres of the eyeballs.
+    assert face.eye_direction is not None
+    assert (face.eye_direction.yaw, face.eye_direction.pitch) == pytest.approx((0, -11), abs=2)
+    assert face.eye_direction.confidence > 40
+
+
+def test_of_eyes_too_small_for_the_iris_network_neither_lids_nor_gaze_are_read() -> None:
+    scene = Scene([SceneFace(interocular=8)])
+    (face,) = scene.analyzer(scene.image).faces
+    assert (face.eyes_open, face.eye_direction) == (None, None)
+    assert face.mouth_open is not None
 
 
 def test_eyes_too_small_for_the_iris_network_have_their_middles_for_pupils() -> None:

@@ -70,6 +70,10 @@ ORIGIN = (
 )
 NAME = "a name such as visavis or faces.example.com, or an IP address, without scheme, port or path"
 PREFIX = "a path such as /faces, without a slash at its end"
+ATTRIBUTES = (
+    "ALL, DEFAULT or names with commas between them, of AGE_RANGE, BEARD, EMOTIONS, EYE_DIRECTION, EYEGLASSES, "
+    "EYES_OPEN, GENDER, MOUTH_OPEN, MUSTACHE, FACE_OCCLUDED, SMILE, SUNGLASSES"
+)
 DEVICE = "CPU, GPU, GPU.0 (GPU.1 and so on), NPU or AUTO"
 
 
@@ -106,7 +110,14 @@ BAD: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
             *ENGINE,
         ],
     ),
-    "faces": ([A], [*[("--draw", *bad) for bad in NOT_A_DRAWING], *ENGINE]),
+    "faces": (
+        [A],
+        [
+            *[("--draw", *bad) for bad in NOT_A_DRAWING],
+            *[("--attributes", bad, ATTRIBUTES) for bad in ("", "SOME", "ALL,", "SMILE EYES_OPEN")],
+            *ENGINE,
+        ],
+    ),
     "serve": (
         [],
         [
@@ -266,6 +277,8 @@ def test_keys_in_a_url_are_refused_and_not_shown() -> None:
         ("compare", "--threshold", "100", 100.0),
         ("compare", "--quality", "auto", "AUTO"),
         ("compare", "--attributes", "default", "DEFAULT"),
+        ("faces", "--attributes", "all", {"ALL"}),
+        ("faces", "--attributes", "smile, EYES_OPEN", {"SMILE", "EYES_OPEN"}),
         ("compare", "--accuracy", "HIGH", "high"),
         ("compare", "--device", "gpu.1", "GPU.1"),
         ("serve", "--device", "auto", "AUTO"),

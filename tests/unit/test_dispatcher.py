@@ -106,6 +106,13 @@ def test_the_attributes_are_those_the_dispatcher_was_made_with(attributes: Attri
     assert len(answer["FaceMatches"][0]["Face"]["Landmarks"]) == count
 
 
+@pytest.mark.parametrize(("attributes", "detail"), [(Attributes.ALL, Detail.ALL), (Attributes.DEFAULT, Detail.MINIMAL)])
+def test_what_a_response_omits_is_not_looked_for(attributes: Attributes, detail: Detail) -> None:
+    engine = FakeEngine()
+    dispatch(params(), engine=engine, attributes=attributes)
+    assert [options.detail for _, _, options in engine.asked] == [detail]
+
+
 def test_another_operation_is_unknown() -> None:
     with pytest.raises(WireError) as caught:
         Dispatcher(FakeEngine(), NoStore()).dispatch("DetectMoods", {}, LOCAL_CALLER)

@@ -38,6 +38,7 @@ PAGE_OF = {"serve": SERVER, "evaluate": EVALUATE, "calibrate": EVALUATE, "models
 
 OPTIONS_OF_OTHERS = {
     "--endpoint-url": "aws",
+    "--image-bytes": "aws",
     "--max-requests": "gunicorn",
     "--no-deps": "pip",
     "--no-sign-request": "aws",

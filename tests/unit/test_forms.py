@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from visavis.api.operations import SERVICE
-from visavis.aws.forms import Form, asked_action, error_in, form_of, stranger
+from visavis.aws.forms import Form, asked_action, error_in, form_of, unsupported_request
 from visavis.aws.wire import CONTENT_TYPE, WireError
 
 QUERY_BODY = "application/x-www-form-urlencoded; charset=utf-8"
@@ -64,7 +64,7 @@ def test_the_action_of_a_form_body_is_named(body: bytes, action: str | None) -> 
 
 @pytest.mark.parametrize("form", Form)
 def test_a_stranger_hears_what_stands_here(form: Form) -> None:
-    error = stranger(SERVICE, form, "SomeOperation")
+    error = unsupported_request(SERVICE, form, "SomeOperation")
     assert error.status >= 400
     assert f"This is visavis: it answers {SERVICE.answered} of Amazon Rekognition" in (error.message or "")
 

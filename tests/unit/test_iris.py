@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.makers import locate, map_image, posed_mesh
+from tests.makers import iris_outputs, locate, map_image, posed_mesh
 from visavis.geometry import Points, apply
-from visavis.vision.iris import SMALLEST_EYE, PupilFinder
+from visavis.vision.iris import SMALLEST_EYE, Eyes, PupilFinder
 
 
 class IrisSession:
     """Sees the pupil at a fixed place of the (64, 64) crop; keeps the crops."""
 
     def __init__(self, x: float, y: float) -> None:
-        self.answer = np.array([[x, y, 0], *[[-99, -99, -99]] * 4], np.float32)
+        self.answer = iris_outputs((x, y))
         self.crops: list[NDArray[np.uint8]] = []
 
     def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         self.crops.append(images[0])
-        return {"output_iris": self.answer.reshape(1, 15)}
+        return self.answer
 
 
 def eye_mesh(width: float = 40, turn: float = 0) -> NDArray[np.float32]:
@@ -31,6 +31,10 @@ def eye_mesh(width: float = 40, turn: float = 0) -> NDArray[np.float32]:
 
 
 def pupils(session: IrisSession, mesh: NDArray[np.float32]) -> Points:
+    return eyes(session, mesh).pupils
+
+
+def eyes(session: IrisSession, mesh: NDArray[np.float32]) -> Eyes:
     found = PupilFinder(session)(map_image(), mesh)
     assert found is not None
     return found
@@ -75,3 +79,16 @@ def test_one_small_eye_is_enough_to_give_none() -> None:
     mesh = posed_mesh(interocular=100)
     mesh[263] = mesh[362] + [3, 0, 0]
     assert PupilFinder(IrisSession(32, 32))(map_image(), mesh) is None
+
+
+def test_both_contours_begin_at_the_outer_corner_and_pass_the_inner_one() -> None:
+    left, right = eyes(IrisSession(32, 32), eye_mesh(width=40)).contours
+    assert left[[0, 8]].tolist() == [pytest.approx([40, 100], abs=1e-4), pytest.approx([80, 100], abs=1e-4)]
+    assert right[[0, 8]].tolist() == [pytest.approx([200, 100], abs=1e-4), pytest.approx([160, 100], abs=1e-4)]
+
+
+def test_each_point_of_the_upper_lid_lies_over_one_of_the_lower_lid() -> None:
+    for contour in eyes(IrisSession(32, 32), eye_mesh(width=40)).contours:
+        lower, upper = contour[1:8], contour[9:16]
+        np.testing.assert_allclose(upper[:, 0], lower[:, 0], atol=1e-4)
+        np.testing.assert_allclose(lower[:, 1] - upper[:, 1], 0.3 * 40, atol=1e-4)

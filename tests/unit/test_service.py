@@ -44,6 +44,7 @@ JSON_ONLY = f"which must be {CONTENT_TYPE}"
             "Other.PictureService.FindCats is not answered here",
         ),
         (headers("FindCats"), "FindCats is not answered here"),
+        (headers("OtherService.FindCats"), "OtherService.FindCats is not answered here"),
         (headers("DynamoDB_20120810.ListTables"), "DynamoDB_20120810.ListTables is not answered here"),
         (
             headers(content_type="application/json; charset=utf-8"),

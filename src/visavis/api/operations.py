@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from visavis.api.compare_faces import COMPARE_FACES
+from visavis.api.detect_faces import DETECT_FACES
 from visavis.api.operation import Operation
 from visavis.api.shapes import SERVICE_NAME
 from visavis.aws.service import Service
@@ -19,6 +20,7 @@ OPERATIONS: Mapping[str, Operation[Any, Any]] = {
     operation.name: operation
     for operation in (
         COMPARE_FACES,
+        DETECT_FACES,
     )
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 from visavis.aws.service import Service
 from visavis.aws.wire import CONTENT_TYPE, SHOWN, WireError, error_body
 
-__all__ = ["Form", "asked_action", "error_in", "form_of", "stranger"]
+__all__ = ["Form", "asked_action", "error_in", "form_of", "unsupported_request"]
 
 _ACTION = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
@@ -74,7 +74,7 @@ def asked_action(service: Service, form: Form, headers: Mapping[str, str], body:
     return action if len(action) <= SHOWN and _ACTION.fullmatch(action) else None
 
 
-def stranger(service: Service, form: Form, asked: str | None = None) -> WireError:
+def unsupported_request(service: Service, form: Form, asked: str | None = None) -> WireError:
     """The error for a request that is not AWS JSON to an operation of `service`.
 
     Args:

@@ -80,7 +80,7 @@ AnyCredential = TypeVar("AnyCredential", bound=Credential)
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What the Authorization header says, before any of it is believed."""
+    """What the Authorization header says, before any of it is verified."""
 
     access_key_id: str
     date: str

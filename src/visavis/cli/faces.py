@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from visavis.cli.process import DONE, complain
 from visavis.errors import BadImage, ImageTooLarge, ImageTooSmall
 
 if TYPE_CHECKING:
+    from visavis.analysis import Analysis
+    from visavis.api.detect_faces import FaceAttribute
     from visavis.face import Face
     from visavis.settings import Settings
 
@@ -25,7 +27,14 @@ __all__ = ["as_json", "faces"]
 
 @click.command("faces", cls=Command)
 @argument("photo", parse=values.photo, metavar="PHOTO")
-@flag("--json", help="Print every field as JSON; places in pixels.")
+@flag("--json", help="Print Rekognition's response to DetectFaces as JSON.")
+@option(
+    "--attributes",
+    parse=values.face_attributes,
+    default="ALL",
+    metavar="ALL|DEFAULT|NAME,NAME",
+    help="With --json: all members, the default ones, or with these the ones named, such as SMILE,EYES_OPEN.",
+)
 @option(
     "--draw",
     parse=values.picture_to_write,
@@ -33,13 +42,15 @@ __all__ = ["as_json", "faces"]
     help="Write the photo with the faces drawn on it, as the kind of image that the suffix says.",
 )
 @settings_options(ENGINE)
-def faces(*, settings: Settings, photo: Photo, json: bool, draw: Path | None) -> int:
+def faces(
+    *, settings: Settings, photo: Photo, json: bool, attributes: Collection[FaceAttribute], draw: Path | None
+) -> int:
     """Show every field of every face of PHOTO, largest first; of more than 100 faces, the 100 largest.
 
     A - in place of a name reads the photo from standard input.
     """
-    from json import dumps
-
+    from visavis.api.detect_faces import detail_for
+    from visavis.face import Detail
     from visavis.image import decode
     from visavis.report import draw_faces
     from visavis.runtime import open_engine
@@ -48,14 +59,14 @@ def faces(*, settings: Settings, photo: Photo, json: bool, draw: Path | None) ->
     (image,) = read_photos([photo])
     with open_engine(settings, once=True) as engine:
         try:
-            analysis = engine.analyze(image)
+            analysis = engine.analyze(image, detail=detail_for(attributes) if json else Detail.ALL)
         except (BadImage, ImageTooLarge, ImageTooSmall) as error:
             raise type(error)(f"{photo}: {error}") from error
     found = analysis.faces
     if draw is not None:
         write_file(draw, draw_faces(decode(image), found, draw.suffix))
     if json:
-        print(dumps({"faces": [as_json(face) for face in found]}))
+        print(as_json(analysis, attributes))
     else:
         print("\n".join(_as_text(i, face) for i, face in enumerate(found, 1)) or f"no face was found in {photo}")
     if analysis.more:
@@ -63,17 +74,12 @@ def faces(*, settings: Settings, photo: Photo, json: bool, draw: Path | None) ->
     return DONE
 
 
-def as_json(face: Face) -> dict[str, object]:
-    """Every field but the embedding; places in pixels of the upright picture."""
-    return {
-        "box": asdict(face.box),
-        "confidence": face.confidence,
-        "landmarks": {point.type.value: [point.x, point.y] for point in face.landmarks},
-        "pose": asdict(face.pose),
-        "quality": asdict(face.quality),
-        "emotions": {e.type.value: e.confidence for e in face.emotions},
-        "smile": None if face.smile is None else asdict(face.smile),
-    }
+def as_json(analysis: Analysis, attributes: Collection[FaceAttribute]) -> str:
+    """The response to DetectFaces, the same as from every other door."""
+    from visavis.api.detect_faces import render
+    from visavis.aws.wire import encode
+
+    return encode(render(analysis, attributes)).decode()
 
 
 def _as_text(number: int, face: Face) -> str:

@@ -17,6 +17,7 @@ from visavis.cli.files import Photo
 from visavis.parsing import BadValue, device, folder_to_make, nonempty, number, one_of, path_prefix, whole_number
 
 if TYPE_CHECKING:
+    from visavis.api.detect_faces import FaceAttribute
     from visavis.api.response import Attributes
     from visavis.face import QualityFilter
 
@@ -29,6 +30,7 @@ __all__ = [
     "device",
     "existing_file",
     "existing_folder",
+    "face_attributes",
     "file_or_folder",
     "folder_to_make",
     "host",
@@ -68,6 +70,18 @@ port = partial(whole_number, least=0, most=65535)
 def photo(text: str) -> Photo:
     """A picture to read: a file, or `-` for standard input."""
     return Photo(None if text == "-" else _existing("a picture file, or - for standard input", text, folder=False))
+
+
+def face_attributes(text: str) -> frozenset[FaceAttribute]:
+    """Attributes of DetectFaces, with commas between them, in small letters or large."""
+    from visavis.api.detect_faces import FaceAttribute
+
+    try:
+        return frozenset(one_of(name, FaceAttribute) for name in text.split(","))
+    except BadValue as error:
+        raise BadValue(
+            f"ALL, DEFAULT or names with commas between them, of {', '.join(list(FaceAttribute)[2:])}", text
+        ) from error
 
 
 def existing_file(text: str) -> Path:

@@ -1,4 +1,4 @@
-"""What the server takes on: how large a body, how much at once, how long it may wait, how often one key may ask."""
+"""The server's limits on load: size of a body, work at once, time in the queue, requests a second of one key."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 MAX_DISCARDED = 64 * 1024 * 1024
-"""Bytes of a body that is too large which are still read, and thrown away, before the answer."""
+"""Bytes of a body that is too large which are still read and discarded before the response."""
 
 
 class BodyError(Exception):
@@ -132,7 +132,7 @@ class MemoryBudget:
 class WorkQueue:
     """Runs plain functions in `workers` threads, with at most `waiting` more in line. For one event loop.
 
-    The line is short on purpose: a caller that is refused at once can back off, one that waits for ever cannot.
+    The queue is short on purpose, because a caller that is refused at once can back off.
     """
 
     def __init__(self, *, workers: int, waiting: int, seconds: float) -> None:
@@ -153,7 +153,7 @@ class WorkQueue:
 
     @property
     def running(self) -> int:
-        """Functions that threads are at work on, those included that nobody waits for any more."""
+        """Functions that run in a thread, including those whose caller has gone."""
         return self._running
 
     @property

@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from visavis.api.operations import SERVICE
-from visavis.aws.forms import Form, form_of, stranger
+from visavis.aws.forms import Form, form_of, unsupported_request
 from visavis.aws.wire import WireError
 from visavis.gateway import Gateway, plain_response
 from visavis.server.config import MAX_BODY, ServerConfig
@@ -144,7 +144,7 @@ def _misdirected(request: HttpRequest, root: str) -> WireError:
             "framework",
             f"{asked} was asked for at another path than its own",
         )
-    return stranger(SERVICE, form, asked)
+    return unsupported_request(SERVICE, form, asked)
 
 
 def _status(status: int, **fields: bool) -> HttpResponse:

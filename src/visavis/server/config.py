@@ -18,7 +18,7 @@ MAX_BODY = 14_500_000
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """The server's limits and what it lets in.
+    """The server's limits and which requests it accepts.
 
     prefix:          the path before the root, without a slash at its end; empty for none
     max_body:        bytes of a request's body
@@ -69,7 +69,7 @@ class ServerConfig:
                 raise SettingsError(f"{name} {error}") from error
 
     def check_origins(self, *, verifies: bool) -> None:
-        """Pass `*` among the origins only where signatures are verified.
+        """Accept `*` among the origins only where signatures are verified.
 
         Raises:
             SettingsError: every web page could use this server.

@@ -82,7 +82,7 @@ class Hosts:
         self._any_address = not _is_loopback(_bare(bound))
 
     def check(self, header: str | None) -> None:
-        """Pass a request with this Host header; browsers always send one, so a missing or empty one passes.
+        """Accept a request with this Host header; browsers always send one, so a missing or empty one is accepted.
 
         Raises:
             WireError: 403, with the option that would allow it.

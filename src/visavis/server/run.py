@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 DEFAULT_PORT = 8080
 
 KEEP_ALIVE = 75
-"""Seconds that a connection may idle: longer than the minute of common load balancers, who should be first to close."""
+"""Seconds that a connection may idle: longer than the minute of common load balancers, which should close first."""
 
 BACKLOG = 1024
 """Connections that the system may hold for us until they are accepted."""
@@ -105,7 +105,7 @@ def bind(host: str, port: int, *, loopback_only: bool = False) -> socket.socket:
 
 
 def _listener(family: socket.AddressFamily, address: tuple[object, ...]) -> socket.socket:
-    # The protocol is named because asyncio turns Nagle's delay off only then, and a small answer would wait 40 ms.
+    # The protocol is named because asyncio turns Nagle's delay off only then, and a small response would wait 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":  # elsewhere this lets two servers share a port

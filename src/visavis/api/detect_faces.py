@@ -1,0 +1,115 @@
+"""DetectFaces: the faces of one image, the largest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from visavis.analysis import Analysis
+from visavis.api import response
+from visavis.api.decoding import Fields
+from visavis.api.images import ImageInput, image_of
+from visavis.api.operation import Context, Operation
+from visavis.api.response import DETAIL, Attributes, Json
+from visavis.face import Detail, Face
+
+__all__ = ["DETECT_FACES", "DetectFacesRequest", "FaceAttribute", "detail_for", "render"]
+
+
+class FaceAttribute(StrEnum):
+    """What a request may ask for beside the default members: the service model's enum `Attribute`, in its order."""
+
+    DEFAULT = "DEFAULT"
+    ALL = "ALL"
+    AGE_RANGE = "AGE_RANGE"
+    BEARD = "BEARD"
+    EMOTIONS = "EMOTIONS"
+    EYE_DIRECTION = "EYE_DIRECTION"
+    EYEGLASSES = "EYEGLASSES"
+    EYES_OPEN = "EYES_OPEN"
+    GENDER = "GENDER"
+    MOUTH_OPEN = "MOUTH_OPEN"
+    MUSTACHE = "MUSTACHE"
+    FACE_OCCLUDED = "FACE_OCCLUDED"
+    SMILE = "SMILE"
+    SUNGLASSES = "SUNGLASSES"
+
+
+DEFAULT, ALL = FaceAttribute.DEFAULT, FaceAttribute.ALL
+
+
+def _eye_direction(face: Face) -> Json | None:
+    found = face.eye_direction
+    if found is None:
+        return None
+    yaw, pitch, confidence = map(response.number, (found.yaw, found.pitch, found.confidence))
+    return {"Yaw": yaw, "Pitch": pitch, "Confidence": confidence}
+
+
+_MEMBERS: Mapping[str, tuple[FaceAttribute, Callable[[Face], object]]] = {
+    "BoundingBox": (DEFAULT, response.bounding_box),
+    "Smile": (FaceAttribute.SMILE, lambda face: response.attribute(face.smile)),
+    "EyesOpen": (FaceAttribute.EYES_OPEN, lambda face: response.attribute(face.eyes_open)),
+    "MouthOpen": (FaceAttribute.MOUTH_OPEN, lambda face: response.attribute(face.mouth_open)),
+    "Emotions": (FaceAttribute.EMOTIONS, lambda face: response.emotions(face) or None),
+    "Landmarks": (DEFAULT, lambda face: response.landmarks(face, Attributes.DEFAULT)),
+    "Pose": (DEFAULT, response.pose),
+    "Quality": (DEFAULT, response.quality),
+    "Confidence": (DEFAULT, lambda face: response.number(face.confidence)),
+    "EyeDirection": (FaceAttribute.EYE_DIRECTION, _eye_direction),
+}
+"""The members that are known, in the model's order: which attribute asks for each, and its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectFacesRequest:
+    """A request that keeps the model's constraints. attributes: DEFAULT is meant even where it is not named."""
+
+    image: ImageInput
+    attributes: frozenset[FaceAttribute] = frozenset()
+
+
+def _parse(fields: Fields) -> DetectFacesRequest:
+    attributes = frozenset(map(FaceAttribute, fields.get("Attributes", ())))
+    return DetectFacesRequest(image_of(fields["Image"], "the image"), attributes)
+
+
+def _run(request: DetectFacesRequest, context: Context) -> Analysis:
+    return context.engine.analyze(context.read(request.image), detail=detail_for(request.attributes))
+
+
+def detail_for(attributes: Collection[FaceAttribute]) -> Detail:
+    """How much of a face has to be found out to answer with `attributes`."""
+    beyond = {ALL, *(attribute for attribute, _ in _MEMBERS.values())} - {DEFAULT}
+    return DETAIL[Attributes.DEFAULT if beyond.isdisjoint(attributes) else Attributes.ALL]
+
+
+def render(analysis: Analysis, attributes: Collection[FaceAttribute]) -> Json:
+    """The response's members. Every number is a float32 value as a Python float.
+
+    Args:
+        attributes: ALL gives every member that is known, and all landmarks. Otherwise the default members are given
+            with five landmarks, and with them the members that are named here.
+    """
+    return {"FaceDetails": [_face_detail(face, attributes) for face in analysis.faces]}
+
+
+def _face_detail(face: Face, attributes: Collection[FaceAttribute]) -> Json:
+    wanted = {DEFAULT, *attributes}
+    members = {
+        name: value_of(face) for name, (attribute, value_of) in _MEMBERS.items() if attribute in wanted or ALL in wanted
+    }
+    if ALL in wanted:
+        members["Landmarks"] = response.landmarks(face, Attributes.ALL)
+    # What could not be found out is left out.
+    return {name: value for name, value in members.items() if value is not None}
+
+
+DETECT_FACES = Operation(
+    "DetectFaces",
+    parse=_parse,
+    run=_run,
+    render=lambda analysis, request, _: render(analysis, request.attributes),
+    face_lists=("FaceDetails",),
+)

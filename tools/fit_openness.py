@@ -1,0 +1,221 @@
+"""Fit `vision/data/openness.json` on marked faces, and print how often it is right.
+
+    python -m tools.fit_openness tools/data/openness_marks.json --data FOLDER
+
+FOLDER holds `lfw-dev/` with `images/` and `images.csv`. The marks say of each image whether eyes and mouth of its
+largest face are open. Narrow eyes are over-represented among them, so each face stands for as many as its stratum has
+for each marked one. The figures come from cross-validation in which no person is on both sides; the numbers are then
+fitted on all marked faces. With `--write` they go into the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.analysis import Analyzer
+from visavis.files import writing_atomically
+from visavis.image import decode
+from visavis.runtime import open_analyzer, open_store
+from visavis.settings import Settings
+from visavis.vision.openness import OpennessNumbers, eye_terms, mouth_terms, openness_numbers
+from visavis.vision.pose import pose_of
+
+__all__ = ["Report", "cross_validated", "fit_logistic", "report_of"]
+
+OUT = Path(__file__).parent.parent / "src/visavis/vision/data/openness.json"
+FOLDS = 10
+RIDGE = 1e-3
+"""The penalty on standardised coefficients, per unit of weight. It only keeps a fit on separable faces finite."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How good probabilities are; shares are weighted to the population.
+
+    faces:         judged
+    positive:      of them, how many are open
+    share:         of open ones in the population
+    accuracy:      share of right values
+    balanced:      mean of the shares of right values among open and among closed ones
+    ece:           expected calibration error of the confidence, ten bins from 0.5 to 1
+    sure:          share of faces with a confidence of 90 or more
+    wrong_if_sure: share of wrong values among those
+    """
+
+    faces: int
+    positive: int
+    share: float
+    accuracy: float
+    balanced: float
+    ece: float
+    sure: float
+    wrong_if_sure: float
+
+
+def fit_logistic(terms: Floats, labels: Floats, weights: Floats) -> Floats:
+    """Weighted logistic regression by Newton's method: (n, k), (n,), (n,) -> intercept and coefficients (1 + k,)."""
+    mean = np.average(terms, axis=0, weights=weights)
+    spread = np.sqrt(np.average((terms - mean) ** 2, axis=0, weights=weights))
+    design = np.column_stack([np.ones(len(terms)), (terms - mean) / spread])
+    share, penalty = weights / weights.sum(), RIDGE * np.diag([0.0] + [1.0] * terms.shape[1])
+    solution = np.zeros(design.shape[1])
+    for _ in range(50):
+        p = _sigmoid(design @ solution)
+        slope = design.T @ (share * (p - labels)) + penalty @ solution
+        solution -= np.linalg.solve((design.T * (share * p * (1 - p))) @ design + penalty, slope)
+    coefficients = solution[1:] / spread
+    return np.array([solution[0] - coefficients @ mean, *coefficients])
+
+
+def cross_validated(terms: Floats, labels: Floats, weights: Floats, people: Sequence[str]) -> Floats:
+    """The probability (n,) of each face, by a fit on other people."""
+    names, codes = np.unique(people, return_inverse=True)
+    folds = (np.random.default_rng(1).permutation(len(names)) % FOLDS)[codes]
+    found = np.zeros(len(labels))
+    for fold in range(FOLDS):
+        here = folds == fold
+        fitted = fit_logistic(terms[~here], labels[~here], weights[~here])
+        found[here] = _sigmoid(fitted[0] + terms[here] @ fitted[1:])
+    return found
+
+
+def report_of(probabilities: Floats, labels: Floats, weights: Floats) -> Report:
+    """Judge probabilities (n,) of being open."""
+    open_, right = labels > 0.5, (probabilities >= 0.5) == (labels > 0.5)
+    confidence = np.maximum(probabilities, 1 - probabilities)
+    bins = np.minimum(((confidence - 0.5) * 20).astype(int), 9)
+    ece = sum(
+        abs(float((weights[bins == b] * (confidence[bins == b] - right[bins == b])).sum())) for b in range(10)
+    ) / float(weights.sum())
+    sure = confidence >= 0.9
+    return Report(
+        faces=len(labels),
+        positive=int(open_.sum()),
+        share=_share(open_, weights),
+        accuracy=_share(right, weights),
+        balanced=(_share(right[open_], weights[open_]) + _share(right[~open_], weights[~open_])) / 2,
+        ece=ece,
+        sure=_share(sure, weights),
+        wrong_if_sure=_share(~right[sure], weights[sure]),
+    )
+
+
+def _share(flags: NDArray[np.bool_], weights: Floats) -> float:
+    return float(np.average(flags, weights=weights)) if len(flags) else float("nan")
+
+
+def _sigmoid(x: Floats) -> Floats:
+    return np.asarray(0.5 * (1 + np.tanh(x / 2)))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The terms of one face; `eyes` is None where they are too small to look into."""
+
+    eyes: tuple[float, ...] | None
+    mouth: tuple[float, ...]
+
+
+def measured(analyzer: Analyzer, file: Path) -> Measured | None:
+    """The terms of the largest face of an image, None if it shows none."""
+    image, orientation = decode(file.read_bytes()), analyzer.orientation
+    found = orientation.detect(image).largest_first(image.size)
+    if not len(found):
+        return None
+    mesh = orientation.resolve(image, found.boxes[0], found.points[0], float(found.scores[0])).mesh.points
+    eyes, pose = analyzer.pupils(image, mesh), pose_of(mesh)
+    return Measured(None if eyes is None else eye_terms(eyes.contours, pose), mouth_terms(mesh, pose))
+
+
+def weights_of(marks: dict[str, Any]) -> dict[str, float]:
+    """Faces of the population that a marked face stands for, by stratum."""
+    strata = [face["stratum"] for face in marks["faces"]]
+    return {name: stratum["population"] / strata.count(name) for name, stratum in marks["strata"].items()}
+
+
+def fitted_on(
+    name: str, marks: dict[str, Any], terms: Sequence[tuple[float, ...] | None], people: Sequence[str]
+) -> Floats:
+    """Fit one attribute, print how good it is, and return its numbers."""
+    weights = weights_of(marks)
+    rows = [
+        (term, face[name], weights[face["stratum"]], person)
+        for term, face, person in zip(terms, marks["faces"], people, strict=True)
+        if term is not None
+    ]
+    clear = [row for row in rows if row[1] is not None]
+    x = np.array([row[0] for row in clear])
+    y, w = np.array([float(row[1]) for row in clear]), np.array([row[2] for row in clear])
+    probabilities = cross_validated(x, y, w, [row[3] for row in clear])
+    print(f"{name}, cross-validated by person, weighted: {report_of(probabilities, y, w)}")
+    print(f"{name}, the same faces without weights: {report_of(probabilities, y, np.ones(len(y)))}")
+    fitted = fit_logistic(x, y, w)
+    unclear = np.array([row[0] for row in rows if row[1] is None])
+    p = _sigmoid(fitted[0] + unclear @ fitted[1:])
+    print(f"{name}, {len(p)} unclear faces: mean confidence {100 * np.maximum(p, 1 - p).mean():.0f}")
+    return fitted
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("marks", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="folder with lfw-dev/")
+    parser.add_argument("--write", action="store_true", help="write the numbers into the package")
+    given = parser.parse_args()
+    marks = json.loads(given.marks.read_text("utf-8"))
+    with (given.data / "lfw-dev/images.csv").open(encoding="utf-8", newline="") as lines:
+        people = {row["image"]: row["identity"] for row in csv.DictReader(lines)}
+    analyzer, _ = open_analyzer()
+    faces = [measured(analyzer, given.data / "lfw-dev/images" / face["image"]) for face in marks["faces"]]
+    who = [people[face["image"]] for face in marks["faces"]]
+    eyes = fitted_on("eyes_open", marks, [face.eyes if face else None for face in faces], who)
+    mouth = fitted_on("mouth_open", marks, [face.mouth if face else None for face in faces], who)
+    numbers = OpennessNumbers(*(round(float(v), 3) for v in (*eyes, *mouth)))
+    print(f"fitted:  {numbers}")
+    if OUT.exists():
+        print(f"shipped: {openness_numbers()}")
+    if given.write:
+        write(numbers, marks, given.marks.name)
+
+
+def count(marks: dict[str, Any], key: str) -> dict[str, int]:
+    """How many faces have each mark."""
+    values = {"open": True, "closed": False, "unclear": None}
+    return {word: sum(face[key] is value for face in marks["faces"]) for word, value in values.items()}
+
+
+def write(numbers: OpennessNumbers, marks: dict[str, Any], name: str) -> None:
+    """Write the numbers with their origin, the date and the SHA-256 of the networks."""
+    models = open_store(Settings.from_env()).manifest.models
+    content = {
+        "numbers": asdict(numbers),
+        "origin": "Logistic regressions, each face weighted by what its stratum stands for; unclear faces left out.",
+        "data": {
+            "set": f"{marks['data_set']}, marked in {name}",
+            "faces": len(marks["faces"]),
+            "eyes": count(marks, "eyes_open"),
+            "mouth": count(marks, "mouth_open"),
+        },
+        "date": datetime.now(UTC).date().isoformat(),
+        "networks": {network: models[network].sha256 for network in ("detector", "mesh", "iris")},
+        "tool": f"python -m tools.fit_openness tools/data/{name} --data FOLDER --write",
+    }
+    with writing_atomically(OUT) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    print(f"wrote {OUT}")
+
+
+if __name__ == "__main__":
+    main()
