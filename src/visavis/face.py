@@ -231,9 +231,9 @@ class Face:
         embedding: (d,) float32, unit length, read-only; the dot product of two is their cosine. Not in `repr`.
         emotions: highest confidence first; empty under `Detail.MINIMAL`.
         smile: None under `Detail.MINIMAL`.
-        eyes_open: None under `Detail.MINIMAL`.
+        eyes_open: None under `Detail.MINIMAL`, and where an eye has less than 6 pixels between its corners.
         mouth_open: None under `Detail.MINIMAL`.
-        eye_direction: None under `Detail.MINIMAL`, and where an eye is too small to tell.
+        eye_direction: None where `eyes_open` is.
 
     Example:
         >>> from pathlib import Path
