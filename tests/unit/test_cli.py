@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PHOTOS, WITH_INTERRUPT, full_device, posix
+from tests.commands import parse
+from tests.conftest import PHOTOS, WITH_INTERRUPT, full_device, linux, posix
 from visavis import __version__
 from visavis.cli import main
 from visavis.cli.files import Photo, write_file
 from visavis.cli.process import OutputError, run
 from visavis.cli.program import COMMANDS
+from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
 from visavis.errors import InvalidRequest, ModelCorrupt
 from visavis.models.store import ModelStore
 
@@ -57,6 +59,53 @@ def test_an_unknown_command_is_answered_by_the_nearest(
 ) -> None:
     assert main([word, "x"]) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["compare", A, B, "--treshold", "80"], "there is no option --treshold; did you mean --threshold?"),
+        (["compare", A, B, "--thresh", "80"], "there is no option --thresh; did you mean --threshold?"),
+        (["compare", A, B, "--zzz"], "there is no option --zzz"),
+        (
+            ["--json", "faces", A],
+            "there is no option --json of visavis itself; the command comes first, then its options",
+        ),
+        (["compare", A, B, "--draw"], "option '--draw' requires an argument"),
+        (["compare", A, B, "--json=yes"], "option '--json' does not take a value"),
+        (["faces", A, B], f"got unexpected extra argument ({B})"),
+        (["models"], "a command is missing; the commands are list, fetch, verify, path, export, import, add, remove"),
+        (["models", "add", A, "--name", "arc"], "missing option '--template'"),
+        (["serve", "--s3", "serve"], "got unexpected extra argument (serve)"),
+    ],
+)
+def test_wrong_usage_is_named_in_one_line_below_the_usage(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    *usage, said = capsys.readouterr().err.splitlines()
+    assert said == f"visavis: {says}"
+    assert all(line.startswith("Usage: visavis ") for line in usage)
+    assert len(usage) <= 1
+
+
+def test_options_stand_before_between_and_after_arguments() -> None:
+    expected = parse(["compare", "--json", "--threshold", "90", A, B, A])
+    assert expected["json"]
+    for words in ([A, "--threshold=90", B, "--json", A], [A, B, A, "--json", "--threshold", "90"]):
+        assert parse(["compare", *words]) == expected
+
+
+def test_after_two_hyphens_nothing_is_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("--json").touch()
+    given = parse(["compare", "--", "--json", "-"])
+    assert (given["json"], given["sources"], given["target"]) == (False, (Photo(Path("--json")),), Photo(None))
+
+
+def test_the_defaults_that_help_tells_are_those_that_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "--help"]) == 0
+    assert f"[default: ({DEFAULT_SIMILARITY_THRESHOLD:g}," in capsys.readouterr().out
 
 
 def test_an_unknown_action_lists_the_actions(capsys: pytest.CaptureFixture[str]) -> None:
@@ -233,6 +282,21 @@ def test_a_name_that_the_terminal_has_no_letters_for_is_shown_escaped(tmp_path: 
         assert b"No such file or directory" in done.stderr
 
 
+@linux
+@pytest.mark.parametrize("words", ["faces", "compare obama.jpg", "models import"])
+def test_a_name_that_is_no_text_is_taken_as_the_bytes_that_it_is(tmp_path: Path, words: str) -> None:
+    name = b"caf\xe9.jpg"
+    (tmp_path / "obama.jpg").write_bytes(Path(A).read_bytes())
+    Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name))).write_bytes(b"no image")  # noqa: PTH118
+    done = shell(f"cd {tmp_path}; visavis {words} caf*.jpg")
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert b"No such file" not in done.stderr
+    assert b"caf\\udce9.jpg" in done.stderr or words.startswith("compare")
+    missing = shell(f"cd {tmp_path}; visavis {words} $'no-caf\\xe9.jpg'")
+    assert b"No such file" in missing.stderr
+
+
 @posix
 @pytest.mark.parametrize("at", [1, 2, 5, 10, 20, 40, 60, 80, 100, 120, 140])
 def test_ctrl_c_during_an_import_is_one_line_and_130(at: int) -> None:
@@ -285,3 +349,10 @@ def test_ctrl_c_stays_ignored_where_it_was() -> None:
     code += "sys.exit(process.run_process(lambda: os.kill(os.getpid(), signal.SIGINT) or 0))"
     quiet = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
     assert subprocess.run([sys.executable, "-c", quiet + code], check=False).returncode == 0
+
+
+def test_a_process_does_not_end_with_a_collection_over_every_object() -> None:
+    code = "import gc; from visavis.cli.process import run_process; status = run_process(lambda: 0); "
+    code += "print(status, gc.get_freeze_count() > 1000)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "0 True\n"

@@ -117,7 +117,7 @@ def name_of(param: click.Parameter, ctx: click.Context) -> str:
     if ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.ENVIRONMENT:
         return _variable_of(param, ctx)
     if isinstance(param, click.Argument):
-        return param.make_metavar(ctx).strip("[.]")
+        return (param.metavar or param.human_readable_name).strip("[.]")
     return max(param.opts, key=len)
 
 
