@@ -15,9 +15,9 @@ from visavis.cli.process import DIFFERENT, DONE
 
 if TYPE_CHECKING:
     from visavis.calibration import Calibration
-    from visavis.evaluate.calibrate import Fit
-    from visavis.evaluate.folds import FoldCheck
-    from visavis.evaluate.metrics import Rate
+    from visavis.evaluate.fitting.cross_validation import FoldCheck
+    from visavis.evaluate.fitting.fit import Fit
+    from visavis.evaluate.statistics.error_rates import Rate
     from visavis.models.manifest import ModelFile
     from visavis.settings import Settings
 
@@ -104,12 +104,12 @@ def _keep_as_own(settings: Settings, embedder: ModelFile, calibration: Calibrati
 
 
 def fit_as_text(fit: Fit) -> str:
-    from visavis.evaluate.pair_scores import SCORE
+    from visavis.evaluate.statistics.pair_scores import SCORE
 
     lines = ["similarity  promised FMR  score   95 %              false matches there"]
     for level in fit.levels:
         bounds = f"{level.interval.low:.3f} to {level.interval.high:.3f}"
-        counted = ", ".join(f"{r.errors:,} of {r.of:,} {name}".rstrip() for name, r in level.counted.items())
+        counted = ", ".join(f"{r.errors:,} of {r.trials:,} {name}".rstrip() for name, r in level.counted.items())
         lines.append(
             f"{level.similarity:10}  {level.fmr:12.0e}  {level.score:.4f}  {bounds:16}  {counted}"
             + ("  (carried by the tail)" if level.extrapolated else "")
@@ -123,9 +123,9 @@ def fit_as_text(fit: Fit) -> str:
 
 def check_as_text(check: FoldCheck) -> str:
     from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR
-    from visavis.evaluate.folds import FACTOR
-    from visavis.evaluate.metrics import RULE_OF_30
-    from visavis.evaluate.pair_scores import SCORE
+    from visavis.evaluate.fitting.cross_validation import TOLERATED_FACTOR
+    from visavis.evaluate.statistics.error_rates import RULE_OF_30
+    from visavis.evaluate.statistics.pair_scores import SCORE
 
     lines = [
         f"fitted on {check.folds - 1} folds, counted on the other, {check.folds} times",
@@ -133,8 +133,8 @@ def check_as_text(check: FoldCheck) -> str:
     ]
     for one in check.checked:
         promised = PROMISED_FMR[one.similarity]
-        unseen, apart = (_counted(rate, promised) for rate in (one.unseen, one.apart))
-        lines.append(f"{one.similarity:10}  {one.group or 'all':5}  {unseen}{apart}".rstrip())
+        unseen, within = (_counted(rate, promised) for rate in (one.unseen, one.within_fold))
+        lines.append(f"{one.similarity:10}  {one.group or 'all':5}  {unseen}{within}".rstrip())
     lines.append(
         f"* thin: the promise makes fewer than {RULE_OF_30} false matches expected there, so chance alone moves it"
     )
@@ -142,15 +142,15 @@ def check_as_text(check: FoldCheck) -> str:
     lines.append(f"scores over the folds ({SCORE}): {bars}")
     lines.append(
         f"FNMR at {LOWEST_PROMISED}: {100 * check.fnmr.value:.2f} % "
-        f"({check.fnmr.errors:,} of {check.fnmr.of:,} genuine pairs)"
+        f"({check.fnmr.errors:,} of {check.fnmr.trials:,} genuine pairs)"
     )
     verdict = "kept: everywhere" if check.kept else "not kept: not everywhere"
-    lines.append(f"for unseen pairs the promise is {verdict} within a factor of {FACTOR:g}")
+    lines.append(f"for unseen pairs the promise is {verdict} within a factor of {TOLERATED_FACTOR:g}")
     return "\n".join(lines)
 
 
 def _counted(rate: Rate, promised: float) -> str:
-    from visavis.evaluate.metrics import Carried, carried
+    from visavis.evaluate.statistics.error_rates import Support, support_for
 
-    mark = " " if carried(promised, rate.of) is Carried.YES else "*"
-    return f"{rate.value:.2e} ({rate.errors:,} of {rate.of:,})".ljust(34) + f"{rate.value / promised:5.2f}{mark} "
+    mark = " " if support_for(promised, rate.trials) is Support.SUFFICIENT else "*"
+    return f"{rate.value:.2e} ({rate.errors:,} of {rate.trials:,})".ljust(34) + f"{rate.value / promised:5.2f}{mark} "

@@ -83,8 +83,8 @@ def run(args: argparse.Namespace) -> int:
     for point in evaluation.points:
         fmr, fnmr = point.fmr.rate, point.fnmr.rate
         print(
-            f"similarity {point.similarity}: FMR {fmr.value:.2e} ({fmr.errors:,} of {fmr.of:,}), "
-            f"FNMR {100 * fnmr.value:.2f} % ({fnmr.errors:,} of {fnmr.of:,})"
+            f"similarity {point.similarity}: FMR {fmr.value:.2e} ({fmr.errors:,} of {fmr.trials:,}), "
+            f"FNMR {100 * fnmr.value:.2f} % ({fnmr.errors:,} of {fnmr.trials:,})"
         )
     print(f"wrote {args.out / 'report.md'}, report.json and {len(plots)} plots")
     return 0
@@ -120,14 +120,14 @@ def _evaluation(args: argparse.Namespace, settings: Settings) -> Evaluation:
 
 def _write_report(evaluation: Evaluation, folder: Path, *, plots: bool) -> list[str]:
     """Write report.md, report.json and the plots; returns the names of the plots."""
-    from visavis.evaluate import as_json, as_markdown, draw
+    from visavis.evaluate import as_json, as_markdown, write_plots
 
     names: list[str] = []
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if plots:
             try:
-                names = draw(evaluation, folder)
+                names = write_plots(evaluation, folder)
             except InvalidRequest as error:
                 print(f"visavis: {error}; the report has none", file=sys.stderr)
         (folder / "report.md").write_text(as_markdown(evaluation, names), "utf-8")
