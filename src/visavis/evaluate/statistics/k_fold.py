@@ -51,8 +51,9 @@ def k_fold_accuracy(
         (folds,) 0..1
 
     Example:
-        >>> k_fold_accuracy(np.array([0.9, 0.1, 0.8, 0.2]), np.array([1, 0, 1, 0], bool), np.array([0, 0, 1, 1])).mean()
-        1.0
+        >>> scores, same = np.array([0.9, 0.1, 0.8, 0.2]), np.array([True, False, True, False])
+        >>> k_fold_accuracy(scores, same, fold=np.array([0, 0, 1, 1])).tolist()
+        [1.0, 1.0]
     """
     accuracies = []
     for k in np.unique(fold):

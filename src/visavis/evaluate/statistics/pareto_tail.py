@@ -35,8 +35,8 @@ class ParetoTail:
     scale:     of the exceedances, above 0
 
     Example:
-        >>> ParetoTail(0.35, 1e-3, 0.0, 0.03).quantile(1e-6)
-        0.5572...
+        >>> round(ParetoTail(0.35, 1e-3, 0.0, 0.03).quantile(1e-6), 4)
+        0.5572
     """
 
     threshold: float
