@@ -235,6 +235,18 @@ def test_a_small_folder_is_refused_before_any_picture_is_looked_at(
     assert engine.analysed == 0
 
 
+def test_arguments_that_cannot_be_meant_are_refused(staff: Path, settings: Settings) -> None:
+    for call in (evaluate_folder, evaluate_pairs):
+        with pytest.raises(
+            InvalidRequest, match=r"groups must be a list of columns, such as \['sex'\], not the text 'sex'"
+        ):
+            call(staff, groups="sex", settings=settings)
+        with pytest.raises(InvalidRequest, match="replicates must be at least 0, not -1"):
+            call(staff, replicates=-1, settings=settings)
+    with pytest.raises(InvalidRequest, match="folds must be at least 2, not 1"):
+        cross_validate_folder(staff, folds=1, settings=settings)
+
+
 def test_the_command_makes_no_folder_for_a_report_that_is_not_written(staff: Path, tmp_path: Path) -> None:
     assert main(["evaluate", str(staff), "--group", "age", "--out", str(tmp_path / "report")]) == 2
     assert not (tmp_path / "report").exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from visavis.calibration import Calibration
+from visavis.errors import InvalidRequest
 from visavis.evaluate.data.csv_rows import read_rows
 from visavis.evaluate.data.embeddings import Acquired, embed_images
 from visavis.evaluate.data.errata import NO_ERRATA, read_errata
@@ -161,13 +162,16 @@ def cross_validate_folder(
         The false match rates of people that the scale was not fitted on, and whether they keep the promise.
 
     Raises:
-        VisavisError: the errors of `calibrate_folder`; also when all folds but one are too few to fit on.
+        InvalidRequest: as for `calibrate_folder`; also for fewer than two folds, or too few people without one fold.
+        ModelError, SettingsError: as for `calibrate_folder`.
 
     Example:
         >>> from visavis.evaluate import cross_validate_folder
         >>> check = cross_validate_folder("staff")  # doctest: +SKIP
         >>> check.kept  # doctest: +SKIP
     """
+    if folds < 2:
+        raise InvalidRequest(f"folds must be at least 2, not {folds}: one is left out, the others are fitted on")
     settings = settings or Settings.from_env()
     data = _read(folder, group=group, errata=errata)
     protocol = data.protocol

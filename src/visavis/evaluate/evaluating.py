@@ -65,6 +65,7 @@ def evaluate_folder(
         >>> at_80 = evaluation.points[0]  # doctest: +SKIP
         >>> print(at_80.similarity, at_80.fmr.rate.value, at_80.fnmr.bootstrap)  # doctest: +SKIP
     """
+    _check(groups, replicates)
     known = read_errata(Path(errata)) if errata else NO_ERRATA
     protocol = read_folder(Path(folder), groups=groups, errata=known)
     folds = read_pairs(Path(folds_from), images=protocol.folder, errata=known) if folds_from else None
@@ -104,12 +105,20 @@ def evaluate_pairs(
         >>> evaluation = evaluate_pairs("lfw/pairs.csv")  # doctest: +SKIP
         >>> evaluation.k_fold.mean()  # doctest: +SKIP
     """
+    _check(groups, replicates)
     known = read_errata(Path(errata)) if errata else NO_ERRATA
     protocol = read_pairs(Path(file), images=Path(images) if images else None, groups=groups, errata=known)
     return _evaluate(
         protocol, folds=None, calibration=calibration, settings=settings, replicates=replicates, resume=resume,
         progress=progress,
     )  # fmt: skip
+
+
+def _check(groups: Sequence[str], replicates: int) -> None:
+    if isinstance(groups, str):
+        raise InvalidRequest(f"groups must be a list of columns, such as [{groups!r}], not the text {groups!r}")
+    if replicates < 0:
+        raise InvalidRequest(f"replicates must be at least 0, not {replicates}")
 
 
 def _evaluate(

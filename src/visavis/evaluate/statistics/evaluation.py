@@ -166,18 +166,8 @@ def evaluate(
     pairs = None if protocol.pairs is None else protocol.pairs.among(usable)
     thresholds = {s: calibration.lowest_score(s) for s in PROMISED_FMR}
     scores = _scores(protocol, acquired, pairs, list(thresholds.values()), progress)
-    curve = DetCurve.of(scores.genuine, scores.impostor, scores.edges)
-    if not curve.genuine or not curve.impostors:
-        kind = "genuine" if not curve.genuine else "impostor"
-        raise InvalidRequest(f"there is no {kind} comparison: nothing can be said of that kind of error")
+    curve = _curve(scores)
     bootstrap = SubjectBootstrap(protocol, usable, pairs, scores, replicates, seed)
-    failures = [(i, w) for i, w in zip(protocol.images, acquired.failures, strict=True) if w]
-    remaining = (
-        remaining_of_all_pairs(protocol.identity)
-        if pairs is None
-        else remaining_of_listed(pairs.source, pairs.target, pairs.same)
-    )
-    fold_accuracies = accuracy_of_folds(folds or protocol, protocol, acquired)
     eer, eer_score = curve.eer()
     return Evaluation(
         name=protocol.name,
@@ -185,18 +175,16 @@ def evaluate(
         identities=len(protocol.identities),
         inferred=protocol.inferred,
         listed=protocol.pairs is not None,
-        failures=tuple(failures),
+        failures=tuple((i, why) for i, why in zip(protocol.images, acquired.failures, strict=True) if why),
         lost=_genuine_listed(protocol) - curve.genuine,
         left_out=len(protocol.left_out),
         points=_points(curve, thresholds, bootstrap, usable),
         tars=_tars(curve, bootstrap, usable),
         eer=eer,
         eer_score=eer_score,
-        k_fold=fold_accuracies,
+        k_fold=accuracy_of_folds(folds or protocol, protocol, acquired),
         groups=_groups(protocol, scores, thresholds, bootstrap, usable),
-        error_discard=error_discard_curve(
-            acquired.quality, usable, scores.low_genuine, scores.high_impostors, remaining, thresholds[LOWEST_PROMISED]
-        ),
+        error_discard=_error_discard(protocol, acquired, pairs, scores, thresholds[LOWEST_PROMISED]),
         curve=curve,
         scores=scores,
         suspicious=_most_similar(protocol, scores.high_impostors),
@@ -220,6 +208,14 @@ def _scores(
         acquired.embeddings, acquired.quality, protocol.identity, thresholds=thresholds, groups=protocol.groups,
         left_out=protocol.left_out, usable=acquired.usable, progress=progress,
     )  # fmt: skip
+
+
+def _curve(scores: Scores) -> DetCurve:
+    curve = DetCurve.of(scores.genuine, scores.impostor, scores.edges)
+    if not curve.genuine or not curve.impostors:
+        kind = "genuine" if not curve.genuine else "impostor"
+        raise InvalidRequest(f"there is no {kind} comparison: nothing can be said of that kind of error")
+    return curve
 
 
 def _genuine_listed(protocol: ComparisonProtocol) -> int:
@@ -274,6 +270,19 @@ def _groups(
             points = _points(curve, thresholds, bootstrap, images)
             found.append(Group(column, value, int(images.sum()), points))
     return tuple(found)
+
+
+def _error_discard(
+    protocol: ComparisonProtocol, acquired: Acquired, pairs: Pairs | None, scores: Scores, threshold: float
+) -> ErrorDiscardCurve:
+    remaining = (
+        remaining_of_all_pairs(protocol.identity)
+        if pairs is None
+        else remaining_of_listed(pairs.source, pairs.target, pairs.same)
+    )
+    return error_discard_curve(
+        acquired.quality, acquired.usable, scores.low_genuine, scores.high_impostors, remaining, threshold
+    )
 
 
 def _most_similar(protocol: ComparisonProtocol, high: TailPairs, most: int = 20) -> tuple[tuple[str, str, float], ...]:
