@@ -36,6 +36,7 @@ try:
         plot_scores,
         write_plots,
     )
+    from visavis.evaluate.reporting.text_report import cross_validation_as_text, fit_as_text
     from visavis.evaluate.statistics.evaluation import Evaluation
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] != "scipy":
@@ -50,8 +51,10 @@ __all__ = [
     "calibrate_folder",
     "check_folder",
     "cross_validate_folder",
+    "cross_validation_as_text",
     "evaluate_folder",
     "evaluate_pairs",
+    "fit_as_text",
     "fit_folder",
     "plot_calibration",
     "plot_det",
