@@ -97,7 +97,7 @@ class Evaluation:
     inferred:      identities come from the pairs of one person
     listed:        listed pairs were compared; otherwise every pair
     failures:      (image, why) of those that gave no embedding
-    lost:          genuine comparisons that failed for want of an embedding
+    lost:          genuine comparisons that were not made because an image has no embedding
     left_out:      pairs that the errata leave out
     points:        at each promised similarity, from the lowest
     tars:          at each FMR of `RATES`
