@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bench.degrade import DEGRADATIONS, degrade
 from visavis.analysis import Analyzer
 from visavis.calibration import LOWEST_PROMISED, load_calibration
-from visavis.evaluate.pair_scores import pair_scores
+from visavis.evaluate.statistics.pair_scores import pair_scores
 from visavis.image import Image, decode
 from visavis.runtime import open_analyzer, open_engine
 from visavis.vision.align import align, five_points

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from visavis.calibration import LOWEST_PROMISED, load_calibration, quality_adjusted, template_adjusted
 from visavis.comparison import fuse_embeddings
-from visavis.evaluate.acquire import Acquired, acquire
-from visavis.evaluate.protocol import Protocol, read_folder
+from visavis.evaluate.data.embeddings import Acquired, acquire
+from visavis.evaluate.data.protocol import ComparisonProtocol, read_folder
 from visavis.runtime import open_engine
 
 FUSED, DRAWS = 3, 3
@@ -49,7 +49,7 @@ def run(data: Path) -> None:
         )
 
 
-def strangers(protocol: Protocol, found: Acquired, image: int) -> NDArray[np.int64]:
+def strangers(protocol: ComparisonProtocol, found: Acquired, image: int) -> NDArray[np.int64]:
     sex = protocol.groups["sex"].codes
     return np.flatnonzero((protocol.identity != protocol.identity[image]) & (sex == sex[image]) & found.usable)
 

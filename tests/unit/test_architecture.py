@@ -42,9 +42,15 @@ def test_the_floors_of_image_are_those_of_its_contract() -> None:
     assert [sorted(names(floor)) for floor, _ in rows("### Floors of image")] == layers_of("visavis.image")
 
 
+def test_the_floors_of_evaluate_are_those_of_its_contract() -> None:
+    assert [sorted(names(floor)) for floor, _ in rows("### Floors of evaluate")] == layers_of("visavis.evaluate")
+
+
 def test_every_contract_of_floors_has_its_table() -> None:
     contracts = [c["containers"] for c in CONTRACTS if c["type"] == "layers"]
-    assert contracts == [["visavis"], ["visavis.image"]], "docs/architecture.md needs a table for each"
+    assert contracts == [["visavis"], ["visavis.image"], ["visavis.evaluate"]], (
+        "docs/architecture.md needs each's table"
+    )
 
 
 def test_each_library_is_imported_where_the_page_says() -> None:

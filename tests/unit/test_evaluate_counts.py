@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from visavis.calibration import Calibration
 from visavis.comparison import compare
-from visavis.evaluate import scores as scores_module
-from visavis.evaluate.acquire import Acquired
-from visavis.evaluate.evaluation import evaluate
-from visavis.evaluate.metrics import Rate, k_fold_accuracy
-from visavis.evaluate.pair_scores import block_scores, pair_scores
-from visavis.evaluate.protocol import Groups, Pairs, Protocol
-from visavis.evaluate.report import as_json, as_markdown
+from visavis.evaluate.data.embeddings import Acquired
+from visavis.evaluate.data.protocol import ComparisonProtocol, Groups, Pairs
+from visavis.evaluate.reporting.json_report import as_json
+from visavis.evaluate.reporting.markdown_report import as_markdown
+from visavis.evaluate.statistics import scores as scores_module
+from visavis.evaluate.statistics.error_rates import Rate
+from visavis.evaluate.statistics.evaluation import evaluate
+from visavis.evaluate.statistics.k_fold import k_fold_accuracy
+from visavis.evaluate.statistics.pair_scores import block_scores, pair_scores
 from visavis.face import Face, Pose, Quality
 from visavis.geometry import Box, Size
 
@@ -37,7 +39,7 @@ def straight() -> Calibration:
     return Calibration.from_json(json.dumps({**curve, "model_sha256": "", "accuracy": "standard", "provenance": {}}))
 
 
-def crowd() -> tuple[Protocol, Acquired]:
+def crowd() -> tuple[ComparisonProtocol, Acquired]:
     """Four pictures a person, good and poor, the last without a face; some pairs of the first picture lie on a
     threshold.
     """
@@ -53,7 +55,7 @@ def crowd() -> tuple[Protocol, Acquired]:
     vectors[near, 0], vectors[near, range(1, 5)] = (AT_80, AT_80, AT_90, BELOW_90), (0.8, 0.8, 0.6, 0.6)
     quality[[0, *near]] = 84, 95, 100, 90, 90
     vectors[-1], quality[-1] = 0, 0
-    protocol = Protocol(
+    protocol = ComparisonProtocol(
         name="crowd",
         folder=Path(),
         images=tuple(f"{k}.jpg" for k in range(IMAGES)),
@@ -65,7 +67,7 @@ def crowd() -> tuple[Protocol, Acquired]:
     return protocol, Acquired(vectors, quality, ("",) * (IMAGES - 1) + ("no face found",))
 
 
-def listed(protocol: Protocol) -> Pairs:
+def listed(protocol: ComparisonProtocol) -> Pairs:
     """Every third pair, in five folds."""
     i, j = (index.astype(np.int32)[::3] for index in np.triu_indices(IMAGES, 1))
     return Pairs(i, j, protocol.identity[i] == protocol.identity[j], (i % 5).astype(np.int32))
@@ -91,7 +93,9 @@ def answered(calibration: Calibration, acquired: Acquired, i: int, j: int) -> fl
 Errors = dict[tuple[str, int], tuple[Rate, Rate]]
 
 
-def brute_force(calibration: Calibration, protocol: Protocol, acquired: Acquired, pairs: NDArray[np.int64]) -> Errors:
+def brute_force(
+    calibration: Calibration, protocol: ComparisonProtocol, acquired: Acquired, pairs: NDArray[np.int64]
+) -> Errors:
     """FMR and FNMR by group value ("*": of all) and similarity, one pair at a time."""
     sex = protocol.groups["sex"]
     counts: dict[tuple[str, int, bool], list[int]] = {}
@@ -129,7 +133,7 @@ def test_listed_pairs_are_counted_as_a_comparison_answers_them() -> None:
     check(protocol, acquired, np.stack([pairs.source, pairs.target], axis=1).astype(np.int64))
 
 
-def check(protocol: Protocol, acquired: Acquired, pairs: NDArray[np.int64]) -> None:
+def check(protocol: ComparisonProtocol, acquired: Acquired, pairs: NDArray[np.int64]) -> None:
     calibration = straight()
     found = evaluate(protocol, acquired, calibration, replicates=20)
     expected = brute_force(calibration, protocol, acquired, pairs)
@@ -142,8 +146,10 @@ def check(protocol: Protocol, acquired: Acquired, pairs: NDArray[np.int64]) -> N
     assert expected != brute_force(
         calibration, protocol, Acquired(acquired.embeddings, np.full(IMAGES, 100.0), acquired.failures), pairs
     )
-    assert found.discard.fnmr[0] == found.points[0].fnmr.rate.value
-    assert found.discard.fmr[0] == pytest.approx(found.points[0].fmr.rate.value, rel=1e-3)  # it knows no left-out pairs
+    assert found.error_discard.fnmr[0] == found.points[0].fnmr.rate.value
+    assert found.error_discard.fmr[0] == pytest.approx(
+        found.points[0].fmr.rate.value, rel=1e-3
+    )  # it knows no left-out pairs
 
 
 def test_a_pair_that_reaches_a_similarity_only_as_a_float32_is_a_match() -> None:

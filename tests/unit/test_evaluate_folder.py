@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +22,11 @@ from visavis.evaluate import (
     calibrate_folder,
     check_folder,
     cross_validate_folder,
-    embedding,
     evaluate_folder,
     evaluate_pairs,
     fit_folder,
 )
+from visavis.evaluate.data import embeddings
 from visavis.settings import Settings
 
 PEOPLE = 784
@@ -60,7 +62,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> ScriptedEngine:
     def opened(_: Settings) -> Iterator[ScriptedEngine]:
         yield engine
 
-    monkeypatch.setattr(embedding, "open_uncalibrated", opened)
+    monkeypatch.setattr(embeddings, "open_uncalibrated", opened)
     return engine
 
 
@@ -210,7 +212,7 @@ def test_cross_validation_takes_folds_of_names_or_of_a_file(
     )  # fmt: skip
     assert check.folds == 10
     (at_80,) = (one for one in check.checked if one.similarity == 80)
-    assert at_80.apart.of == 10 * (90 * 89 // 2)
+    assert at_80.within_fold.trials == 10 * (90 * 89 // 2)
 
 
 @pytest.mark.slow
@@ -233,6 +235,18 @@ def test_a_small_folder_is_refused_before_any_picture_is_looked_at(
     assert engine.analysed == 0
 
 
+def test_arguments_that_cannot_be_meant_are_refused(staff: Path, settings: Settings) -> None:
+    for call in (evaluate_folder, evaluate_pairs):
+        with pytest.raises(
+            InvalidRequest, match=r"groups must be a list of columns, such as \['sex'\], not the text 'sex'"
+        ):
+            call(staff, groups="sex", settings=settings)
+        with pytest.raises(InvalidRequest, match="replicates must be at least 0, not -1"):
+            call(staff, replicates=-1, settings=settings)
+    with pytest.raises(InvalidRequest, match="folds must be at least 2, not 1"):
+        cross_validate_folder(staff, folds=1, settings=settings)
+
+
 def test_the_command_makes_no_folder_for_a_report_that_is_not_written(staff: Path, tmp_path: Path) -> None:
     assert main(["evaluate", str(staff), "--group", "age", "--out", str(tmp_path / "report")]) == 2
     assert not (tmp_path / "report").exists()
@@ -246,3 +260,14 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_long_part(
     assert main(["evaluate", str(staff), "--out", str(tmp_path / "locked/report")]) == 2
     assert f"{tmp_path / 'locked/report'} cannot be written: Permission denied" in capsys.readouterr().err
     assert engine.analysed == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["evaluate", "calibrate"])
+def test_without_scipy_the_message_names_the_extra(staff: Path, command: str) -> None:
+    code = f"from visavis.cli import main; sys.exit(main(['{command}', {str(staff)!r}]))"
+    code = f"import sys; sys.modules['scipy'] = None; {code}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    said = 'visavis: evaluating and calibrating need SciPy: pip install "visavis[evaluate]"'
+    assert done.stderr.strip() == said

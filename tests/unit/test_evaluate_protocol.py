@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from visavis.errors import InvalidRequest
-from visavis.evaluate.acquire import acquire
-from visavis.evaluate.errata import read_errata
-from visavis.evaluate.pairs import read_pairs
-from visavis.evaluate.progress import Progress
-from visavis.evaluate.protocol import read_folder
-from visavis.evaluate.work import Found, WorkFile
+from visavis.evaluate.data.checkpoint import EmbeddingCheckpoint, EmbeddingRecord
+from visavis.evaluate.data.embeddings import acquire
+from visavis.evaluate.data.errata import read_errata
+from visavis.evaluate.data.pairs import read_pairs
+from visavis.evaluate.data.protocol import read_folder
+from visavis.evaluate.reporting.progress import Progress
 from visavis.face import Detail
 
 Maker = Callable[..., Path]
@@ -228,8 +228,8 @@ def test_resuming_analyses_no_picture_twice(tmp_path: Path) -> None:
     paths, file = pictures(tmp_path, [3, 0, 5, 7]), tmp_path / "work"
     engine = FakeEngine()
     for upto in (2, 4, 4):
-        work = WorkFile(file, {"embedder": "abc"})
-        found = acquire(engine, paths[:upto], threads=2, work=work)  # type: ignore[arg-type]
+        work = EmbeddingCheckpoint(file, {"embedder": "abc"})
+        found = acquire(engine, paths[:upto], threads=2, checkpoint=work)  # type: ignore[arg-type]
         work.close()
     assert engine.asked == 4
     assert found.failures == ("", "no face found", "", "")
@@ -240,15 +240,15 @@ def test_resuming_analyses_no_picture_twice(tmp_path: Path) -> None:
 
 def test_a_line_cut_short_is_dropped_and_done_again(tmp_path: Path) -> None:
     file = tmp_path / "work"
-    work = WorkFile(file, {"embedder": "abc"})
-    work.add("one", Found(np.full(4, 0.5, np.float32), 50.0))
-    work.add("two", Found(None, failure="no face found"))
+    work = EmbeddingCheckpoint(file, {"embedder": "abc"})
+    work.add("one", EmbeddingRecord(np.full(4, 0.5, np.float32), 50.0))
+    work.add("two", EmbeddingRecord(None, failure="no face found"))
     work.close()
     file.write_bytes(file.read_bytes()[:-9])
-    again = WorkFile(file, {"embedder": "abc"})
-    again.add("three", Found(None, failure="no face found"))
+    again = EmbeddingCheckpoint(file, {"embedder": "abc"})
+    again.add("three", EmbeddingRecord(None, failure="no face found"))
     again.close()
-    last = WorkFile(file, {"embedder": "abc"})
+    last = EmbeddingCheckpoint(file, {"embedder": "abc"})
     last.close()
     assert list(last.done) == ["one", "three"]
 
@@ -257,14 +257,14 @@ def test_a_line_cut_short_is_dropped_and_done_again(tmp_path: Path) -> None:
 def test_another_file_is_neither_resumed_from_nor_overwritten(tmp_path: Path, text: str) -> None:
     (tmp_path / "work").write_text(text)
     with pytest.raises(InvalidRequest, match="is not a file to resume from"):
-        WorkFile(tmp_path / "work", {"embedder": "abc"})
+        EmbeddingCheckpoint(tmp_path / "work", {"embedder": "abc"})
     assert (tmp_path / "work").read_text() == text
 
 
 def test_embeddings_of_other_networks_are_refused(tmp_path: Path) -> None:
-    WorkFile(tmp_path / "work", {"embedder": "abc"}).close()
+    EmbeddingCheckpoint(tmp_path / "work", {"embedder": "abc"}).close()
     with pytest.raises(InvalidRequest, match="made with other networks"):
-        WorkFile(tmp_path / "work", {"embedder": "def"})
+        EmbeddingCheckpoint(tmp_path / "work", {"embedder": "def"})
 
 
 def test_progress_is_a_bar_on_a_terminal_and_ten_lines_elsewhere() -> None:
@@ -273,8 +273,8 @@ def test_progress_is_a_bar_on_a_terminal_and_ten_lines_elsewhere() -> None:
             return True
 
     for stream, lines in ((io.StringIO(), 10), (Terminal(), 1)):
-        progress = Progress("pictures", 1000, stream)
-        for done in range(1, 1001):
-            progress.at(done)
+        progress = Progress("pictures", stream)
+        for done in range(1001):
+            progress(done, 1000)
         assert stream.getvalue().count("\n") == lines
         assert "1,000 of 1,000" in stream.getvalue()

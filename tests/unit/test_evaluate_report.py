@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import builtins
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from visavis.calibration import Calibration, load_calibration
 from visavis.cli import main
 from visavis.errors import InvalidRequest
 from visavis.evaluate import calibrating, evaluating
-from visavis.evaluate.acquire import Acquired
-from visavis.evaluate.evaluation import Evaluation, evaluate
-from visavis.evaluate.plots import draw
-from visavis.evaluate.protocol import Groups, Pairs, Protocol
-from visavis.evaluate.report import as_json, as_markdown
+from visavis.evaluate.data.embeddings import Acquired
+from visavis.evaluate.data.protocol import ComparisonProtocol, Groups, Pairs
+from visavis.evaluate.reporting.json_report import as_json
+from visavis.evaluate.reporting.markdown_report import as_markdown
+from visavis.evaluate.reporting.plots import (
+    plot_calibration,
+    plot_det,
+    plot_error_discard,
+    plot_scores,
+    write_plots,
+)
+from visavis.evaluate.statistics.evaluation import Evaluation, evaluate
 
 
-def made_up(n: int = 300, *, listed: bool = False) -> tuple[Protocol, Acquired]:
+def made_up(n: int = 300, *, listed: bool = False) -> tuple[ComparisonProtocol, Acquired]:
     """100 people of three pictures; the first picture has no face, quality falls with noise."""
     random = np.random.default_rng(1)
     identity = (np.arange(n) // 3).astype(np.int32)
@@ -34,7 +46,7 @@ def made_up(n: int = 300, *, listed: bool = False) -> tuple[Protocol, Acquired]:
     if listed:
         i, j = (index.astype(np.int32)[::17] for index in np.triu_indices(n, 1))
         pairs = Pairs(i, j, identity[i] == identity[j], (i % 5).astype(np.int32))
-    protocol = Protocol(
+    protocol = ComparisonProtocol(
         name="made-up",
         folder=Path(),
         images=tuple(f"{k}.jpg" for k in range(n)),
@@ -62,12 +74,19 @@ def test_every_rate_has_its_counts_and_both_intervals(found: Evaluation) -> None
     at_80 = stored["at_similarity"][0]
     for error in ("fmr", "fnmr"):
         figure = at_80[error]
-        assert figure["rate"] == figure["errors"] / figure["of"]
+        assert figure["rate"] == figure["errors"] / figure["trials"]
         assert figure["wilson_95"][0] < figure["rate"] < figure["wilson_95"][1]
-        assert figure["people_95"][0] < figure["rate"] < figure["people_95"][1]
+        assert figure["bootstrap_95"][0] < figure["rate"] < figure["bootstrap_95"][1]
     assert stored["failure_to_acquire"]["images"] == [{"image": "0.jpg", "why": "no face found"}]
     assert stored["failure_to_acquire"]["genuine_comparisons_lost"] == 2
-    assert [t["carried"] for t in stored["tar_at_fmr"]] == ["yes", "yes", "yes", "thin", "no", "no"]
+    assert [t["support"] for t in stored["tar_at_fmr"]] == [
+        "sufficient",
+        "sufficient",
+        "sufficient",
+        "thin",
+        "insufficient",
+        "insufficient",
+    ]
     assert stored["tar_at_fmr"][4]["tar"] is None
     assert len(stored["k_fold_accuracy"]["folds"]) == 5
     assert {g["value"] for g in stored["groups"]} == {"", "F", "M"}
@@ -76,13 +95,13 @@ def test_every_rate_has_its_counts_and_both_intervals(found: Evaluation) -> None
 def test_group_figures_are_of_pairs_within_the_group(found: Evaluation) -> None:
     by_value = {g.value: g for g in found.groups}
     men, women = by_value["M"].points[0], by_value["F"].points[0]
-    assert women.fmr.rate.of == 149 * 148 // 2 - 148
-    assert men.fmr.rate.of == 150 * 149 // 2 - 150 - 1
-    assert women.fnmr.rate.of + men.fnmr.rate.of == 298
+    assert women.fmr.rate.trials == 149 * 148 // 2 - 148
+    assert men.fmr.rate.trials == 150 * 149 // 2 - 150 - 1
+    assert women.fnmr.rate.trials + men.fnmr.rate.trials == 298
 
 
 def test_errors_fall_with_poor_pictures_when_quality_tells(found: Evaluation) -> None:
-    d = found.discard
+    d = found.error_discard
     assert d.discarded[0] == 0
     assert d.fnmr[0] == found.points[0].fnmr.rate.value
     assert d.fnmr[len(d.fnmr) // 2] < 0.6 * d.fnmr[0]
@@ -104,7 +123,7 @@ def test_listed_pairs_give_the_same_kinds_of_figures() -> None:
     protocol, acquired = made_up(listed=True)
     found = evaluate(protocol, acquired, load_calibration(), replicates=50)
     assert found.k_fold is not None
-    assert found.points[0].fmr.people is not None
+    assert found.points[0].fmr.bootstrap is not None
     assert protocol.pairs is not None
     touched = (protocol.pairs.source == 0) | (protocol.pairs.target == 0)
     assert found.curve.genuine + found.curve.impostors == len(protocol.pairs) - touched.sum()
@@ -112,14 +131,40 @@ def test_listed_pairs_give_the_same_kinds_of_figures() -> None:
 
 def test_without_drawing_people_only_wilson_is_there() -> None:
     found = evaluate(*made_up(), load_calibration(), replicates=0)
-    assert found.points[0].fnmr.people is None
+    assert found.points[0].fnmr.bootstrap is None
     assert "| - |" in as_markdown(found)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("plot", [plot_scores, plot_det, plot_calibration, plot_error_discard])
+def test_a_plot_is_drawn_on_the_given_axes(found: Evaluation, plot: Callable[[Evaluation, Axes], Axes]) -> None:
+    figure = Figure()
+    left, right = figure.subplots(1, 2)
+    assert plot(found, right) is right
+    assert right.get_title()
+    assert right.get_legend() is not None
+    assert not left.get_title()
+
+
+@pytest.mark.slow
+def test_without_axes_a_plot_makes_a_figure_of_pyplot(found: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
+    pyplot.switch_backend("Agg")
+    axes = plot_det(found)
+    assert axes.figure is pyplot.gcf()
+    pyplot.close("all")
+
+
+@pytest.mark.slow
+def test_pictures_of_one_quality_have_no_plot_of_discards(tmp_path: Path) -> None:
+    protocol, acquired = made_up()
+    even = evaluate(protocol, replace(acquired, quality=np.full(300, 50.0)), load_calibration(), replicates=0)
+    assert not any(name.startswith("discard") for name in write_plots(even, tmp_path))
+    assert plot_error_discard(even, Figure().add_subplot()).get_legend() is None
+
+
+@pytest.mark.slow
 def test_plots_are_drawn_in_both_formats(found: Evaluation, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    names = draw(found, tmp_path)
+    names = write_plots(found, tmp_path)
     assert names == [f"{n}.{k}" for n in ("scores", "det", "calibration", "discard") for k in ("png", "svg")]
     assert all((tmp_path / name).stat().st_size > 5_000 for name in names)
     assert b"<dc:date>" not in (tmp_path / "det.svg").read_bytes()
@@ -137,7 +182,7 @@ def test_without_matplotlib_the_message_says_how_to_get_it(
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(InvalidRequest, match=r'pip install "visavis\[evaluate\]"'):
-        draw(found, tmp_path)
+        write_plots(found, tmp_path)
 
 
 def people_folder(tmp_path: Path, people: int = 3) -> Path:

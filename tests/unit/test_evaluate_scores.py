@@ -7,11 +7,18 @@ import pytest
 from numpy.typing import NDArray
 
 from visavis.calibration import load_calibration
-from visavis.evaluate import scores as module
-from visavis.evaluate.bootstrap import all_impostors, draw, false_match_rates, false_non_match_rates, pair_weight
-from visavis.evaluate.discard import all_pairs_left, discard_curve, listed_pairs_left
-from visavis.evaluate.protocol import Groups
-from visavis.evaluate.scores import BINS, EDGES, Extremes, score_all, score_pairs
+from visavis.evaluate.data.protocol import Groups
+from visavis.evaluate.statistics import scores as module
+from visavis.evaluate.statistics.bootstrap import (
+    all_impostors,
+    draw,
+    false_match_rates,
+    false_non_match_rates,
+    pair_weight,
+)
+from visavis.evaluate.statistics.error_discard import error_discard_curve, remaining_of_all_pairs, remaining_of_listed
+from visavis.evaluate.statistics.histogram import BINS, EDGES
+from visavis.evaluate.statistics.scores import TailPairs, score_all, score_pairs
 
 Vectors = NDArray[np.float32]
 
@@ -140,9 +147,9 @@ def test_draws_are_the_same_for_the_same_seed_and_of_as_many_people() -> None:
     ).tolist() == [2, 2]
 
 
-def extremes(rows: list[tuple[int, int, float]]) -> Extremes:
+def extremes(rows: list[tuple[int, int, float]]) -> TailPairs:
     first, second, score = zip(*rows, strict=True)
-    return Extremes(np.array(first, np.int32), np.array(second, np.int32), np.array(score), -np.inf)
+    return TailPairs(np.array(first, np.int32), np.array(second, np.int32), np.array(score), -np.inf)
 
 
 def test_errors_fall_as_the_poor_pictures_go() -> None:
@@ -151,7 +158,7 @@ def test_errors_fall_as_the_poor_pictures_go() -> None:
     quality = np.array([5.0, 90, 91, 92, 93, 94])
     low = extremes([(0, 1, 0.1), (0, 2, 0.1), (1, 2, 0.8), (3, 4, 0.8), (3, 5, 0.8), (4, 5, 0.8)])
     high = extremes([(0, 3, 0.6), (1, 3, 0.1)])
-    curve = discard_curve(quality, np.ones(6, bool), low, high, all_pairs_left(identity), 0.4)
+    curve = error_discard_curve(quality, np.ones(6, bool), low, high, remaining_of_all_pairs(identity), 0.4)
     assert curve.discarded[:2].tolist() == pytest.approx([0, 1 / 6])
     assert curve.fnmr[:2].tolist() == pytest.approx([2 / 6, 0])
     assert curve.fmr[:2].tolist() == pytest.approx([1 / 9, 0])
@@ -159,5 +166,5 @@ def test_errors_fall_as_the_poor_pictures_go() -> None:
 
 def test_one_quality_score_for_all_gives_no_curve() -> None:
     low = extremes([(0, 1, 0.1)])
-    left = listed_pairs_left(np.array([0], np.int32), np.array([1], np.int32), np.array([True]))
-    assert len(discard_curve(np.full(2, 100.0), np.ones(2, bool), low, low, left, 0.4).discarded) == 0
+    left = remaining_of_listed(np.array([0], np.int32), np.array([1], np.int32), np.array([True]))
+    assert len(error_discard_curve(np.full(2, 100.0), np.ones(2, bool), low, low, left, 0.4).discarded) == 0

@@ -9,7 +9,7 @@ def in_a_fresh_python(code: str) -> str:
 
 
 def test_importing_visavis_loads_nothing_heavy_and_says_nothing() -> None:
-    heavy = ["openvino", "cv2", "numpy", "PIL", "onnx", "botocore", "boto3", "starlette"]
+    heavy = ["openvino", "cv2", "numpy", "PIL", "onnx", "botocore", "boto3", "starlette", "scipy"]
     code = f"import sys, visavis; print([m for m in {heavy} if m in sys.modules])"
     assert in_a_fresh_python(code) == "[]\n"
 

@@ -14,7 +14,7 @@ from visavis.calibration import Calibration, load_calibration
 from visavis.cli import main
 from visavis.errors import CalibrationMismatch, ManifestError, ModelCorrupt, ModelUnavailable, ModelUnfit, SettingsError
 from visavis.evaluate import calibrating
-from visavis.evaluate.acquire import Acquired
+from visavis.evaluate.data.embeddings import Acquired
 from visavis.files import sha256_of
 from visavis.models.manifest import Build, load_manifest
 from visavis.models.session import OpenVinoRuntime
@@ -50,7 +50,7 @@ def make_onnx(
     axes: tuple[int, int] = (2, 3),
     outputs: int = 1,
 ) -> Path:
-    """A network that gives each colour's mean, spread over `dimensions` numbers."""
+    """A network that gives each colour's mean, standard_deviation over `dimensions` numbers."""
     weights = np.repeat(np.eye(3, dtype=np.float32) * weight, -(-dimensions // 3), axis=1)[:, :dimensions]
     nodes = [
         helper.make_node("ReduceMean", ["data", "axes"], ["mean"], keepdims=0),

@@ -18,9 +18,6 @@ from visavis.cli.process import DIFFERENT, DONE
 
 if TYPE_CHECKING:
     from visavis.calibration import Calibration
-    from visavis.evaluate.calibrate import Fit
-    from visavis.evaluate.folds import FoldCheck
-    from visavis.evaluate.metrics import Rate
     from visavis.models.manifest import ModelFile
     from visavis.settings import Settings
 
@@ -88,7 +85,7 @@ def calibrate(
 
     FOLDER has images.csv with image and identity, or one folder a person.
     """
-    from visavis.evaluate import cross_validate_folder, fit_folder
+    from visavis.evaluate import cross_validate_folder, cross_validation_as_text, fit_as_text, fit_folder
     from visavis.runtime import chosen_embedder
 
     refuse_overwriting(out, [errata, resume, folds_from, folder / "images.csv"])
@@ -97,7 +94,7 @@ def calibrate(
         check = cross_validate_folder(
             folder, folds=folds, folds_from=folds_from, group=group, errata=errata, settings=settings, resume=resume
         )
-        print(check_as_text(check))
+        print(cross_validation_as_text(check))
         return DONE if check.kept else DIFFERENT
     fitted = fit_folder(folder, group=group, name=name, errata=errata, settings=settings, resume=resume)
     print(fit_as_text(fitted.fit))
@@ -112,7 +109,7 @@ def calibrate(
 
 def calibrate_own(folder: Path, settings: Settings, *, group: str | None, resume: Path | None) -> None:
     """Fit a scale to `folder` and keep it as the calibration of the user's own embedder that `settings` choose."""
-    from visavis.evaluate import fit_folder
+    from visavis.evaluate import fit_as_text, fit_folder
     from visavis.runtime import chosen_embedder
 
     fitted = fit_folder(folder, group=group, settings=settings, resume=resume)
@@ -127,56 +124,3 @@ def _keep_as_own(embedder: ModelFile, calibration: Calibration) -> None:
     file = calibration_file(embedder)
     calibration.write(file)
     print(f"{embedder.name} is calibrated: {file}")
-
-
-def fit_as_text(fit: Fit) -> str:
-    from visavis.evaluate.pair_scores import SCORE
-
-    lines = ["similarity  promised FMR  score   95 %              false matches there"]
-    for level in fit.levels:
-        bounds = f"{level.interval.low:.3f} to {level.interval.high:.3f}"
-        counted = ", ".join(f"{r.errors:,} of {r.of:,} {name}".rstrip() for name, r in level.counted.items())
-        lines.append(
-            f"{level.similarity:10}  {level.fmr:12.0e}  {level.score:.4f}  {bounds:16}  {counted}"
-            + ("  (carried by the tail)" if level.extrapolated else "")
-        )
-    tails = "; ".join(f"{name} above {t.threshold:.3f}, scale {t.scale:.4f}".strip() for name, t in fit.tails.items())
-    shape = next(iter(fit.tails.values())).shape
-    lines.append(f"tail: shape {shape:.3f} ({fit.shape.low:.3f} to {fit.shape.high:.3f}); {tails}")
-    lines.append(f"score: {SCORE}")
-    return "\n".join(lines)
-
-
-def check_as_text(check: FoldCheck) -> str:
-    from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR
-    from visavis.evaluate.folds import FACTOR
-    from visavis.evaluate.metrics import RULE_OF_30
-    from visavis.evaluate.pair_scores import SCORE
-
-    lines = [
-        f"fitted on {check.folds - 1} folds, counted on the other, {check.folds} times",
-        "similarity  group  FMR of unseen pairs         over promised  FMR within the fold         over promised",
-    ]
-    for one in check.checked:
-        promised = PROMISED_FMR[one.similarity]
-        unseen, apart = (_counted(rate, promised) for rate in (one.unseen, one.apart))
-        lines.append(f"{one.similarity:10}  {one.group or 'all':5}  {unseen}{apart}".rstrip())
-    lines.append(
-        f"* thin: the promise makes fewer than {RULE_OF_30} false matches expected there, so chance alone moves it"
-    )
-    bars = "; ".join(f"{s} at {min(c):.3f} to {max(c):.3f}" for s, c in check.scores.items())
-    lines.append(f"scores over the folds ({SCORE}): {bars}")
-    lines.append(
-        f"FNMR at {LOWEST_PROMISED}: {100 * check.fnmr.value:.2f} % "
-        f"({check.fnmr.errors:,} of {check.fnmr.of:,} genuine pairs)"
-    )
-    verdict = "kept: everywhere" if check.kept else "not kept: not everywhere"
-    lines.append(f"for unseen pairs the promise is {verdict} within a factor of {FACTOR:g}")
-    return "\n".join(lines)
-
-
-def _counted(rate: Rate, promised: float) -> str:
-    from visavis.evaluate.metrics import Carried, carried
-
-    mark = " " if carried(promised, rate.of) is Carried.YES else "*"
-    return f"{rate.value:.2e} ({rate.errors:,} of {rate.of:,})".ljust(34) + f"{rate.value / promised:5.2f}{mark} "

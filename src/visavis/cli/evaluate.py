@@ -116,8 +116,8 @@ def evaluate(
     for point in evaluation.points:
         fmr, fnmr = point.fmr.rate, point.fnmr.rate
         print(
-            f"similarity {point.similarity}: FMR {fmr.value:.2e} ({fmr.errors:,} of {fmr.of:,}), "
-            f"FNMR {100 * fnmr.value:.2f} % ({fnmr.errors:,} of {fnmr.of:,})"
+            f"similarity {point.similarity}: FMR {fmr.value:.2e} ({fmr.errors:,} of {fmr.trials:,}), "
+            f"FNMR {100 * fnmr.value:.2f} % ({fnmr.errors:,} of {fnmr.trials:,})"
         )
     print(f"wrote {out / 'report.md'}, report.json and {len(plots)} plots")
     return DONE
@@ -134,14 +134,14 @@ def _write_report(evaluation: Evaluation, folder: Path, *, plots: bool) -> list[
     """Write report.md, report.json and the plots; returns the names of the plots."""
     import json
 
-    from visavis.evaluate import as_json, as_markdown, draw
+    from visavis.evaluate import as_json, as_markdown, write_plots
 
     names: list[str] = []
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if plots:
             try:
-                names = draw(evaluation, folder)
+                names = write_plots(evaluation, folder)
             except InvalidRequest as error:
                 complain(f"{error}; the report has none")
         (folder / "report.md").write_text(as_markdown(evaluation, names), "utf-8")

@@ -1,29 +1,47 @@
 """Error rates of visavis on labelled images, and the similarity scale that is fitted to them.
 
-    from visavis.evaluate import calibrate_folder, evaluate_folder
+    from visavis.evaluate import calibrate_folder, evaluate_folder, plot_det
 
     evaluation = evaluate_folder("staff", groups=["sex"])       # `visavis evaluate`
+    plot_det(evaluation)
     calibration = calibrate_folder("staff")                     # `visavis calibrate`
 
-    protocol -> acquire -> scores -> evaluation -> report, plots        `evaluate_folder`, `evaluate_pairs`
-                             └────-> calibrate                          `calibrate_folder`
-                             └────-> folds                              `cross_validate_folder`
+Four packages, each of which uses those before it alone:
 
-What is counted is the score of `pair_scores`, which is the one that a comparison computes. `metrics`, `bootstrap`,
-`discard` and `tail` are the arithmetic in between: arrays in, numbers out.
+    data        which images are compared, with what labels, and their embeddings
+    statistics  scores of pairs; error rates, intervals and curves that are counted from them
+    fitting     the scale, fitted to the scores of impostors, and its cross-validation
+    reporting   JSON, Markdown, plots and progress
+
+`evaluating` and `calibrating` run them in order. This package needs the extra: pip install "visavis[evaluate]".
 """
 
-from visavis.evaluate.calibrating import (
-    FolderFit,
-    calibrate_folder,
-    check_folder,
-    cross_validate_folder,
-    fit_folder,
-)
-from visavis.evaluate.evaluating import evaluate_folder, evaluate_pairs
-from visavis.evaluate.evaluation import Evaluation
-from visavis.evaluate.plots import draw
-from visavis.evaluate.report import as_json, as_markdown
+from visavis.errors import InvalidRequest
+
+try:
+    from visavis.evaluate.calibrating import (
+        FolderFit,
+        calibrate_folder,
+        check_folder,
+        cross_validate_folder,
+        fit_folder,
+    )
+    from visavis.evaluate.evaluating import evaluate_folder, evaluate_pairs
+    from visavis.evaluate.reporting.json_report import as_json
+    from visavis.evaluate.reporting.markdown_report import as_markdown
+    from visavis.evaluate.reporting.plots import (
+        plot_calibration,
+        plot_det,
+        plot_error_discard,
+        plot_scores,
+        write_plots,
+    )
+    from visavis.evaluate.reporting.text_report import cross_validation_as_text, fit_as_text
+    from visavis.evaluate.statistics.evaluation import Evaluation
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "scipy":
+        raise
+    raise InvalidRequest('evaluating and calibrating need SciPy: pip install "visavis[evaluate]"') from error
 
 __all__ = [
     "Evaluation",
@@ -33,8 +51,14 @@ __all__ = [
     "calibrate_folder",
     "check_folder",
     "cross_validate_folder",
-    "draw",
+    "cross_validation_as_text",
     "evaluate_folder",
     "evaluate_pairs",
+    "fit_as_text",
     "fit_folder",
+    "plot_calibration",
+    "plot_det",
+    "plot_error_discard",
+    "plot_scores",
+    "write_plots",
 ]

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from visavis.calibration import Calibration
-from visavis.evaluate.acquire import Acquired
-from visavis.evaluate.calibrate import Fit, fit_scale, refuse_too_few
-from visavis.evaluate.embedding import embed_images
-from visavis.evaluate.errata import NO_ERRATA, read_errata
-from visavis.evaluate.folds import FoldCheck, check_folds, folds_from_pairs, folds_of, grouped_folds
-from visavis.evaluate.fused import fit_fused_shift, genuine_scores
-from visavis.evaluate.impostors import impostors_of, named_groups, possible_impostors
-from visavis.evaluate.protocol import Groups, Protocol, read_folder
-from visavis.evaluate.scores import Scores, score_all
-from visavis.evaluate.table import read_rows
+from visavis.errors import InvalidRequest
+from visavis.evaluate.data.csv_rows import read_rows
+from visavis.evaluate.data.embeddings import Acquired, embed_images
+from visavis.evaluate.data.errata import NO_ERRATA, read_errata
+from visavis.evaluate.data.protocol import ComparisonProtocol, Groups, read_folder
+from visavis.evaluate.fitting.cross_validation import (
+    FoldCheck,
+    check_folds,
+    folds_from_pairs,
+    folds_of,
+    grouped_folds,
+)
+from visavis.evaluate.fitting.fit import Fit, fit_scale, refuse_too_few
+from visavis.evaluate.fitting.impostors import impostors_of, named_groups, possible_impostors
+from visavis.evaluate.fitting.template_offset import fit_template_offset, genuine_scores
+from visavis.evaluate.reporting.progress import comparison_progress, image_progress
+from visavis.evaluate.statistics.scores import Scores, score_all
 from visavis.models.user_provided import input_of
 from visavis.runtime import chosen_embedder
 from visavis.settings import Settings
@@ -102,7 +108,9 @@ def fit_folder(
     """
     settings = settings or Settings.from_env()
     data = _read(folder, group=group, errata=errata)
-    acquired = embed_images(data.protocol, settings, resume=Path(resume) if resume else None, progress=progress)
+    acquired = embed_images(
+        data.protocol, settings, resume=Path(resume) if resume else None, progress=image_progress(shown=progress)
+    )
     people = len(data.protocol.identities)
     column = data.column or _EVERYONE
     scores = _scores(data, acquired, {column: data.group}, progress=progress)
@@ -125,7 +133,7 @@ def fit_folder(
         model_sha256=embedder.sha256,
         accuracy=settings.accuracy,
         provenance=provenance,
-        template_offset=fit_fused_shift(embeddings, quality, identity, data.group.codes[usable]),
+        template_offset=fit_template_offset(embeddings, quality, identity, data.group.codes[usable]),
         genuine=genuine_scores(embeddings, quality, identity),
     )
     return FolderFit(calibration, fit)
@@ -154,13 +162,16 @@ def cross_validate_folder(
         The false match rates of people that the scale was not fitted on, and whether they keep the promise.
 
     Raises:
-        VisavisError: the errors of `calibrate_folder`; also when all folds but one are too few to fit on.
+        InvalidRequest: as for `calibrate_folder`; also for fewer than two folds, or too few people without one fold.
+        ModelError, SettingsError: as for `calibrate_folder`.
 
     Example:
         >>> from visavis.evaluate import cross_validate_folder
         >>> check = cross_validate_folder("staff")  # doctest: +SKIP
         >>> check.kept  # doctest: +SKIP
     """
+    if folds < 2:
+        raise InvalidRequest(f"folds must be at least 2, not {folds}: one is left out, the others are fitted on")
     settings = settings or Settings.from_env()
     data = _read(folder, group=group, errata=errata)
     protocol = data.protocol
@@ -168,7 +179,9 @@ def cross_validate_folder(
         folds_from_pairs(protocol, Path(folds_from)) if folds_from else folds_of(protocol.identities, folds)
     )  # fmt: skip
     fold = of_identity[protocol.identity]
-    acquired = embed_images(protocol, settings, resume=Path(resume) if resume else None, progress=progress)
+    acquired = embed_images(
+        protocol, settings, resume=Path(resume) if resume else None, progress=image_progress(shown=progress)
+    )
     column = "group x fold"
     scores = _scores(data, acquired, {column: grouped_folds(data.group, fold)}, progress=progress)
     people = len(protocol.identities)
@@ -195,7 +208,7 @@ class _Labelled:
     group:  the images' values of it
     """
 
-    protocol: Protocol
+    protocol: ComparisonProtocol
     column: str | None
     group: Groups
 
@@ -223,5 +236,5 @@ def _default_group(folder: Path) -> str | None:
 def _scores(data: _Labelled, acquired: Acquired, groups: dict[str, Groups], *, progress: bool) -> Scores:
     return score_all(
         acquired.embeddings, acquired.quality, data.protocol.identity, groups=groups,
-        left_out=data.protocol.left_out, usable=acquired.usable, quiet=not (progress and sys.stderr.isatty()),
+        left_out=data.protocol.left_out, usable=acquired.usable, progress=comparison_progress(shown=progress),
     )  # fmt: skip

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from visavis import __version__
 from visavis.calibration import Calibration
 from visavis.errors import CalibrationMismatch, InvalidRequest
-from visavis.evaluate.embedding import embed_images
-from visavis.evaluate.errata import NO_ERRATA, read_errata
-from visavis.evaluate.evaluation import Evaluation, evaluate
-from visavis.evaluate.pairs import read_pairs
-from visavis.evaluate.protocol import Protocol, read_folder
+from visavis.evaluate.data.embeddings import embed_images
+from visavis.evaluate.data.errata import NO_ERRATA, read_errata
+from visavis.evaluate.data.pairs import read_pairs
+from visavis.evaluate.data.protocol import ComparisonProtocol, read_folder
+from visavis.evaluate.reporting.progress import comparison_progress, image_progress
+from visavis.evaluate.statistics.evaluation import Evaluation, evaluate
 from visavis.runtime import chosen_embedder, open_calibration
 from visavis.settings import SHIPPED_EMBEDDER, Settings
 
@@ -51,7 +51,7 @@ def evaluate_folder(
 
     Returns:
         Error rates with intervals at each promised similarity, TAR at fixed FMR, EER, the DET curve and more. Write
-        them with `as_json` and `as_markdown`, and plot them with `draw`.
+        them with `as_json`, `as_markdown` and `write_plots`.
 
     Raises:
         InvalidRequest: the folder, a CSV file or an image is wrong; the text names the file and the line.
@@ -65,6 +65,7 @@ def evaluate_folder(
         >>> at_80 = evaluation.points[0]  # doctest: +SKIP
         >>> print(at_80.similarity, at_80.fmr.rate.value, at_80.fnmr.bootstrap)  # doctest: +SKIP
     """
+    _check(groups, replicates)
     known = read_errata(Path(errata)) if errata else NO_ERRATA
     protocol = read_folder(Path(folder), groups=groups, errata=known)
     folds = read_pairs(Path(folds_from), images=protocol.folder, errata=known) if folds_from else None
@@ -104,6 +105,7 @@ def evaluate_pairs(
         >>> evaluation = evaluate_pairs("lfw/pairs.csv")  # doctest: +SKIP
         >>> evaluation.k_fold.mean()  # doctest: +SKIP
     """
+    _check(groups, replicates)
     known = read_errata(Path(errata)) if errata else NO_ERRATA
     protocol = read_pairs(Path(file), images=Path(images) if images else None, groups=groups, errata=known)
     return _evaluate(
@@ -112,10 +114,17 @@ def evaluate_pairs(
     )  # fmt: skip
 
 
+def _check(groups: Sequence[str], replicates: int) -> None:
+    if isinstance(groups, str):
+        raise InvalidRequest(f"groups must be a list of columns, such as [{groups!r}], not the text {groups!r}")
+    if replicates < 0:
+        raise InvalidRequest(f"replicates must be at least 0, not {replicates}")
+
+
 def _evaluate(
-    protocol: Protocol,
+    protocol: ComparisonProtocol,
     *,
-    folds: Protocol | None,
+    folds: ComparisonProtocol | None,
     calibration: str | Path | Calibration | None,
     settings: Settings | None,
     replicates: int,
@@ -125,14 +134,16 @@ def _evaluate(
     settings = settings or Settings.from_env()
     scale = _calibration(calibration, settings)
     whose = calibration if isinstance(calibration, str | Path) else _whose(calibration, settings)
-    acquired = embed_images(protocol, settings, resume=Path(resume) if resume else None, progress=progress)
+    acquired = embed_images(
+        protocol, settings, resume=Path(resume) if resume else None, progress=image_progress(shown=progress)
+    )
     return evaluate(
         protocol,
         acquired,
         scale,
         folds=folds,
         replicates=replicates,
-        quiet=not (progress and sys.stderr.isatty()),
+        progress=comparison_progress(shown=progress),
         provenance={
             "visavis": __version__,
             "embedder": scale.model_sha256,

@@ -1,0 +1,127 @@
+"""The embeddings computed so far, in a file from which an interrupted run resumes.
+
+Embeddings are personal data, so the file is written only where a user names one. It has one JSON object a line: first
+what the file is and the networks it was made with, then one line for each image, keyed by the SHA-256 of its bytes. A
+last line that is cut short is dropped.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import InvalidRequest
+
+__all__ = ["EmbeddingCheckpoint", "EmbeddingRecord"]
+
+_WHAT = "visavis embeddings: personal data, to be deleted when done with"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddingRecord:
+    """What one image gave.
+
+    embedding: (d,) float32, unit length; None where there is none
+    quality:   0..100, the face's quality score
+    failure:   why there is no embedding; empty otherwise
+    """
+
+    embedding: NDArray[np.float32] | None
+    quality: float = 0.0
+    failure: str = ""
+
+
+class EmbeddingCheckpoint:
+    """The records of the images done so far, by the SHA-256 of their bytes. New ones are appended to the file.
+
+    Args:
+        file: made if it is not there, readable by its owner only.
+        networks: what the embeddings depend on; a file made with others is refused.
+
+    Raises:
+        InvalidRequest: the file is something else, was made with other networks, or cannot be written.
+
+    Example:
+        >>> with EmbeddingCheckpoint(Path("done"), {"embedder": "fb14..."}) as checkpoint:  # doctest: +SKIP
+        ...     checkpoint.add(sha256, EmbeddingRecord(embedding, quality=87.5))
+    """
+
+    def __init__(self, file: Path, networks: Mapping[str, str]) -> None:
+        self._header = {"what": _WHAT, **networks}
+        self.done: dict[str, EmbeddingRecord] = {}
+        try:
+            whole = self._read(file) if file.exists() else 0
+            # Readable by its owner only, because these are biometric data.
+            self._out: IO[bytes] = os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+            self._out.truncate(whole)
+            self._out.seek(whole)
+        except OSError as error:
+            raise InvalidRequest(f"{file} cannot be used to resume from: {error.strerror}") from error
+        if not whole:
+            self._write(self._header)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def add(self, sha256: str, record: EmbeddingRecord) -> None:
+        """Append the record of one image."""
+        self.done[sha256] = record
+        stored: dict[str, object] = {"sha256": sha256, "quality": record.quality, "failure": record.failure}
+        if record.embedding is not None:
+            stored["embedding"] = base64.b64encode(record.embedding.astype("<f4").tobytes()).decode()
+        self._write(stored)
+
+    def close(self) -> None:
+        """Close the file. The records stay readable."""
+        self._out.close()
+
+    def _write(self, line: Mapping[str, object]) -> None:
+        self._out.write(json.dumps(line).encode() + b"\n")
+        self._out.flush()
+
+    def _read(self, file: Path) -> int:
+        """Read the records; returns how many bytes the whole lines have."""
+        whole = 0
+        with file.open("rb") as lines:
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break
+                self._take(file, line, first=whole == 0)
+                whole += len(line)
+        if not whole and file.stat().st_size:
+            raise InvalidRequest(f"{file} is not a file to resume from")
+        return whole
+
+    def _take(self, file: Path, line: bytes, *, first: bool) -> None:
+        try:
+            stored = json.loads(line)
+            if first:
+                self._check(file, stored)
+                return
+            raw = stored.get("embedding")
+            embedding = None if raw is None else np.frombuffer(base64.b64decode(raw, validate=True), "<f4")
+            record = EmbeddingRecord(embedding, float(stored["quality"]), str(stored["failure"]))
+            self.done[stored["sha256"]] = record
+        except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+            raise InvalidRequest(f"{file} is not a file to resume from: {error}") from error
+
+    def _check(self, file: Path, stored: Mapping[str, object]) -> None:
+        if stored.get("what") != _WHAT:
+            raise InvalidRequest(f"{file} is not a file to resume from; name one that visavis made, or a new one")
+        if dict(stored) != self._header:
+            raise InvalidRequest(f"{file} was made with other networks or another visavis; delete it and start afresh")

@@ -1,0 +1,235 @@
+"""Which images are compared with which; reads a labelled folder, of which every pair is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import InvalidRequest
+from visavis.evaluate.data.csv_rows import Row, read_rows
+from visavis.evaluate.data.errata import NO_ERRATA, Errata
+
+__all__ = [
+    "Codes",
+    "ComparisonProtocol",
+    "Groups",
+    "Labels",
+    "Pairs",
+    "build_protocol",
+    "check_errata",
+    "must_exist",
+    "read_folder",
+    "read_labels",
+]
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
+MOST_GROUPS = 20
+"""Values of a group column. A column with more holds names or numbers and not groups."""
+
+Codes = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
+    """A column whose values have error rates of their own.
+
+    values: of the column, in alphabetical order; "" where it is empty
+    codes:  (n,) int32, index into `values`, one for each image
+    """
+
+    values: tuple[str, ...]
+    codes: Codes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """`m` pairs of images.
+
+    source, target: (m,) int32, index into the protocol's images
+    same:           (m,) bool: both images show one person
+    fold:           (m,) int32, or None where the list has no folds
+    """
+
+    source: Codes
+    target: Codes
+    same: NDArray[np.bool_]
+    fold: Codes | None
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def among(self, images: NDArray[np.bool_]) -> Pairs:
+        """The pairs both of whose images are selected; `images`: (n,) bool."""
+        both = images[self.source] & images[self.target]
+        fold = None if self.fold is None else self.fold[both]
+        return Pairs(self.source[both], self.target[both], self.same[both], fold)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ComparisonProtocol:
+    """`n` images, who is on them, and which of them are compared.
+
+    name:       of the data set, for the report
+    folder:     where the images lie
+    images:     paths below `folder`, with forward slashes
+    identity:   (n,) int32, index into `identities`
+    groups:     by name of the column
+    left_out:   (k, 2) int32, pairs of images that are not compared, smaller index first
+    pairs:      those that are compared; None: every image with every other
+    inferred:   identities were not given: images that pairs of one person link are taken as one identity
+    """
+
+    name: str
+    folder: Path
+    images: tuple[str, ...]
+    identity: Codes
+    identities: tuple[str, ...]
+    groups: Mapping[str, Groups]
+    left_out: Codes
+    pairs: Pairs | None = None
+    inferred: bool = False
+
+    def paths(self) -> list[Path]:
+        """The images' files, in the order of `images`."""
+        return [self.folder / image for image in self.images]
+
+
+def read_folder(folder: Path, *, groups: Sequence[str] = (), errata: Errata = NO_ERRATA) -> ComparisonProtocol:
+    """Read a labelled folder, of which every pair is compared.
+
+    Args:
+        folder: has `images.csv` (columns image, identity and any to group by) beside `images/`, or one folder for each
+            identity
+        groups: columns of `images.csv` whose values have error rates of their own
+        errata: label errors to leave out
+
+    Raises:
+        InvalidRequest: the folder is neither, a line is wrong, an image is missing, or there are not two identities.
+
+    Example:
+        >>> protocol = read_folder(Path("staff"), groups=["sex"])  # doctest: +SKIP
+        >>> len(protocol.images), len(protocol.identities)  # doctest: +SKIP
+    """
+    if not folder.is_dir():
+        raise InvalidRequest(f"{folder} is not a folder; name a folder of labelled pictures or a CSV file of pairs")
+    if (folder / "images.csv").is_file():
+        below = folder / "images" if (folder / "images").is_dir() else folder
+        labels = read_labels(folder / "images.csv", groups=groups, below=below)
+    else:
+        if groups:
+            raise InvalidRequest(f"figures by {groups[0]!r} need {folder / 'images.csv'} with that column")
+        below, labels = folder, _labels_from_folders(folder)
+    check_errata(errata, labels)
+    return build_protocol(folder.resolve().name, below, labels, groups, errata)
+
+
+Labels = dict[str, tuple[str, dict[str, str]]]
+"""Image -> (identity, {group column: value})."""
+
+
+def read_labels(file: Path, *, groups: Sequence[str], below: Path | None) -> Labels:
+    """Read images.csv.
+
+    Args:
+        file: has the columns image and identity, and those of `groups`
+        groups: columns to read beside them
+        below: the folder that must hold the images; None: not checked
+
+    Raises:
+        InvalidRequest: a line is wrong, an image has two lines, or an image is missing.
+    """
+    labels: Labels = {}
+    lines: dict[str, int] = {}
+    for row in read_rows(file, ("image", "identity", *groups)):
+        image = row.required("image")
+        if image in lines:
+            raise row.wrong(f"{image} stands in line {lines[image]} already; an image has one line")
+        lines[image] = row.line
+        if below is not None:
+            must_exist(row, below, image)
+        labels[image] = (row.required("identity"), {column: row[column] for column in groups})
+    return labels
+
+
+def _labels_from_folders(folder: Path) -> Labels:
+    return {
+        path.relative_to(folder).as_posix(): (person.name, {})
+        for person in sorted(p for p in folder.iterdir() if p.is_dir())
+        for path in sorted(person.rglob("*"))
+        if path.suffix.lower() in IMAGE_SUFFIXES
+    }
+
+
+def must_exist(row: Row, below: Path, image: str) -> None:
+    """Refuse a line whose image is missing from the folder `below`."""
+    if not (below / image).is_file():
+        raise row.wrong(f"{below / image} is not there; images are looked for in {below}")
+
+
+def build_protocol(
+    name: str, folder: Path, labels: Labels, groups: Sequence[str], errata: Errata
+) -> ComparisonProtocol:
+    """A protocol that compares every pair of the images of `labels`, except for the errata.
+
+    Args:
+        name: of the data set
+        folder: of the images
+        labels: identity and group values of each image
+        groups: the columns of `labels` to keep
+        errata: label errors to leave out
+
+    Raises:
+        InvalidRequest: there are fewer than two identities, or a group column has too many values.
+    """
+    images = tuple(image for image in labels if image not in errata.images)
+    merged = errata.merged_names()
+    who = [merged.get(labels[image][0], labels[image][0]) for image in images]
+    identities, identity = _coded(who)
+    if len(identities) < 2:
+        raise InvalidRequest(
+            f"{folder} has {len(images)} images of {len(identities)} identities; error rates need at least two people"
+        )
+    number = {image: i for i, image in enumerate(images)}
+    left_out = [sorted((number[a], number[b])) for a, b in errata.pairs if a in number and b in number]
+    return ComparisonProtocol(
+        name=name,
+        folder=folder,
+        images=images,
+        identity=identity,
+        identities=identities,
+        groups={column: _grouped(column, [labels[image][1][column] for image in images]) for column in groups},
+        left_out=np.array(left_out, np.int32).reshape(-1, 2),
+    )
+
+
+def check_errata(errata: Errata, labels: Labels) -> None:
+    """Refuse a name that is not in the set, because it is misspelt and the label error would stay.
+
+    Raises:
+        InvalidRequest: an image or identity of the errata is not in the set.
+    """
+    people = {who for who, _ in labels.values()}
+    for image in (*errata.images, *(name for pair in errata.pairs for name in pair)):
+        if image not in labels:
+            raise InvalidRequest(f"the errata name the image {image}, which the set does not hold")
+    for name in (name for pair in errata.same for name in pair):
+        if name not in people:
+            raise InvalidRequest(f"the errata name the identity {name}, which the set does not hold")
+
+
+def _grouped(column: str, cells: Sequence[str]) -> Groups:
+    values, codes = _coded(cells)
+    if len(values) > MOST_GROUPS:
+        raise InvalidRequest(f"the column {column!r} has {len(values)} values; a group has at most {MOST_GROUPS}")
+    return Groups(values, codes)
+
+
+def _coded(words: Iterable[str]) -> tuple[tuple[str, ...], Codes]:
+    words = list(words)
+    values = sorted(set(words))
+    number = {value: i for i, value in enumerate(values)}
+    return tuple(values), np.array([number[word] for word in words], np.int32)

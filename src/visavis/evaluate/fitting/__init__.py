@@ -1,0 +1,1 @@
+"""Fits the similarity scale to impostor scores, and checks a fit by cross-validation."""

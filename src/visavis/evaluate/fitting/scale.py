@@ -1,0 +1,108 @@
+"""The similarity scale as a smooth rising curve over scores, from counted and extrapolated false match rates.
+
+False match rates (FMR) are handled as -log10, in which the scale is nearly straight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.interpolate import CubicHermiteSpline, PchipInterpolator
+
+from visavis.calibration import SIMILARITY_SCALE, neg_log10_fmr
+from visavis.evaluate.statistics.histogram import EDGES, Counts
+from visavis.evaluate.statistics.pareto_tail import Floats, ParetoTail
+
+__all__ = ["curve_of_group", "mean_curve", "monotone_cubic", "scale_curve", "to_similarity"]
+
+_FARTHEST = 8.0  # -log10 FMR up to which the tail is followed; from there the curve is straight
+_HIGHEST = 0.98  # score up to which the tail is followed at most
+_STEP = 0.005  # of the curve, in score
+
+
+def curve_of_group(histogram: Counts, tail: ParetoTail) -> tuple[Floats, Floats]:
+    """One group's scores and the -log10 of its FMR there.
+
+    Args:
+        histogram: (BINS,) of the group's impostors
+        tail: of their scores
+
+    Returns:
+        Two arrays (k,), both rising; the scores end at 1.
+    """
+    survival = np.cumsum(histogram[::-1])[::-1] / histogram.sum()
+    body = np.arange(0.02, -np.log10(tail.rate) - 0.02, 0.05)
+    far = np.arange(-np.log10(tail.rate), _FARTHEST, 0.05)
+    counted = np.array([EDGES[int(np.argmax(survival <= 10.0**-d))] for d in body])
+    extrapolated = np.array([tail.quantile(10.0**-d) for d in far])
+    scores, first = np.unique(np.round(np.concatenate([counted, extrapolated]), 6), return_index=True)
+    levels = np.concatenate([body, far])[first]
+    within = scores < _HIGHEST
+    scores, levels = scores[within], levels[within]
+    # The tail may end below a score of 1, but scores above its end are rare and not impossible. So the curve goes on
+    # straight from where the tail is left.
+    slope = (levels[-1] - levels[-21]) / (scores[-1] - scores[-21])
+    start = max(-1.0, scores[0] - 0.2)
+    ends = np.array([start, 1.0]), np.array([0.0, levels[-1] + slope * (1 - scores[-1])])
+    return np.insert(ends[0], 1, scores), np.insert(ends[1], 1, levels)
+
+
+def mean_curve(groups: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """A grid of scores, and the mean of the groups' -log10 FMR there, which is the geometric mean of their rates."""
+    start = max(scores[0] for scores, _ in groups)
+    grid = np.round(np.arange(np.ceil(start / _STEP), round(1 / _STEP)) * _STEP, 4)
+    return grid, np.mean([monotone_cubic(scores, levels, grid) for scores, levels in groups], axis=0)
+
+
+def scale_curve(grid: Floats, levels: Floats) -> Floats:
+    """The points of a calibration: (n, 2) score and similarity, from (-1, 0) to (1, 100).
+
+    Args:
+        grid: (k,) scores
+        levels: (k,) -log10 FMR there
+    """
+    similarity = np.round(to_similarity(levels), 6)
+    # Near the top several points round to one similarity. The first of them stays, so that the curve always rises.
+    similarity, first = np.unique(similarity, return_index=True)
+    inner = (similarity > 0) & (similarity < 100)
+    points = np.stack([grid[first][inner], similarity[inner]], axis=1)
+    return np.concatenate([[[-1.0, 0.0]], points, [[1.0, 100.0]]])
+
+
+def to_similarity(levels: Floats) -> Floats:
+    """-log10 FMR -> similarity, by a smooth curve through the points of `SIMILARITY_SCALE`.
+
+    Beyond the end of the scale it approaches 100 and does not reach it.
+
+    Example:
+        >>> to_similarity(np.array([3.0])).tolist()
+        [80.0]
+    """
+    x, y = neg_log10_fmr(), np.array([similarity for similarity, _ in SIMILARITY_SCALE])
+    inside = monotone_cubic(x, y, np.minimum(levels, x[-1]))
+    # The gap to 100 shrinks as exp(-level), which continues the scale's last slope without a visible kink.
+    return np.asarray(np.where(levels > x[-1], 100 - (100 - y[-1]) * np.exp(-(levels - x[-1]).clip(0)), inside))
+
+
+def monotone_cubic(x: Floats, y: Floats, at: Floats) -> Floats:
+    """A smooth curve through rising points that rises wherever they do.
+
+    Inner tangents are those of PCHIP (Fritsch and Butland, 1984). The tangents at the ends are the slopes of the first
+    and of the last segment, because PCHIP extrapolates them from two segments, which bends the ends.
+
+    Args:
+        x, y: (n,) the points, n of 2 or more
+        at: (k,) where to evaluate the curve
+
+    Returns:
+        (k,)
+
+    Example:
+        >>> monotone_cubic(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]), np.array([0.5, 1.5])).tolist()
+        [0.5, 1.5]
+    """
+    slopes = np.diff(y) / np.diff(x)
+    tangents = PchipInterpolator(x, y).derivative()(x)
+    tangents[[0, -1]] = slopes[[0, -1]]
+    return np.asarray(CubicHermiteSpline(x, y, tangents)(at))
