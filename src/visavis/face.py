@@ -176,7 +176,7 @@ class Attribute:
 class EyeDirection:
     """Where the eyes look, in degrees; the signs are those of `Pose`.
 
-    yaw:        -90..90, positive when the gaze goes to the picture's right
+    yaw:        -90..90, positive when the gaze goes to the image's right
     pitch:      -90..90, positive when the gaze goes up
     confidence: 0..100; low where the eyes are closed, small or turned away
     """
