@@ -1,8 +1,7 @@
 """Whether eyes and mouth are open, from the eyes' contours and the mesh.
 
-The eyes are read off the contours of the iris network: on the marked faces the mesh's own lids hardly move when an eye
-closes (area under the ROC curve 0.77, against 0.99 for the contours). `tools/fit_openness.py` fits the numbers and
-prints how often they are right.
+The eyes are measured on the contours of the iris network, because the lids of the mesh hardly move when an eye closes.
+`tools/fit_openness.py` fits the numbers and prints how often they are right.
 """
 
 from __future__ import annotations
