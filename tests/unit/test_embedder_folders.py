@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.unit.test_user_models import SFACE, calibration_for, colour_means, make_onnx
-from visavis.errors import CalibrationMismatch, ModelCorrupt, SettingsError
+from visavis.errors import CalibrationMismatch, ManifestError, ModelCorrupt, SettingsError
 from visavis.models.manifest import load_manifest
 from visavis.models.store import ModelStore
 from visavis.models.user_provided import add_embedder, calibration_file
@@ -43,6 +43,15 @@ def test_a_folder_that_was_copied_by_hand_is_an_embedder_named_after_it(
     assert chosen_embedder(there).sha256 == arc.sha256
     assert open_calibration(there).model_sha256 == arc.sha256
     assert open_store(there).ready("copied").is_file()
+
+
+def test_a_folder_with_the_name_of_a_shipped_model_is_named(
+    settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
+) -> None:
+    add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
+    (embedders / "arc").rename(embedders / "mesh")
+    with pytest.raises(ManifestError, match=r"mesh/embedder.toml: 'mesh' is the name of a model that ships"):
+        open_store(settings)
 
 
 def test_a_copied_file_that_is_not_the_described_one_is_refused(

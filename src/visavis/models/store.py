@@ -29,7 +29,7 @@ from visavis.files import sha256_of
 from visavis.models.manifest import Manifest, ModelFile
 from visavis.models.writing import locked, writing
 
-__all__ = ["ModelStore", "Status", "check_sha256"]
+__all__ = ["ModelStore", "Status"]
 
 Builder = Callable[[ModelFile, Path, Path], None]
 
@@ -210,7 +210,7 @@ class ModelStore:
         )
 
     def _place(self, model: ModelFile, arrived: Path) -> Path:
-        check_sha256(model, arrived)
+        _check_sha256(model, arrived)
         target = self._file(model)
         self._move(arrived, target)
         return target
@@ -226,7 +226,7 @@ class ModelStore:
         if not path.is_file():
             missing = f"the model {model.file} is not in {self._root}; run `visavis models fetch`"
             raise ModelUnavailable(_missing(model, path) if model.user_provided else missing)
-        check_sha256(model, path)
+        _check_sha256(model, path)
         return path
 
     def file(self, name: str) -> Path:
@@ -262,7 +262,7 @@ def _missing(model: ModelFile, path: Path) -> str:
     return f"the file {path} is missing. {model.remedy}"
 
 
-def check_sha256(model: ModelFile, path: Path) -> None:
+def _check_sha256(model: ModelFile, path: Path) -> None:
     """Check that a file is the model's.
 
     Raises:

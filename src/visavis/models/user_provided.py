@@ -39,7 +39,7 @@ from visavis.models.manifest import (
     parse_user_provided,
 )
 from visavis.models.session import OpenVinoRuntime
-from visavis.models.store import ModelStore, check_sha256
+from visavis.models.store import ModelStore
 from visavis.models.writing import locked
 
 __all__ = ["INPUTS", "TEMPLATES", "add_embedder", "calibration_file", "input_of", "read_models", "remove_embedder"]
@@ -79,8 +79,6 @@ def read_models(folder: Path | None) -> Manifest:
     """
     models = dict(load_manifest().models)
     for file in sorted(folder.glob("*/embedder.toml")) if folder is not None else ():
-        if file.parent.name.startswith("."):  # left behind while one was added or removed
-            continue
         model = _read(file)
         if model.name in models:
             raise ManifestError(f"{file}: {model.name!r} is the name of a model that ships with visavis")
@@ -140,7 +138,6 @@ def add_embedder(
             made = Path(temporary) / name
             made.mkdir()
             shutil.copyfile(source, made / model.file)
-            check_sha256(model, made / model.file)
             (made / "embedder.toml").write_text(_as_toml(model), "utf-8")
             _probe_in(store, replace(model, folder=made))
             os.replace(made, folder / name)  # noqa: PTH105  # the one atomic step, named as such
