@@ -128,7 +128,8 @@ def test_a_differential_is_the_highest_rate_over_the_lowest_of_the_named_groups(
     unknown = group("", fmr=Rate(5000, 10_000), fnmr=Rate(1, 2))
     (found,) = differentials([unknown, women, men])
     assert (found.column, found.similarity, found.few) == ("sex", 80, False)
-    assert (found.fmr, found.fnmr) == (pytest.approx(3), pytest.approx(4))
+    assert found.fmr == pytest.approx(3)
+    assert found.fnmr == pytest.approx(4)
 
 
 def test_a_differential_says_where_a_rate_has_few_errors_or_none() -> None:
@@ -140,4 +141,5 @@ def test_a_differential_says_where_a_rate_has_few_errors_or_none() -> None:
     (alone,) = differentials([women])
     assert (alone.fmr, alone.fnmr) == (None, None)
     (empty,) = differentials([women, group("M", fmr=Rate(0, 0), fnmr=Rate(20, 1000))])
-    assert (empty.fmr, empty.fnmr) == (None, pytest.approx(2))
+    assert empty.fmr is None
+    assert empty.fnmr == pytest.approx(2)
