@@ -13,7 +13,10 @@ from visavis.evaluate.data.linking import lowest_linked
 from visavis.evaluate.fitting.fit import mean_quantile
 from visavis.evaluate.fitting.root import crossing
 from visavis.evaluate.fitting.scale import monotone_cubic
-from visavis.evaluate.statistics.error_rates import wilson
+from visavis.evaluate.statistics.differential import differentials
+from visavis.evaluate.statistics.error_rates import Interval, Rate, wilson
+from visavis.evaluate.statistics.evaluation import Group, Point, estimate
+from visavis.evaluate.statistics.histogram import EDGES, ScoreBins
 from visavis.evaluate.statistics.pareto_tail import ParetoTail
 
 Floats = NDArray[np.float64]
@@ -98,3 +101,45 @@ def test_names_of_one_person_are_merged_through_others() -> None:
     assert errata.merged_names() == {
         "Ann": "Ann", "Cid": "Ann", "Dan": "Ann", "Bob": "Bob", "Eva": "Eva", "Eve": "Eva",
     }  # fmt: skip
+
+
+def test_a_score_a_hair_from_an_edge_is_in_the_bin_of_its_side() -> None:
+    near = EDGES[7::97]
+    for threshold in (np.nextafter(near, 2), np.nextafter(near, -2)):
+        for one in threshold.clip(-1, 1).tolist():
+            bins = ScoreBins([one])
+            scores = np.array([np.nextafter(one, -2), one, np.nextafter(one, 2)]).clip(-1, 1)
+            assert bins(scores).tolist() == (np.searchsorted(bins.edges, scores, side="right") - 1).tolist()
+
+
+@pytest.mark.parametrize(("errors", "known"), [(0, False), (1, True), (99, True), (100, False)])
+def test_draws_of_people_say_nothing_where_none_or_all_of_the_comparisons_are_errors(errors: int, known: bool) -> None:
+    drawn = Interval(0.0, 0.5)
+    assert estimate(Rate(errors, 100), drawn).bootstrap == (drawn if known else None)
+
+
+def group(value: str, *, fmr: Rate, fnmr: Rate) -> Group:
+    return Group("sex", value, 100, (Point(80, 0.34, 1e-3, estimate(fmr, None), estimate(fnmr, None)),))
+
+
+def test_a_differential_is_the_highest_rate_over_the_lowest_of_the_named_groups() -> None:
+    women = group("F", fmr=Rate(30, 10_000), fnmr=Rate(10, 1000))
+    men = group("M", fmr=Rate(20, 20_000), fnmr=Rate(40, 1000))
+    unknown = group("", fmr=Rate(5000, 10_000), fnmr=Rate(1, 2))
+    (found,) = differentials([unknown, women, men])
+    assert (found.column, found.similarity, found.few) == ("sex", 80, False)
+    assert found.fmr == pytest.approx(3)
+    assert found.fnmr == pytest.approx(4)
+
+
+def test_a_differential_says_where_a_rate_has_few_errors_or_none() -> None:
+    women = group("F", fmr=Rate(9, 10_000), fnmr=Rate(10, 1000))
+    men = group("M", fmr=Rate(20, 20_000), fnmr=Rate(0, 1000))
+    (found,) = differentials([women, men])
+    assert found.few
+    assert found.fnmr is None
+    (alone,) = differentials([women])
+    assert (alone.fmr, alone.fnmr) == (None, None)
+    (empty,) = differentials([women, group("M", fmr=Rate(0, 0), fnmr=Rate(20, 1000))])
+    assert empty.fmr is None
+    assert empty.fnmr == pytest.approx(2)
