@@ -166,6 +166,16 @@ def test_an_option_over_a_setting_goes_before_its_variable(
     assert {f for f in SERVER if getattr(before, f) != getattr(after, f)} == {field}
 
 
+@pytest.mark.parametrize("name", ["OFFLINE", "THREADS", "ACCURACY", "DEVICE", "FACE_CACHE"])
+def test_a_wrong_value_of_a_setting_is_refused_by_settings_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setenv(f"VISAVIS_{name}", "x")
+    assert parse(["serve"])["device"] is None
+    assert main(["serve"]) == 2
+    assert capsys.readouterr().err.startswith(f"visavis: VISAVIS_{name} must be ")
+
+
 def test_offline_in_the_environment_holds_without_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISAVIS_OFFLINE", "1")
     assert settings_of().offline
