@@ -12,7 +12,7 @@ from typing import Literal, TypeVar, get_args
 from visavis.errors import SettingsError
 from visavis.parsing import BadValue, device, flag, folder_to_make, nonempty, one_of, whole_number
 
-__all__ = ["ACCURACIES", "MOST_THREADS", "SHIPPED_EMBEDDER", "Accuracy", "Settings"]
+__all__ = ["ACCURACIES", "SHIPPED_EMBEDDER", "Accuracy", "Settings"]
 
 Accuracy = Literal["standard", "high"]
 ACCURACIES: tuple[Accuracy, ...] = get_args(Accuracy)

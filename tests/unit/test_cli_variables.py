@@ -29,7 +29,7 @@ GIVEN = {
     "VISAVIS_SERVE_REGION": ("any", "any"),
     "VISAVIS_SERVE_INSECURE_NO_AUTH": ("1", True),
     "VISAVIS_SERVE_CORS_ORIGIN": ("https://a.example, https://b.example", ("https://a.example", "https://b.example")),
-    "VISAVIS_SERVE_ALLOW_HOST": ("visavis,faces.example.com", ("visavis", "faces.example.com")),
+    "VISAVIS_SERVE_ALLOW_HOST": ("visavis, ,faces.example.com,", ("visavis", "faces.example.com")),
     "VISAVIS_SERVE_BUCKET": ("one=., two=a b", {"one": Path(), "two": Path("a b")}),
     "VISAVIS_SERVE_S3": ("true", True),
     "VISAVIS_SERVE_S3_ENDPOINT_URL": ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
@@ -164,6 +164,16 @@ def test_an_option_over_a_setting_goes_before_its_variable(
     assert getattr(before, field) != value
     assert getattr(after, field) == value
     assert {f for f in SERVER if getattr(before, f) != getattr(after, f)} == {field}
+
+
+@pytest.mark.parametrize("name", ["OFFLINE", "THREADS", "ACCURACY", "DEVICE", "FACE_CACHE"])
+def test_a_wrong_value_of_a_setting_is_refused_by_settings_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setenv(f"VISAVIS_{name}", "x")
+    assert parse(["serve"])["device"] is None
+    assert main(["serve"]) == 2
+    assert capsys.readouterr().err.startswith(f"visavis: VISAVIS_{name} must be ")
 
 
 def test_offline_in_the_environment_holds_without_the_option(monkeypatch: pytest.MonkeyPatch) -> None:

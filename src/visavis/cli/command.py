@@ -10,7 +10,7 @@ from visavis.cli.options import Option
 
 __all__ = ["Command", "Group"]
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+CONTEXT = {"max_content_width": 110}
 
 
 def _show_help(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
