@@ -194,7 +194,7 @@ UNIT_MUTANTS = [
             ("_PUPIL = 0.16", "_PUPIL = 0.2"),
             ("_DEPTH = 0.08", "_DEPTH = 0.0"),
             ("_MOST = 60.0", "_MOST = 75.0"),
-            ("_HALF_SURE = 12.0", "_HALF_SURE = 9.0"),
+            ("_HALF_SURE = 6.0", "_HALF_SURE = 9.0"),
             ("-_DEPTH * math.cos(pitch)", "_DEPTH * math.cos(pitch)"),
             ("_DEPTH * math.sin(pitch) - numbers", "-_DEPTH * math.sin(pitch) - numbers"),
             ("- numbers.upward", "+ numbers.upward"),

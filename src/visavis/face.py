@@ -103,7 +103,7 @@ class QualityReason(StrEnum):
 class Detail(StrEnum):
     """How much is found out of a face; what it is compared by, and so every similarity, is the same.
 
-    PLAIN: neither emotions nor smile, and the middles of the eyes stand for the pupils
+    PLAIN: no emotions, no attributes and no gaze; the middles of the eyes stand for the pupils
     FULL:  everything
     """
 
@@ -197,8 +197,8 @@ class Face:
     embedding:  (d,) float32, unit length, read-only; compare by dot product. Kept out of `repr`
     emotions:   highest confidence first; empty under `Detail.PLAIN`
 
-    smile, eyes_open, mouth_open, eye_direction: None where they were not looked for, as under `Detail.PLAIN`;
-    eye_direction also where an eye is too small to look into
+    smile, mouth_open: None under `Detail.PLAIN`
+    eyes_open, eye_direction: None there too, and where an eye has less than 6 pixels between its corners
     """
 
     box: Box

@@ -127,15 +127,15 @@ def test_the_confidence_falls_with_closed_small_and_turned_eyes() -> None:
     assert 85 < good < 100
     assert direction(eyes_open=Attribute(True, 60.0)).confidence == pytest.approx(0.6 * good)
     assert direction(eyes_open=Attribute(False, 90.0)).confidence == pytest.approx(0.1 * good)
-    assert direction(interocular=30).confidence < 0.6 * good
+    assert direction(interocular=20).confidence < 0.7 * good
     assert direction(head=Pose(0, 40, 0)).confidence < 0.8 * good
 
 
-def test_an_eye_12_pixels_wide_halves_the_confidence() -> None:
+def test_an_eye_6_pixels_wide_halves_the_confidence() -> None:
     pupils, contours, mesh = looking()
     middles = (contours[:, :1] + contours[:, 8:9]) / 2
     width = float(contours[0, 8, 0] - contours[0, 0, 0])
-    narrow = np.asarray(middles + (contours - middles) * (12 / width), np.float32)
+    narrow = np.asarray(middles + (contours - middles) * (6 / width), np.float32)
     assert eye_direction(pupils, narrow, mesh, AHEAD, OPEN).confidence == pytest.approx(50, abs=0.1)
 
 

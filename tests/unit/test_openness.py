@@ -75,6 +75,14 @@ def test_the_opening_is_the_distance_of_the_lids_over_the_width() -> None:
     assert eye_terms(contours(0.3, 0.3), AHEAD) == pytest.approx((0.3, 0.5, 0.25))
 
 
+@pytest.mark.parametrize("point", [*range(1, 8), *range(9, 16)])
+def test_each_of_the_seven_pairs_of_lid_points_counts_for_a_seventh(point: int) -> None:
+    eyes = contours(0.2, 0.2)
+    # On both eyes, each 40 pixels wide, by 14 pixels away from the other lid.
+    eyes[:, point, 1] += 14 if point < 8 else -14
+    assert eye_terms(eyes, AHEAD)[0] == pytest.approx(0.2 + 14 / 40 / 7)
+
+
 def test_the_gap_is_the_distance_of_the_lips_over_the_width() -> None:
     assert mouth_terms(mouth(0.2), Pose(0, -20, 0)) == pytest.approx((math.log(0.21), 2.0))
 

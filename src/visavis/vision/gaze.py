@@ -26,8 +26,9 @@ _DEPTH = 0.08
 _MOST = 60.0
 """Degrees off the line to the camera. No eye that is seen looks further aside; what seems to is clamped."""
 
-_HALF_SURE = 12.0
-"""Width of an eye in pixels at which the confidence is halved. Shaped, not fitted."""
+_HALF_SURE = 6.0
+"""Width of an eye in pixels at which the confidence is halved: the least that the iris network is asked about. Shaped,
+not fitted."""
 
 
 @dataclass(frozen=True, slots=True)
