@@ -16,7 +16,7 @@ from visavis.evaluate.data.embeddings import acquire
 from visavis.evaluate.data.errata import read_errata
 from visavis.evaluate.data.pairs import read_pairs
 from visavis.evaluate.data.protocol import read_folder
-from visavis.evaluate.reporting.progress import Progress
+from visavis.evaluate.reporting.progress import Progress, comparison_progress, image_progress
 from visavis.face import Detail
 
 Maker = Callable[..., Path]
@@ -278,3 +278,11 @@ def test_progress_is_a_bar_on_a_terminal_and_ten_lines_elsewhere() -> None:
             progress(done, 1000)
         assert stream.getvalue().count("\n") == lines
         assert "1,000 of 1,000" in stream.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_short_part_shows_its_progress_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    assert (comparison_progress(shown=True) is not None) == terminal
+    assert image_progress(shown=True) is not None
+    assert comparison_progress(shown=False) is image_progress(shown=False) is None

@@ -190,7 +190,7 @@ class QualityInputs:
     eye_distance: float
 
 
-def quality_of(pixels: PixelQuality, inputs: QualityInputs) -> Quality:
+def quality_of(pixels: PixelQuality, inputs: QualityInputs, numbers: QualityNumbers = NUMBERS) -> Quality:
     """The quality of a face, with the reasons why it is poor, if it is.
 
     Example:
@@ -200,14 +200,14 @@ def quality_of(pixels: PixelQuality, inputs: QualityInputs) -> Quality:
         >>> round(quality_of(pixels, inputs).score)
         64
     """
-    score = _score(pixels, inputs)
+    score = _score(pixels, inputs, numbers)
     return Quality(pixels.brightness, pixels.sharpness, score, tuple(_reasons(pixels, inputs, score)))
 
 
-def _score(pixels: PixelQuality, inputs: QualityInputs) -> float:
+def _score(pixels: PixelQuality, inputs: QualityInputs, numbers: QualityNumbers) -> float:
     """0..100: the expected cosine on the scale of `score_range`, less what pose and size cost."""
-    low, high = NUMBERS.score_range
-    score = 100 * (expected_cosine(pixels, inputs) - low) / (high - low)
+    low, high = numbers.score_range
+    score = 100 * (expected_cosine(pixels, inputs, numbers) - low) / (high - low)
     # The data of the fit has no profiles and no tiny faces, so these two are set and not fitted: a point for each
     # degree beyond the poses that Amazon's guidance names, three for each pixel below 20 between the eyes.
     score -= _beyond_guidance(inputs.pose) + 3 * max(20 - inputs.eye_distance, 0.0)

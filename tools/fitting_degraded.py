@@ -1,0 +1,77 @@
+"""Faces of lfw-dev, plain and degraded, which three of the fitting tools share."""
+
+from __future__ import annotations
+
+import numpy as np
+from bench.degrade import DEGRADATIONS, degrade
+from numpy.typing import NDArray
+from tools.fitting import Arguments, Labelled, labelled
+from tools.fitting_faces import Measured, Measurer, Table, cached, each
+
+from visavis.face import Pose
+from visavis.image import decode
+from visavis.vision.quality import PixelQuality, QualityInputs, sharpness_of
+
+__all__ = ["PLAIN", "degraded_faces", "measured_rows", "rows_of"]
+
+PLAIN = "clean"
+"""The name in `bench.degrade` of what is not degraded."""
+NUMBERS = ("score", "presence", "norm", "brightness", "contrast", "detail", "roll", "yaw", "pitch", "eye_distance")
+IMAGES = 300
+
+
+def degraded_faces(args: Arguments, measurer: Measurer | None = None) -> Table:
+    """A table with a row for each face found, of images of people who have several, in each way of `bench.degrade`.
+
+    `--cache` keeps it for the other tools that use it.
+
+    Returns:
+        (n,) each: `identity`, `sex`, `image`, `how`, and the numbers that `NUMBERS` names; `vector`, (n, 128)
+    """
+
+    def measure() -> Table:
+        images = labelled(args.data, args.images, several=True)
+        stages = measurer or Measurer()
+
+        def one(work: tuple[Labelled, str]) -> Measured | None:
+            image, how = work
+            return stages.largest(decode(degrade(image.file.read_bytes(), how)))
+
+        works = [(image, how) for image in images for how in DEGRADATIONS]
+        faces = [(work, face) for work, face in zip(works, each(one, works), strict=True) if face is not None]
+        return {
+            "identity": np.array([image.identity for (image, _), _ in faces]),
+            "sex": np.array([image.sex for (image, _), _ in faces]),
+            "image": np.array([image.file.name for (image, _), _ in faces]),
+            "how": np.array([how for (_, how), _ in faces]),
+            **measured_rows([face for _, face in faces]),
+        }
+
+    return cached(args.cache, f"degraded faces of {args.data}, {args.images} images", measure)
+
+
+def measured_rows(faces: list[Measured]) -> Table:
+    """The numbers and embeddings of faces as columns."""
+    rows = np.array([
+        (
+            f.score, f.presence, f.norm, f.pixels.brightness, f.pixels.contrast, f.detail,
+            f.pose.roll, f.pose.yaw, f.pose.pitch, f.inputs.eye_distance,
+        )
+        for f in faces
+    ]).reshape(-1, len(NUMBERS))  # fmt: skip
+    vectors = np.array([f.vector for f in faces]).reshape(len(faces), -1)
+    return dict(zip(NUMBERS, rows.T, strict=True)) | {"vector": vectors}
+
+
+def rows_of(table: Table, logistic: tuple[float, float]) -> list[tuple[PixelQuality, QualityInputs]]:
+    """What the quality score is computed from, for each row of a table."""
+    columns: list[NDArray[np.float64]] = [table[name] for name in NUMBERS]
+    return [
+        (
+            PixelQuality(brightness, sharpness_of(detail, logistic), contrast),
+            QualityInputs(100.0, presence, norm, Pose(roll=roll, yaw=yaw, pitch=pitch), eye_distance),
+        )
+        for _, presence, norm, brightness, contrast, detail, roll, yaw, pitch, eye_distance in zip(
+            *(column.tolist() for column in columns), strict=True
+        )
+    ]
