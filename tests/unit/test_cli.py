@@ -43,7 +43,9 @@ def test_without_a_command_the_help_is_shown_as_wrong_usage(capsys: pytest.Captu
     assert main([]) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert all(command in said.err for command in COMMANDS)
+    assert said.err.startswith("Usage: visavis ")
+    for command, summary in COMMANDS.items():
+        assert f"{command} {summary}" in " ".join(said.err.split())
 
 
 @pytest.mark.parametrize(
