@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tools.fitting import parse, stored, write
 from tools.fitting_faces import Measurer, Table, cached, recorded_faces
-from tools.make_mean_face import partners
 
 from visavis.vision.landmarks import LANDMARKS_FILE
 from visavis.vision.pose import mean_face
@@ -66,7 +65,7 @@ def partner_name(name: str) -> str:
 def mirror_vertices() -> NDArray[np.intp]:
     """(468,) the vertex on the other side of each, read off the symmetrical mean face."""
     mean = mean_face()
-    return partners(np.linalg.norm(mean[:, None] - (mean * [-1, 1, 1])[None], axis=2))
+    return np.asarray(np.linalg.norm(mean[:, None] - (mean * [-1, 1, 1])[None], axis=2).argmin(axis=1))
 
 
 def errors(place: Place, search: Search) -> Floats:

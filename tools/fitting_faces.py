@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.analysis import Analyzer
 from visavis.face import Pose
 from visavis.face_mesh import CROP_SIDE, eye_centres
 from visavis.geometry import RelativeBox
 from visavis.image import Image, decode
 from visavis.orientation import Candidate, OrientationResolver
-from visavis.runtime import Stages, open_stages
+from visavis.runtime import open_analyzer
 from visavis.vision.align import align, five_points
 from visavis.vision.mesh import crop_matrix_from_mesh
 from visavis.vision.pose import pose_of
@@ -69,8 +70,8 @@ class Measured:
 class Measurer:
     """Runs the stages on images as the engine does, and keeps what the engine does not answer with."""
 
-    def __init__(self, stages: Stages | None = None) -> None:
-        self._stages = stages or open_stages()
+    def __init__(self, stages: Analyzer | None = None) -> None:
+        self._stages = stages or open_analyzer()[0]
         self._orientation = OrientationResolver(self._stages.detector, self._stages.mesher)
 
     def largest(self, image: Image) -> Measured | None:
@@ -90,7 +91,7 @@ class Measurer:
         candidate: Candidate = self._orientation.resolve(image, box, points, score)
         mesh, crop = candidate.mesh.points, candidate.mesh.crop_matrix
         embedded = self._stages.embedder(align(image, five_points(mesh)))
-        if embedded.strength is None:
+        if embedded.embedding_norm is None:
             raise SystemExit("numbers are fitted with the shipped embedder, because only its norms are calibrated")
         pupils = self._stages.pupils(image, mesh)
         return Measured(
@@ -99,7 +100,7 @@ class Measurer:
             mesh=mesh,
             pupils=np.asarray(eye_centres(mesh) if pupils is None else pupils, np.float64),
             presence=candidate.mesh.presence,
-            norm=embedded.strength,
+            norm=embedded.embedding_norm,
             vector=embedded.vector,
             pixels=measure_pixels(image, crop, CROP_SIDE),
             detail=detail_of(image, crop, CROP_SIDE),
