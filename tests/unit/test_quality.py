@@ -20,13 +20,13 @@ def noise(mean: float, spread: float) -> Image:
     return Image(values.clip(0, 255).astype(np.uint8))
 
 
-def test_the_bars_are_nested() -> None:
+def test_the_thresholds_are_nested() -> None:
     assert sorted(QUALITY_THRESHOLDS.values()) == [
         QUALITY_THRESHOLDS[QualityFilter(f)] for f in ("NONE", "LOW", "AUTO", "MEDIUM", "HIGH")
     ]
 
 
-def test_a_good_face_clears_every_bar_and_has_no_reasons() -> None:
+def test_a_good_face_passes_every_filter_and_has_no_reasons() -> None:
     quality = quality_of(GOOD_PIXELS, GOOD)
     assert quality.score > QUALITY_THRESHOLDS[QualityFilter.HIGH]
     assert quality.reasons == ()
@@ -58,7 +58,7 @@ def test_a_roll_is_no_extreme_pose() -> None:
     assert quality_of(GOOD_PIXELS, replace(GOOD, pose=Pose(170, 0, 0))).reasons == ()
 
 
-def test_an_embedding_whose_length_says_nothing_counts_neither_for_nor_against() -> None:
+def test_an_embedding_norm_that_is_not_calibrated_counts_neither_for_nor_against() -> None:
     unknown = quality_of(GOOD_PIXELS, replace(GOOD, embedding_norm=None)).score
     poor, good = (quality_of(GOOD_PIXELS, replace(GOOD, embedding_norm=s)).score for s in (9.0, 14.0))
     assert poor < unknown < good
@@ -155,7 +155,7 @@ def test_each_degree_beyond_the_guidance_costs_a_point() -> None:
     assert quality_of(MIDDLING_PIXELS, MIDDLING).score - turned.score == pytest.approx(5 + 7)
 
 
-def test_the_bars_are_those_that_were_measured() -> None:
+def test_the_thresholds_are_those_that_were_measured() -> None:
     assert list(QUALITY_THRESHOLDS.values()) == [0, 35, 50, 65, 80]
 
 
