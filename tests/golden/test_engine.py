@@ -13,7 +13,8 @@ from PIL import Image as Pil
 
 from tests.conftest import PHOTOS, encode
 from visavis.analysis import Analysis
-from visavis.engine import CompareOptions, Engine
+from visavis.compare_options import CompareOptions
+from visavis.engine import Engine
 from visavis.errors import BadImage, ImageTooSmall, InvalidRequest, NoFace, SourcesDiffer
 from visavis.face import Detail
 from visavis.runtime import open_engine

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from visavis.engine import CompareOptions
+from visavis.compare_options import CompareOptions
 from visavis.errors import InvalidRequest
 from visavis.face import Detail, QualityFilter
 from visavis.inputs import bytes_or_pixels
