@@ -27,8 +27,8 @@ _MOST = 60.0
 """Degrees off the line to the camera. No visible eye looks further aside, so larger angles are clamped."""
 
 _HALF_SURE = 6.0
-"""The width of an eye in pixels at which the confidence is halved: the smallest that the iris network reads. Chosen, not
-fitted."""
+"""The width of an eye in pixels at which the confidence is halved: the smallest that the iris network reads. It is
+chosen, not fitted."""
 
 
 @dataclass(frozen=True, slots=True)

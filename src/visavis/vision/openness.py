@@ -141,8 +141,8 @@ def eye_terms(contours: NDArray[np.float32], pose: Pose) -> tuple[float, float, 
 def mouth_terms(mesh: NDArray[np.float32], pose: Pose) -> tuple[float, float]:
     """The terms of the regression for the mouth.
 
-    The first term is a logarithm because the mesh shows barely parted lips by a very small gap only. Yaw is a term
-    because the width of the mouth is foreshortened on a turned face.
+    The first term is a logarithm because the mesh shows wide mouths in proportion, but barely parted lips by a
+    very small gap. Yaw is a term because the width of the mouth is foreshortened on a turned face.
 
     Args:
         mesh: as for `mouth_open`.
@@ -170,5 +170,5 @@ def attribute_of(log_odds: float) -> Attribute:
         >>> attribute_of(-800.0)
         Attribute(value=False, confidence=100.0)
     """
-    # tanh, because exp overflows on a mesh that is no face.
+    # tanh, because exp overflows on a mesh that is not a face.
     return Attribute(value=log_odds >= 0, confidence=50 * (1 + math.tanh(abs(log_odds) / 2)))
