@@ -13,7 +13,7 @@ from bench.images import enlarged, group, photo
 from bench.results import save, table
 from bench.timing import Times, interleaved, ratio
 from visavis.api.response import DETAIL, Attributes
-from visavis.engine import CompareOptions
+from visavis.compare_options import CompareOptions
 from visavis.runtime import open_engine
 from visavis.settings import Settings
 

@@ -15,7 +15,8 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from visavis.analysis import Analyzer
-from visavis.engine import CompareOptions, Engine
+from visavis.compare_options import CompareOptions
+from visavis.engine import Engine
 from visavis.face import Detail
 from visavis.image import decode
 from visavis.models.core import CONFIG

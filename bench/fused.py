@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.calibration import LOWEST_PROMISED, load_calibration, quality_adjusted, template_adjusted
+from visavis.calibration import LOWEST_PROMISED, load_calibration
 from visavis.comparison import fuse_embeddings
+from visavis.cosine_adjustments import quality_adjusted, template_adjusted
 from visavis.evaluate.data.embeddings import Acquired, acquire
 from visavis.evaluate.data.protocol import ComparisonProtocol, read_folder
 from visavis.runtime import open_engine

@@ -15,7 +15,7 @@ from bench.images import enlarged, group, photo
 from bench.results import FOLDER, save, table
 from bench.server import pressed, server
 from bench.timing import interleaved
-from visavis.engine import CompareOptions
+from visavis.compare_options import CompareOptions
 from visavis.face import Detail
 from visavis.runtime import open_engine
 from visavis.settings import Settings

@@ -27,7 +27,7 @@ from botocore.exceptions import ClientError
 from bench.images import PHOTOS, photo
 from bench.results import save, table
 from bench.timing import Times, interleaved
-from visavis.engine import CompareOptions
+from visavis.compare_options import CompareOptions
 from visavis.face import Detail
 from visavis.runtime import open_engine
 from visavis.settings import Settings

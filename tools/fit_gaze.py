@@ -27,7 +27,7 @@ from visavis.files import writing_atomically
 from visavis.image import decode
 from visavis.runtime import open_analyzer, open_store
 from visavis.settings import Settings
-from visavis.vision.gaze import GazeNumbers, eye_direction, gaze_numbers, gaze_vectors, pupil_offsets
+from visavis.vision.gaze import NUMBERS, PUPIL_RADIUS, GazeNumbers, eye_direction, gaze_vectors, pupil_offsets
 from visavis.vision.openness import eyes_open
 from visavis.vision.pose import pose_of
 
@@ -73,11 +73,11 @@ def gazes(analyzer: Analyzer, files: Iterable[Path]) -> Iterator[tuple[str, Gaze
 
 def fitted(faces: Iterable[Gaze]) -> GazeNumbers:
     """The numbers with which frontal faces look into the camera on average."""
-    shipped, frontal = gaze_numbers(), [face for face in faces if abs(face.pose.yaw) < FRONTAL]
+    frontal = [face for face in faces if abs(face.pose.yaw) < FRONTAL]
     x = np.mean([face.offsets[:, 0] for face in frontal], axis=0)
-    # What a mean pitch other than 0 takes the shipped number to be off by.
+    # A mean pitch other than 0 is the error of the shipped number.
     off = np.mean([math.sin(math.radians(face.direction.pitch)) for face in frontal])
-    return GazeNumbers(outward=float(x[1] - x[0]) / 2, upward=shipped.upward + 0.16 * float(off))
+    return GazeNumbers(outward=float(x[1] - x[0]) / 2, upward=NUMBERS.upward + PUPIL_RADIUS * float(off))
 
 
 def judged(faces: dict[str, Gaze], marks: dict[str, str | None]) -> Iterator[str]:
@@ -103,7 +103,7 @@ def main() -> None:
     numbers = fitted(faces.values())
     numbers = GazeNumbers(round(numbers.outward, 4), round(numbers.upward, 4))
     frontal = [face for face in faces.values() if abs(face.pose.yaw) < FRONTAL]
-    print(f"{len(frontal)} frontal faces of {len(faces)}\nfitted:  {numbers}\nshipped: {gaze_numbers()}")
+    print(f"{len(frontal)} frontal faces of {len(faces)}\nfitted:  {numbers}\nshipped: {NUMBERS}")
     apart = np.sqrt(np.mean([face.apart**2 for face in frontal], axis=0))
     print(f"the two eyes of frontal faces differ by {apart.round(1)} degrees (root mean square of yaw, pitch)")
     print("\n".join(judged(faces, marks)))
@@ -116,7 +116,7 @@ def write(numbers: GazeNumbers, count: int) -> None:
     models = open_store(Settings.from_env()).manifest.models
     content = {
         "numbers": asdict(numbers),
-        "origin": "Frontal faces are taken to look into the camera on average.",
+        "origin": "Chosen so that frontal faces look into the camera on average; the marks only check the result.",
         "data": {"set": f"lfw-dev, faces with a yaw within {FRONTAL:g} degrees", "faces": count},
         "date": datetime.now(UTC).date().isoformat(),
         "networks": {network: models[network].sha256 for network in ("detector", "mesh", "iris")},

@@ -29,7 +29,7 @@ from visavis.geometry import Size
 from visavis.image import Image, decode
 from visavis.runtime import open_analyzer, open_store
 from visavis.settings import Settings
-from visavis.vision.openness import OpennessNumbers, eye_terms, mouth_terms, openness_numbers
+from visavis.vision.openness import NUMBERS, OpennessNumbers, eye_terms, mouth_terms
 from visavis.vision.pose import pose_of
 
 __all__ = ["Report", "cross_validated", "fit_logistic", "report_of"]
@@ -191,12 +191,12 @@ def main() -> None:
     images = given.data / "lfw-dev/images"
     faces = [measured(analyzer, images / face["image"], given.shrink) for face in marks["faces"]]
     who = [people[face["image"]] for face in marks["faces"]]
-    shipped = astuple(openness_numbers())
+    shipped = astuple(NUMBERS)
     eyes = fitted_on("eyes_open", marks, [face.eyes if face else None for face in faces], who, shipped[:4])
     mouth = fitted_on("mouth_open", marks, [face.mouth if face else None for face in faces], who, shipped[4:])
     numbers = OpennessNumbers(*(round(float(v), 3) for v in (*eyes, *mouth)))
     print(f"fitted:  {numbers}")
-    print(f"shipped: {openness_numbers()}")
+    print(f"shipped: {NUMBERS}")
     if given.write:
         write(numbers, marks, given.marks.name)
 

@@ -16,13 +16,8 @@ from tools.fitting import bootstrap, parse, refits, report, stored, write
 from tools.fitting_degraded import IMAGES, PLAIN, degraded_faces
 from tools.fitting_faces import Table
 
-from visavis.calibration import (
-    LOWEST_PROMISED,
-    QUALITY_PENALTY_FILE,
-    QualityPenaltyNumbers,
-    load_calibration,
-    quality_adjusted,
-)
+from visavis.calibration import LOWEST_PROMISED, load_calibration
+from visavis.cosine_adjustments import QUALITY_PENALTY_FILE, QualityPenaltyNumbers, quality_adjusted
 from visavis.vision.quality import NUMBERS as QUALITY
 
 Floats = NDArray[np.float64]

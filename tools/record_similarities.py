@@ -12,7 +12,8 @@ import os
 import statistics
 from pathlib import Path
 
-from visavis.engine import CompareOptions, Engine
+from visavis.compare_options import CompareOptions
+from visavis.engine import Engine
 from visavis.runtime import open_engine
 
 ROOT = Path(__file__).parent.parent

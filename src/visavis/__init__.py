@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from visavis.analysis import Analysis
     from visavis.api.objects import FolderStore, ObjectStore, S3Store
     from visavis.boto3_client import client, compare, patch
+    from visavis.compare_options import CompareOptions
     from visavis.comparison import Comparison, Match
-    from visavis.engine import CompareOptions, Engine
+    from visavis.engine import Engine
     from visavis.errors import (
         BadImage,
         CalibrationMismatch,
@@ -62,7 +63,7 @@ _HOME = {
     "BadImage": "errors",
     "Box": "geometry",
     "CalibrationMismatch": "errors",
-    "CompareOptions": "engine",
+    "CompareOptions": "compare_options",
     "Comparison": "comparison",
     "Detail": "face",
     "Emotion": "face",

@@ -1,4 +1,4 @@
-"""Runs the stages in order: an image to its faces."""
+"""Finds and describes the faces of an image, by running the stages in order."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MAX_FACES = 100
-"""CompareFaces considers the 100 largest faces of an image (API reference)."""
+"""CompareFaces uses the 100 largest faces of an image (API reference)."""
 
 _MAYBE_LARGEST = 0.4
-"""The detector's boxes order faces by size a little differently from the final ones. A face whose detected box is
-smaller than this fraction of the largest cannot become the largest."""
+"""The order of the detector's boxes by size differs slightly from that of the final boxes. A face whose detected box
+has less than this fraction of the largest visible area cannot become the largest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Analysis:
     Attributes:
         size: of the upright image, in pixels.
         faces: largest first, by the part of the box inside the image; at most `MAX_FACES`.
-        more: whether the image shows further, smaller faces; always False if only the largest face was asked for.
+        more: whether the image shows more, smaller faces; always False if only the largest face was requested.
 
     Example:
         >>> from pathlib import Path
@@ -65,22 +65,28 @@ class Analysis:
 
 
 class MapFunction(Protocol):
-    """Calls a function on each of some items, perhaps in several threads, and returns the results in their order.
+    """Calls a function on each of several items, possibly in several threads."""
 
-    If several calls fail, the error of the first in order is raised.
-    """
-
-    def __call__(self, function: Callable[[T], R], items: Sequence[T], /) -> list[R]: ...
+    def __call__(self, function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
+        """Return the results in the order of `items`. If calls fail, raise the error of the first in that order."""
+        ...
 
 
 def serial_map(function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
-    """The `MapFunction` of a single thread: `[function(item) for item in items]`."""
+    """The `MapFunction` that uses the calling thread only: `[function(item) for item in items]`."""
     return [function(item) for item in items]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analyzer:
-    """The stages that run networks; calling it runs them in order. Several threads may share it.
+    """The stages that run networks; calling it runs all stages in order. Several threads may share it.
+
+    Attributes:
+        detector: finds boxes and five points.
+        mesher: reads the mesh of a face.
+        pupils: finds pupils and contours of the eyes.
+        expressions: reads emotions and smile.
+        embedder: embeds aligned crops.
 
     Example:
         analyzer, runtime = open_analyzer(Settings.from_env())
@@ -96,7 +102,7 @@ class Analyzer:
 
     @property
     def orientation(self) -> OrientationResolver:
-        """Detector and mesh together, at several rotations."""
+        """Runs detector and mesh at several rotations."""
         return OrientationResolver(self.detector, self.mesher)
 
     def __call__(
@@ -110,17 +116,18 @@ class Analyzer:
         """Find and describe the faces of `image`.
 
         Args:
-            largest_only: describe one face, the largest.
+            image: upright.
+            largest_only: describe only the largest face.
             detail: which fields of a face are computed.
-            map_function: runs the work on several faces.
+            map_function: distributes the work on several faces.
         """
         found = self.orientation.detect(image).largest_first(image.size)
         faces: tuple[Face, ...] = ()
         if largest_only:
             faces = self._faces(image, found, most=1, detail=detail, map_function=serial_map)
         if not faces:
-            # If only the largest was wanted, the largest detections turned out to be no faces; now try all of them.
-            # One face more than is kept shows whether there are more.
+            # Either all faces were requested, or the largest detections turned out not to be faces. One face more than
+            # `MAX_FACES` shows whether there are more.
             faces = self._faces(image, found, most=MAX_FACES + 1, detail=detail, map_function=map_function)
         if largest_only:
             return Analysis(image.size, faces[:1])
@@ -133,7 +140,7 @@ class Analyzer:
         candidates.sort(key=lambda c: (-c.box.area_within(image.size), -c.score, c.box.left))
 
         def described() -> Iterator[Face | None]:
-            # In batches of `most`, because a candidate that is no face is replaced by the next.
+            # In batches of `most`, because the next candidate replaces one that is not a face.
             for batch in _batches(candidates, most):
                 yield from map_function(lambda c: self._describe(image, c, detail), batch)
 
@@ -154,7 +161,7 @@ class Analyzer:
         return _deduplicate(candidates)
 
     def _describe(self, image: Image, candidate: Candidate, detail: Detail) -> Face | None:
-        """Run the remaining stages on a candidate; None if its confidence shows that it is no face."""
+        """Run the remaining stages on a candidate; None if its confidence shows that it is not a face."""
         mesh = candidate.mesh.points
         embedded = self.embedder(align(image, five_points(mesh)))
         confidence = face_confidence(candidate.score, candidate.mesh.presence, embedded.embedding_norm)
@@ -191,7 +198,7 @@ class Analyzer:
 
 
 def _maybe_largest(areas: NDArray[np.float32]) -> range:
-    """The indices of the detections that can become the largest face, given their areas (n,), largest first."""
+    """The indices of the detections that can become the largest face, from their areas (n,), largest first."""
     ordered = areas.astype(np.float64)
     return range(int((ordered >= _MAYBE_LARGEST * ordered[:1]).sum()))
 
@@ -203,9 +210,9 @@ def _batches(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
 
 
 def _deduplicate(candidates: list[Candidate]) -> list[Candidate]:
-    """Keep one candidate for each face, because two detections can turn out to be the same face.
+    """Keep one candidate per face, because two detections can have the same face.
 
-    Two are the same face if the centre of one box lies in the other; the one with the higher presence is kept.
+    A candidate whose centre lies in the box of one with a higher presence is dropped.
     """
     kept: list[Candidate] = []
     for face in sorted(candidates, key=lambda c: -c.mesh.presence):

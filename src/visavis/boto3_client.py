@@ -28,8 +28,9 @@ from visavis.inputs import choice_of, short_repr
 from visavis.settings import Settings
 
 if TYPE_CHECKING:
+    from visavis.compare_options import CompareOptions
     from visavis.comparison import Comparison
-    from visavis.engine import CompareOptions, Engine
+    from visavis.engine import Engine
     from visavis.gateway import Gateway, Request
     from visavis.inputs import ImageInput
 
@@ -123,7 +124,7 @@ def compare(
         >>> comparison.unmatched[0].similarity < 80
         True
     """
-    from visavis.engine import CompareOptions
+    from visavis.compare_options import CompareOptions
 
     return _engine(_chosen(None, settings)).compare(source, target, CompareOptions() if options is None else options)
 

@@ -1,4 +1,4 @@
-"""Compares one face with many: arithmetic on embeddings only."""
+"""Compares one face with many, by arithmetic on embeddings only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from visavis.face import Face
 __all__ = ["DEFAULT_SIMILARITY_THRESHOLD", "Comparison", "Match", "Similarity", "compare", "fuse", "fuse_embeddings"]
 
 DEFAULT_SIMILARITY_THRESHOLD = float(LOWEST_PROMISED)
-"""CompareFaces' own default (API reference, SimilarityThreshold)."""
+"""The default of CompareFaces (API reference, SimilarityThreshold)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,9 @@ class Match:
         similarity: 0..100 on the calibrated scale, a float32 value.
         cosine: -1..1, of the two embeddings.
         face: the face of the target.
-        by_source: the similarity to each source alone, in the order of the sources; with one source, `similarity`.
-        review: whether the similarity is in the band that a person should review.
+        by_source: the similarity to each source alone, in the order of the sources. With one source it equals
+            `similarity`.
+        review: whether the similarity is in the review band.
 
     Example:
         >>> from pathlib import Path
@@ -55,8 +56,8 @@ class Comparison:
         matches: the faces at or above the threshold, highest similarity first.
         unmatched: the faces below the threshold, largest face first.
         threshold: 0..100, inclusive.
-        strangers: the sources whose face does not match that of the first: the index in `sources`, and the similarity
-            to the first, which is below `DEFAULT_SIMILARITY_THRESHOLD`.
+        strangers: the sources whose similarity to the first is below `DEFAULT_SIMILARITY_THRESHOLD`, each as its index
+            in `sources` and that similarity.
 
     Example:
         >>> from pathlib import Path
@@ -87,8 +88,8 @@ class Similarity(Protocol):
 
         Args:
             cosine: -1..1, of two faces.
-            qualities: their quality scores, 0..100.
-            sources: how many faces were fused into the first of the two.
+            qualities: the quality scores of the two faces, 0..100.
+            sources: how many faces were fused into the first one.
         """
         ...
 
@@ -101,15 +102,16 @@ def compare(
     similarity: Similarity,
     review: tuple[float, float] | None = None,
 ) -> Comparison:
-    """Compare one person, shown by one face or several, with each of `targets`.
+    """Compare one or several faces of one person with each of `targets`.
 
     Several faces are fused into a template. Each target is in exactly one of `matches` and `unmatched`.
 
     Args:
         sources: at least one face of the person.
-        threshold: 0..100, inclusive: a face whose similarity equals it is a match.
-        similarity: the scale.
-        review: a band of similarities, low and high, both inclusive, in which a person should look.
+        targets: the faces of the target, in any order.
+        threshold: 0..100, inclusive: a similarity equal to it is a match.
+        similarity: maps a cosine to a similarity.
+        review: a band of similarities, low and high, both inclusive; a match in it is marked for review by a person.
 
     Example:
         comparison = compare([face], faces, threshold=80, similarity=load_calibration().similarity)
@@ -137,9 +139,9 @@ def _strangers(sources: Sequence[Face], similarity_of: Similarity) -> Iterator[t
 
 
 def fuse(faces: Sequence[Face]) -> NDArray[np.float32]:
-    """The template of several faces: their quality-weighted mean embedding, (d,) float32 of unit length.
+    """Fuse faces into a template: their quality-weighted mean embedding, (d,) float32 of unit length.
 
-    With one face it is that face's embedding.
+    For a single face it is the embedding of that face.
     """
     if len(faces) == 1:
         return faces[0].embedding
@@ -148,14 +150,26 @@ def fuse(faces: Sequence[Face]) -> NDArray[np.float32]:
 
 
 def fuse_embeddings(embeddings: NDArray[np.float32], qualities: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The mean of (n, d) embeddings, weighted by their (n,) quality scores, 0..100: (d,) float32 of unit length."""
-    # Plus 5, because a face of quality 0 still contributes a little.
+    """The weighted mean of embeddings, normalised.
+
+    Args:
+        embeddings: (n, d), n at least 1.
+        qualities: (n,), the quality scores, 0..100; the weights.
+
+    Returns:
+        (d,) float32 of unit length.
+
+    Example:
+        >>> fuse_embeddings(np.eye(2, dtype=np.float32), np.array([50.0, 50.0])).round(3).tolist()
+        [0.7070000171661377, 0.7070000171661377]
+    """
+    # Plus 5, so that a face of quality 0 has a small weight.
     mean = (qualities + 5) @ embeddings.astype(np.float64)
     return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
 
 def _partitioned(scored: Sequence[Match], threshold: float) -> tuple[tuple[Match, ...], tuple[Match, ...]]:
-    # The threshold is rounded to float32 like the similarities, because a caller may pass a similarity back as one.
+    # The threshold is rounded to float32 like the similarities, because a caller may pass a similarity as threshold.
     threshold = float(np.float32(threshold))
     matches = sorted((m for m in scored if m.similarity >= threshold), key=lambda m: -m.similarity)
     unmatched = sorted((m for m in scored if m.similarity < threshold), key=lambda m: -m.face.visible_area)

@@ -1,4 +1,4 @@
-"""The engine: images in, a comparison out. Several threads may share it."""
+"""The engine: takes images and returns a comparison. Several threads may share it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 
 from visavis.analysis import Analysis, Analyzer
 from visavis.calibration import Calibration
-from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
+from visavis.compare_options import CompareOptions, passes_filter
+from visavis.comparison import Comparison
 from visavis.comparison import compare as compare_faces
 from visavis.errors import (
     BadImage,
@@ -29,63 +29,28 @@ from visavis.errors import (
     Role,
     SourcesDiffer,
 )
-from visavis.face import Detail, Face, QualityFilter
+from visavis.face import Detail, Face
 from visavis.image import DEFAULT_LIMITS, Limits, decode, from_pixels
-from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, percent_of, short_repr
+from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, short_repr
 from visavis.lru_cache import LruCache
 from visavis.vision.quality import QUALITY_THRESHOLDS
 from visavis.workers import Workers
 
-__all__ = ["CompareOptions", "Engine"]
-
-
-@dataclass(frozen=True, slots=True)
-class CompareOptions:
-    """The options of a comparison. Numbers may be given as strings, and choices as strings in any case.
-
-    similarity_threshold: 0..100, inclusive
-    quality_filter:       faces whose quality score is below its threshold are not compared
-    review:               a band of similarities, low and high, both inclusive, in which a person should look
-    detail:               which fields of the target's faces are computed; of the source's always `MINIMAL`
-
-    Raises:
-        InvalidRequest: a value is not allowed; the message names the option and what would be right.
-
-    Example:
-        >>> CompareOptions(similarity_threshold="90", quality_filter="auto").quality_filter
-        <QualityFilter.AUTO: 'AUTO'>
-    """
-
-    similarity_threshold: float = DEFAULT_SIMILARITY_THRESHOLD
-    quality_filter: QualityFilter = QualityFilter.NONE
-    review: tuple[float, float] | None = None
-    detail: Detail = Detail.ALL
-
-    def __post_init__(self) -> None:
-        def become(name: str, value: object) -> None:
-            object.__setattr__(self, name, value)
-
-        become("similarity_threshold", percent_of("similarity_threshold", self.similarity_threshold))
-        become("quality_filter", choice_of("quality_filter", self.quality_filter, QualityFilter))
-        become("detail", choice_of("detail", self.detail, Detail))
-        if self.review is not None:
-            become("review", _band(self.review))
-
-
-def _band(value: object) -> tuple[float, float]:
-    ends = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
-    if len(ends) != 2:
-        raise InvalidRequest(f"review must be two similarities, low and high, not {short_repr(value)}")
-    low, high = (percent_of("review", end) for end in ends)
-    if low > high:
-        raise InvalidRequest(f"review must be two similarities, the lower first, not {short_repr(value)}")
-    return low, high
+__all__ = ["Engine"]
 
 
 class Engine:
-    """Compares faces. Use it as a context manager, or close it when done. `open_engine` makes one.
+    """Analyses images and compares faces. `open_engine` makes one; close it, or use it as a context manager.
 
     In a forked child an engine works as in its parent: it makes its own threads and networks at first use.
+
+    Args:
+        analyzer: finds and describes the faces of an image; called from several threads at once.
+        calibration: maps a cosine to a similarity. With None, faces can be analysed, but not compared.
+        threads: how many images are analysed at once, or faces of one image if there are fewer images.
+        limits: the smallest and largest image that is decoded.
+        face_cache_size: for how many images the faces stay in memory until `close`, by the SHA-256 of their bytes.
+        release: called once at the end of `close`, to release the resources of the analyzer.
 
     Example:
         >>> from pathlib import Path
@@ -94,14 +59,6 @@ class Engine:
         ...     comparison = engine.compare(Path("examples/photos/obama.jpg"), Path("examples/photos/sunak.jpg"))
         >>> len(comparison.unmatched)
         1
-
-    Args:
-        analyzer: finds and describes the faces of an image; called from several threads at once.
-        calibration: maps a cosine to a similarity; None if there is none yet: then faces are analysed, not compared.
-        threads: how many images are analysed at once, or faces of one image if there are fewer images.
-        limits: the smallest and largest image that is decoded.
-        face_cache_size: of how many images the faces are kept in memory, by the SHA-256 of their bytes, until `close`.
-        release: called once at the end of `close`, to release what the analyzer runs on.
     """
 
     def __init__(
@@ -132,7 +89,7 @@ class Engine:
     def close(self) -> None:
         """Finish running analyses, and release the threads, the networks and their memory.
 
-        Calls that wait for a thread raise `EngineClosed`, and so does every later call. Closing twice is allowed.
+        Calls that wait for a thread raise `EngineClosed`, and so do later calls. Closing twice is allowed.
 
         Example:
             >>> import visavis
@@ -148,14 +105,15 @@ class Engine:
         self._release()
 
     def compare(self, source: ImageInput, target: ImageInput, options: CompareOptions = CompareOptions()) -> Comparison:
-        """Compare the largest face of `source` with up to 100 faces of `target`, the largest.
+        """Compare the largest face of `source` with the faces of `target`, at most the 100 largest.
 
         Args:
             source: a JPEG or PNG as bytes, a path or an open file, or RGB pixels (h, w, 3) uint8.
             target: likewise.
+            options: threshold, quality filter, review band and detail.
 
         Raises:
-            InvalidRequest: an argument is of another type, or a file cannot be read.
+            InvalidRequest: an argument has a type that is not accepted, or a file cannot be read.
             EngineClosed: the engine was closed.
             BadImage, ImageTooLarge, ImageTooSmall: an image cannot be analysed.
             NoFace: an image shows no face; its `role` says which. The source is reported first.
@@ -184,7 +142,8 @@ class Engine:
 
         Args:
             sources: at least one image, all of the same person; with one image this is `compare`.
-            target: an image.
+            target: an image, as for `compare`.
+            options: as for `compare`.
 
         Raises:
             InvalidRequest: `sources` is empty or not a sequence, or an image has a type that is not accepted.
@@ -223,14 +182,14 @@ class Engine:
         """The mapping from cosine to similarity.
 
         Raises:
-            CalibrationMismatch: the engine has none.
+            CalibrationMismatch: the engine has no calibration.
         """
         if self._calibration is None:
             raise CalibrationMismatch("without a calibration faces can be analysed, but not compared")
         return self._calibration
 
     def analyze(self, image: ImageInput, *, largest_only: bool = False, detail: Detail = Detail.ALL) -> Analysis:
-        """Find and describe the faces of one image, at most the 100 largest. An image without a face is no error.
+        """Find and describe the faces of one image, at most the 100 largest. No face is not an error.
 
         Args:
             image: a JPEG or PNG as bytes, a path or an open file, or RGB pixels (h, w, 3) uint8.
@@ -238,7 +197,7 @@ class Engine:
             detail: which fields of a face are computed.
 
         Raises:
-            InvalidRequest: an argument is of another type, or a file cannot be read.
+            InvalidRequest: an argument has a type that is not accepted, or a file cannot be read.
             BadImage, ImageTooLarge, ImageTooSmall: the image cannot be analysed.
             EngineClosed: the engine was closed.
 
@@ -256,7 +215,7 @@ class Engine:
     def _faces_of(
         self, sources: Sequence[ImageInput], target: ImageInput, options: CompareOptions
     ) -> tuple[list[Face], tuple[Face, ...]]:
-        """The largest face of each source, and the faces of the target. The sources' errors are raised first."""
+        """The largest face of each source, and the faces of the target. Errors of the sources are raised first."""
         if not isinstance(options, CompareOptions):
             raise InvalidRequest(f"options must be CompareOptions(similarity_threshold=...), not {short_repr(options)}")
         roles = ["source"] if len(sources) == 1 else [f"source {i}" for i in range(1, len(sources) + 1)]
@@ -289,15 +248,10 @@ class Engine:
         return self._analyzer(image, largest_only=largest_only, detail=detail, map_function=self._workers.parallel_map)
 
 
-def passes_filter(face: Face, quality_filter: QualityFilter) -> bool:
-    """Whether the quality score of `face` reaches the threshold of `quality_filter`."""
-    return face.quality.score >= QUALITY_THRESHOLDS[quality_filter]
-
-
 def _digest(image: bytes | NDArray[np.uint8]) -> bytes:
     if isinstance(image, bytes):
         return hashlib.sha256(image).digest()
-    # With the shape, because the same bytes may be those of another image.
+    # The shape is hashed too, because images of different shapes can have the same bytes.
     return hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
 
 

@@ -1,7 +1,7 @@
-"""A face in our own words: frozen values that know nothing of networks or of Amazon.
+"""A face and its parts as frozen values, independent of networks and of Amazon's API.
 
-Left and right are the viewer's: `eyeLeft` is the eye nearer the image's left edge of an upright face, as in the
-samples of Amazon's developer guide. Landmark and emotion names are Amazon's own, for they are the field's terms here.
+Left and right are the viewer's: on an upright face `eyeLeft` is the eye closer to the left edge of the image, as in the
+samples of Amazon's developer guide. Landmarks and emotions have Amazon's names, because users know them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = [
 
 
 class LandmarkType(StrEnum):
-    """The 30 points, in the order of the service model's enum."""
+    """The 30 landmarks, in the order of the service model's enum."""
 
     EYE_LEFT = "eyeLeft"
     EYE_RIGHT = "eyeRight"
@@ -66,7 +66,7 @@ class LandmarkType(StrEnum):
 
 
 class EmotionType(StrEnum):
-    """The emotions that Amazon names. They describe what a face looks like, not what the person feels."""
+    """The emotions that Amazon names. They describe how a face looks, not what the person feels."""
 
     HAPPY = "HAPPY"
     SAD = "SAD"
@@ -80,7 +80,7 @@ class EmotionType(StrEnum):
 
 
 class QualityFilter(StrEnum):
-    """Thresholds on the quality score, each stricter than the one before."""
+    """Thresholds on the quality score, in rising order."""
 
     NONE = "NONE"
     LOW = "LOW"
@@ -90,7 +90,7 @@ class QualityFilter(StrEnum):
 
 
 class QualityReason(StrEnum):
-    """Why a face is below a quality threshold, in the words of IndexFaces."""
+    """Why a face is below a quality threshold, by the names that IndexFaces uses."""
 
     EXTREME_POSE = "EXTREME_POSE"
     LOW_BRIGHTNESS = "LOW_BRIGHTNESS"
@@ -114,7 +114,12 @@ class Detail(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Landmark:
-    """A named point in pixels of the upright image. It may lie outside the image.
+    """A named point. It may lie outside the image.
+
+    Attributes:
+        type: the name.
+        x: pixels of the upright image.
+        y: pixels of the upright image.
 
     Example:
         >>> Landmark(LandmarkType.NOSE, x=320.5, y=241.0).type.value
@@ -128,7 +133,7 @@ class Landmark:
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Angles in degrees.
+    """The rotation of a head, in degrees.
 
     Attributes:
         roll: -180..180, positive when the face is turned clockwise on the screen.
@@ -147,13 +152,13 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The quality of the image of a face; every number is 0..100, and higher is better.
+    """The quality of the image of a face; every number is 0..100.
 
     Attributes:
-        brightness: of the skin of the face, independent of the background.
+        brightness: of the face, without the background; 0 is black, 100 is white.
         sharpness: detail at the scale of the face.
         score: overall quality, fitted to predict errors of comparison. The quality filter compares it with a threshold.
-        reasons: what is poor about the face, worst first; empty for a good one.
+        reasons: why the face is poor; empty for a good face.
 
     Example:
         >>> dark = Quality(brightness=30.0, sharpness=80.0, score=41.0, reasons=(QualityReason.LOW_BRIGHTNESS,))
@@ -169,7 +174,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Emotion:
-    """What the face looks like; this does not say what the person feels.
+    """An emotion that a face shows. It describes how the face looks, not what the person feels.
 
     Attributes:
         type: the emotion.
@@ -186,7 +191,11 @@ class Emotion:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """Whether something holds of the face, for example that it smiles.
+    """Whether a face has a property, for example that it smiles.
+
+    Attributes:
+        value: whether it has.
+        confidence: percent, 50..100: the probability of `value`, true or false.
 
     Example:
         >>> Attribute(value=True, confidence=97.3)
@@ -195,17 +204,16 @@ class Attribute:
 
     value: bool
     confidence: float
-    """Percent, 50..100: the probability of `value`, true or false."""
 
 
 @dataclass(frozen=True, slots=True)
 class EyeDirection:
-    """Where the eyes look, in degrees; the signs are those of `Pose`.
+    """The direction of the gaze, in degrees; the signs are those of `Pose`.
 
     Attributes:
-        yaw: -90..90, positive when the gaze goes to the image's right.
-        pitch: -90..90, positive when the gaze goes up.
-        confidence: percent, 0..100; low where the eyes are closed, small or turned away.
+        yaw: -90..90, positive when the gaze is towards the image's right.
+        pitch: -90..90, positive when the gaze is upward.
+        confidence: percent, 0..100; low if the eyes are closed, small or turned away.
 
     Example:
         >>> EyeDirection(yaw=-12.0, pitch=3.5, confidence=88.0).yaw
@@ -227,13 +235,13 @@ class Face:
         confidence: percent, 0..100, that the box contains a face.
         landmarks: in the order of `LandmarkType`.
         pose: roll, yaw and pitch.
-        quality: brightness, sharpness and a score.
-        embedding: (d,) float32, unit length, read-only; the dot product of two is their cosine. Not in `repr`.
+        quality: brightness, sharpness, a score and reasons.
+        embedding: (d,) float32, unit length, read-only; the dot product of two is their cosine. `repr` omits it.
         emotions: highest confidence first; empty under `Detail.MINIMAL`.
         smile: None under `Detail.MINIMAL`.
-        eyes_open: None under `Detail.MINIMAL`, and where an eye has less than 6 pixels between its corners.
+        eyes_open: None under `Detail.MINIMAL`, and if an eye has less than 6 pixels between its corners.
         mouth_open: None under `Detail.MINIMAL`.
-        eye_direction: None where `eyes_open` is.
+        eye_direction: None if `eyes_open` is None.
 
     Example:
         >>> from pathlib import Path
@@ -259,5 +267,5 @@ class Face:
 
     @property
     def visible_area(self) -> float:
-        """Square pixels of the part of the box that lies in the image. The largest face has the most."""
+        """The area of the part of the box inside the image, in square pixels. The largest face has the largest."""
         return self.box.area_within(self.image_size)

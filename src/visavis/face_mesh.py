@@ -32,25 +32,25 @@ __all__ = [
 VERTICES = 468
 
 CROP_SIDE = 192
-"""Pixels of the square crop that the mesh is read off; the network's input."""
+"""Pixels; the side of the square crop that the mesh is read from, which is the network's input."""
 
 CROP_MARGIN = 1.5
-"""Side of the crop over the longer side of the mesh's bounding square, eyes level."""
+"""The side of the crop over the side of the mesh's bounding square, with the eyes level."""
 
 OUTER_EYE_CORNERS = (33, 263)
 INNER_EYE_CORNERS = (133, 362)
 LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS = (33, 133), (362, 263)
-"""Of one eye each, from left to right."""
+"""The corners of each eye, from left to right."""
 
 UPPER_LIDS, LOWER_LIDS = (159, 158, 386, 385), (145, 153, 374, 380)
-"""Two vertices in the middle of each lid, those of the left eye first; each upper one lies above its lower one."""
+"""Two vertices in the middle of each lid, the left eye's first. Vertices with the same index are above each other."""
 
 INNER_BROWS = (107, 336)
 NOSE_TIP = 1
 MOUTH_CORNERS = (61, 291)
 
 UPPER_INNER_LIP, LOWER_INNER_LIP = (82, 13, 312), (87, 14, 317)
-"""Three vertices in the middle of the inner edge of each lip; each upper one lies above its lower one."""
+"""Three vertices in the middle of the inner edge of each lip. Vertices with the same index are above each other."""
 
 # The corners and the middles of the lids.
 _LEFT_EYE = (*LEFT_EYE_CORNERS, UPPER_LIDS[0], LOWER_LIDS[0])
@@ -58,9 +58,15 @@ _RIGHT_EYE = (*RIGHT_EYE_CORNERS, UPPER_LIDS[2], LOWER_LIDS[2])
 
 
 def eye_centres(mesh: NDArray[np.float32]) -> Points:
-    """The centres of the left and the right eye: (2, 2), in the frame of `mesh` (468, 2 or 3).
+    """The centres of the left and the right eye.
 
-    Each is the mean of the eye's corners and the middles of its lids. It is steadier than the pupil, which moves with
-    the gaze, and stands for the pupil where an eye is too small for the iris network.
+    Each is the mean of the eye's corners and the middles of its lids. Unlike the pupil it does not move with the gaze.
+    It replaces the pupil if an eye is too small for the iris network.
+
+    Args:
+        mesh: (468, 2 or 3), in any frame.
+
+    Returns:
+        (2, 2) float32, in the same frame.
     """
     return np.stack([mesh[list(eye), :2].mean(axis=0) for eye in (_LEFT_EYE, _RIGHT_EYE)])

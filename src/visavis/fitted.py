@@ -1,13 +1,13 @@
-"""Fitted numbers: JSON files beside the code that uses them.
+"""Reads fitted numbers from JSON files in the package.
 
-Each file is an object of these members. `tools/fit_*.py` writes them; the code reads `numbers` and nothing else.
+`tools/fit_*.py` writes the files; the code reads the member `numbers` only. Each file is an object with these members:
 
-numbers:  what was fitted, as the reading module names it
-origin:   how the numbers were chosen, and what the tool finds today
-data:     the data set they were fitted on, and the number of faces
-date:     of the fit, YYYY-MM-DD
-networks: name -> SHA-256 of each network whose outputs the numbers were fitted to
-tool:     the command that fits them again
+- numbers: the fitted numbers, by the names of the module that reads them
+- origin: how the numbers were chosen, and what the tool finds today
+- data: the data set of the fit, and the number of faces
+- date: of the fit, YYYY-MM-DD
+- networks: name -> SHA-256 of each network on whose outputs the numbers were fitted
+- tool: the command that fits them again
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ T = TypeVar("T")
 
 
 def load_numbers(name: str, kind: type[T]) -> T:
-    """The numbers of a file that ships with visavis.
+    """Read a file of fitted numbers that ships with visavis.
 
     Args:
         name: of the file in the package, such as `vision/data/confidence.json`.
         kind: a dataclass with a field for each number; see `parse_numbers`.
 
     Raises:
-        CalibrationMismatch: the file cannot be read, or does not hold these numbers.
+        CalibrationMismatch: the file cannot be read, or does not contain these numbers.
 
     Example:
         >>> from visavis.vision.pose import PoseNumbers
@@ -50,15 +50,21 @@ def load_numbers(name: str, kind: type[T]) -> T:
 
 
 def parse_numbers(text: str, kind: type[T]) -> T:
-    """The numbers in the text of a file of fitted numbers.
+    """Parse the text of a file of fitted numbers.
 
     Args:
         text: JSON with the members that `MEMBERS` names.
-        kind: a dataclass whose fields have the types `float`, `int`, `tuple[...]` and `dict[str, ...]`. A JSON array
-            becomes a tuple. A ValueError of its `__post_init__` says that the numbers do not fit together.
+        kind: a dataclass with fields of the types `float`, `int`, `tuple[...]` and `dict[str, ...]`. A JSON array
+            becomes a tuple. Its `__post_init__` may raise a ValueError for numbers that are not valid together.
 
     Raises:
-        CalibrationMismatch: the text is no JSON, lacks a member, or its numbers are not those of `kind`.
+        CalibrationMismatch: the text is not JSON, lacks a member, or its numbers are not those of `kind`.
+
+    Example:
+        >>> from visavis.vision.pose import PoseNumbers
+        >>> text = '{"numbers": {"pitch_zero": 8}, "origin": "", "data": {}, "date": "", "networks": {}, "tool": ""}'
+        >>> parse_numbers(text, PoseNumbers)
+        PoseNumbers(pitch_zero=8.0)
     """
     try:
         stored = json.loads(text)
@@ -81,10 +87,10 @@ def _check_names(what: str, found: object, names: tuple[str, ...]) -> None:
 
 
 def _parsed(hint: Any, value: Any, where: str) -> Any:
-    """A JSON value as the type `hint`; `where` names it in errors.
+    """Convert a JSON value to the type `hint`. Errors call it `where`.
 
     Raises:
-        ValueError: it is of another type, or not finite.
+        ValueError: the value has another type or is not finite.
     """
     inner = get_args(hint)
     if get_origin(hint) is dict:

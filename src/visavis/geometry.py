@@ -1,7 +1,7 @@
 """Sizes, boxes and plane transforms.
 
-Frame, everywhere in visavis: x grows to the right, y grows downwards, and coordinates are continuous: pixel `i` covers
-`i` to `i + 1`, so the middle of the first pixel is 0.5 and the right edge of the image is its width.
+All of visavis uses one frame: x grows to the right, y grows downwards, and coordinates are continuous. Pixel `i` covers
+`i` to `i + 1`, so the centre of the first pixel is at 0.5, and the right edge of the image is at its width.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 Points: TypeAlias = NDArray[np.float32]
-"""(n, 2) float32, x before y, pixels of the upright image unless said otherwise."""
+"""(n, 2) float32, x before y, in pixels of the upright image unless stated otherwise."""
 
 Matrix: TypeAlias = NDArray[np.float64]
 """(2, 3) float64: a point (x, y) goes to `matrix @ (x, y, 1)`."""
@@ -60,7 +60,13 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class RelativeBox:
-    """A box in fractions of the upright image's width and height; it may reach outside 0..1.
+    """A box in fractions of the upright image's width and height. It may reach outside 0..1.
+
+    Attributes:
+        left: of the image's width.
+        top: of the image's height.
+        width: of the image's width.
+        height: of the image's height.
 
     Example:
         >>> Box(10, 20, 110, 220).relative_to(Size(1000, 1000))
@@ -75,7 +81,13 @@ class RelativeBox:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box in pixels of the upright image; right and bottom are exclusive. It may reach outside the image.
+    """A box in pixels of the upright image. It may reach outside the image.
+
+    Attributes:
+        left: x of the left edge.
+        top: y of the top edge.
+        right: x of the right edge.
+        bottom: y of the bottom edge.
 
     Example:
         >>> box = Box(left=10, top=20, right=110, bottom=220)
@@ -90,21 +102,21 @@ class Box:
 
     @property
     def width(self) -> float:
-        """Pixels from left to right."""
+        """The width in pixels."""
         return self.right - self.left
 
     @property
     def height(self) -> float:
-        """Pixels from top to bottom."""
+        """The height in pixels."""
         return self.bottom - self.top
 
     @property
     def area(self) -> float:
-        """Square pixels."""
+        """The area in square pixels."""
         return self.width * self.height
 
     def area_within(self, size: Size) -> float:
-        """Square pixels of the part that lies in an image of this size; 0 if no part does.
+        """The area of the part inside an image of this size, in square pixels; 0 if no part is inside.
 
         Example:
             >>> Box(-50, 0, 50, 100).area_within(Size(640, 480))
@@ -158,7 +170,7 @@ def invert(matrix: Matrix) -> Matrix:
     determinant = a * d - b * c
     if abs(determinant) < 1e-12:
         raise ValueError("the transform cannot be inverted: its determinant is zero")
-    # Written out, because numpy.linalg.inv takes several times as long for so small a matrix.
+    # Written out, because numpy.linalg.inv takes several times as long for such a small matrix.
     a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
     return np.array([[a, b, -(a * x + b * y)], [c, d, -(c * x + d * y)]])
 
@@ -166,12 +178,12 @@ def invert(matrix: Matrix) -> Matrix:
 def similarity_from_points(source: NDArray[np.floating], target: NDArray[np.floating]) -> Matrix:
     """The similarity transform (rotation, uniform scale, shift) from `source` to `target`, by least squares.
 
-    This is the closed form in two dimensions: with both sets centred and taken as complex numbers, the factor is
-    `sum(target * conj(source)) / sum(|source|^2)`. Unlike Umeyama's general form (1991) it needs no SVD, and it cannot
-    mirror.
+    This is the closed form in two dimensions: with both sets centred and read as complex numbers, the factor is
+    `sum(target * conj(source)) / sum(|source|^2)`. Unlike Umeyama's general form (1991) it needs no SVD, and the result
+    is never a reflection.
 
     Args:
-        source: (n, 2), n at least 2 and not all the same point.
+        source: (n, 2), n at least 2, not all at the same point.
         target: (n, 2).
 
     Returns:

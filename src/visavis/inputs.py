@@ -1,6 +1,6 @@
-"""Checks what a caller of the library passes. Errors say what is wrong, and what would be right.
+"""Checks the arguments of the library. Errors say what is wrong and what would be right.
 
-Images are distinguished by type, and never by what a string looks like.
+Images are distinguished by type, never by the content of a string.
 """
 
 from __future__ import annotations
@@ -34,14 +34,20 @@ ImageInput: TypeAlias = "bytes | bytearray | memoryview | os.PathLike[str] | Bin
 """The bytes of a JPEG or PNG, a path to one, a file opened in binary mode, or RGB pixels (h, w, 3) uint8."""
 
 LARGEST_FILE = 200_000_000
-"""Bytes. No image within the pixel limit needs more, so a device file or a video is refused before it fills memory."""
+"""Bytes. No image within the pixel limit needs more. A device file or a video is refused before it fills the memory."""
 
 
 def bytes_or_pixels(image: object) -> bytes | NDArray[np.uint8]:
-    """The bytes of an encoded image, or pixels (h, w, 3) uint8 RGB; files are read here.
+    """Check an image, and read it if it is a file.
+
+    Args:
+        image: as `ImageInput` describes it.
+
+    Returns:
+        The bytes of an encoded image, or RGB pixels (h, w, 3) uint8.
 
     Raises:
-        InvalidRequest: `image` is of another type, a file cannot be read, or an array has another shape or dtype.
+        InvalidRequest: `image` has another type, a file cannot be read, or an array has another shape or dtype.
     """
     if isinstance(image, bytes):
         return image
@@ -53,27 +59,27 @@ def bytes_or_pixels(image: object) -> bytes | NDArray[np.uint8]:
         return read_file(Path(os.fsdecode(image)))  # a path may be spelled in bytes
     if isinstance(image, str):
         raise InvalidRequest(
-            "an image is not given as a str: wrap the path of a file in pathlib.Path, or pass the file's bytes; "
+            "an image must not be a str: wrap the path of a file in pathlib.Path, or pass the file's bytes; "
             "visavis opens no URL and decodes no base64"
         )
     if hasattr(image, "read"):
         return read_from(image, "the open file")
     if hasattr(image, "__array_interface__"):  # Pillow's images among others
         raise InvalidRequest(
-            f"an image is not given as a {type(image).__name__}: pass its pixels as an RGB array, "
-            "for a Pillow image numpy.asarray(image.convert('RGB'))"
+            f"an image must not be of type {type(image).__name__}: pass its pixels as an RGB array; "
+            "with Pillow that is numpy.asarray(image.convert('RGB'))"
         )
     raise InvalidRequest(
-        f"an image is bytes, a path, a file opened in binary mode, or an RGB array (h, w, 3) of uint8; "
+        f"an image must be bytes, a path, a file opened in binary mode, or an RGB array (h, w, 3) uint8, "
         f"not {type(image).__name__}"
     )
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of an image file.
+    """Read an image file.
 
     Raises:
-        InvalidRequest: it does not exist, cannot be read, is a folder, or is far too large for an image.
+        InvalidRequest: the file does not exist, cannot be read, is a folder, or is larger than `LARGEST_FILE`.
     """
     try:
         if path.is_dir():
@@ -90,10 +96,10 @@ def read_from(file: object, name: str) -> bytes:
 
     Args:
         file: opened in binary mode.
-        name: what error messages call it.
+        name: of the file in error messages.
 
     Raises:
-        InvalidRequest: it cannot be read, returns strings, or is far too large for an image.
+        InvalidRequest: the file cannot be read, returns strings, or is larger than `LARGEST_FILE`.
     """
     data = bytearray()
     # Repeatedly, because an unbuffered pipe or socket returns only what has arrived.
@@ -105,7 +111,7 @@ def read_from(file: object, name: str) -> bytes:
 def _part(file: object, most: int, name: str) -> bytes | bytearray | memoryview:
     try:
         part = file.read(most)  # type: ignore[attr-defined]
-    except Exception as error:  # any, because files of other libraries raise errors of their own
+    except Exception as error:  # any, because file objects of other libraries raise other errors
         raise InvalidRequest(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(part, bytes | bytearray | memoryview):
         raise InvalidRequest(f"{name} gives {type(part).__name__}, not bytes: open it in binary mode, 'rb'")
@@ -133,7 +139,7 @@ def _pixels(array: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 class _ShortRepr(reprlib.Repr):
-    """Shortens values, and leaves out the bytes of an image that was passed as something else."""
+    """Shortens values, and omits the bytes of an image that was passed as another argument."""
 
     def repr_bytes(self, data: bytes | bytearray, _: int) -> str:
         return f"{len(data)} bytes"
@@ -145,14 +151,22 @@ class _ShortRepr(reprlib.Repr):
 
 
 short_repr = _ShortRepr().repr
-"""A short text of a wrong value, to put into an error message."""
+"""A short text of a wrong value, for an error message."""
 
 
 def percent_of(name: str, value: object) -> float:
-    """Check a number from 0 to 100, which may be given as a string.
+    """Check a number from 0 to 100.
+
+    Args:
+        name: of the option in the error message.
+        value: a number, or a string of one.
 
     Raises:
-        InvalidRequest: it is not; the message calls it `name`.
+        InvalidRequest: the value is something else.
+
+    Example:
+        >>> percent_of("similarity_threshold", "80")
+        80.0
     """
     try:
         number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
@@ -164,10 +178,15 @@ def percent_of(name: str, value: object) -> float:
 
 
 def choice_of(name: str, value: object, choices: type[Choice]) -> Choice:
-    """Check one of `choices`, which may be given as a string in any case.
+    """Check one of several choices.
+
+    Args:
+        name: of the option in the error message.
+        value: a member of `choices`, or its value as a string in any case.
+        choices: the enumeration.
 
     Raises:
-        InvalidRequest: it is not; the message calls it `name` and lists the choices.
+        InvalidRequest: the value is something else; the message lists the choices.
     """
     try:
         return choices(value.upper())  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A cache in memory that drops the values used longest ago."""
+"""A cache in memory that drops the least recently used values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 
 
 class LruCache(Generic[Value]):
-    """Keeps the values used last. Threads may share it.
+    """Keeps the most recently used values. Threads may share it.
 
     Args:
         size: how many values are kept, at least 0.
@@ -35,21 +35,21 @@ class LruCache(Generic[Value]):
         renew_in_children(self)
 
     def renew(self) -> None:
-        """Make a new lock, as a forked child must. The values stay."""
+        """Make a new lock, because a forked child may inherit a locked one. The values stay."""
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._values)
 
     def get(self, key: Hashable) -> Value | None:
-        """The value of `key`, or None. Marks it as just used."""
+        """The value of `key`, or None if there is none. Marks the value as just used."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
     def put(self, key: Hashable, value: Value) -> None:
-        """Keep `value` under `key`, and drop the values used longest ago that are too many."""
+        """Store `value` under `key`, and drop the least recently used value if there are more than `size`."""
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)

@@ -1,7 +1,7 @@
-"""Which way up a face is: the detector and the mesh, tried at several rotations.
+"""Finds out which way up a face is, by running the detector and the mesh at several rotations.
 
 The detector finds faces within about 45 degrees of upright. Beyond that it misses them, or finds them with points that
-are wrong by half a turn. This module needs both stages, so it lies above `vision` and below `analysis`.
+are wrong by 180 degrees. This module uses two stages, so its layer is above `vision` and below `analysis`.
 """
 
 from __future__ import annotations
@@ -27,29 +27,30 @@ UPRIGHT_SCORE = 0.85
 higher; they are detected anyway, and the mesh's presence shows that they are upside down."""
 
 UPRIGHT_PRESENCE, LIKELY_PRESENCE = 17.0, 9.0
-"""The mesh's presence from which a face is certainly, and probably, the right way up. Over 98 % of the faces of LFW
-reach 9; upside-down faces mostly stay below 8, but some reach 16."""
+"""The mesh's presence from which a face is certainly, and probably, the right way up. Over 98 % of the faces of Labeled
+Faces in the Wild reach 9. Most upside-down faces stay below 8, but some reach 16."""
 
 MIN_PRESENCE_ROTATED = 7.5
-"""If the mesh's first reading of a face turned by half a turn has less presence than this, it is not refined. This
-saves time and changes no answer on lfw-dev."""
+"""If the mesh's first reading of a face rotated by 180 degrees has less presence than this, it is not refined. This
+saves time and changes no result on lfw-dev."""
 
 MIN_PRESENCE = 0.0
-"""Up to this presence the mesh found no face, and the mean face fitted to the detector's points is the better mesh."""
+"""Up to this presence the mesh is not that of a face, and the mean face fitted to the detector's points replaces it."""
 
-_NEIGHBOURHOOD = 2.0  # sides of a face's box
-_NEIGHBOURHOOD_PIXELS = 256  # the side to which a neighbourhood is resized for the detector
+_NEIGHBOURHOOD = 2.0  # the side of the square around a face, in sides of its box
+_NEIGHBOURHOOD_PIXELS = 256  # the side to which that square is resized for the detector
 _IMAGE_PIXELS = 640  # the same for a whole image
-_MOST_READ = 4  # detections of a neighbourhood that the mesh reads, best first
+_MOST_READ = 4  # how many detections in that square the mesh reads, best first
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A detection with its mesh.
 
-    score: the detector's, 0..1
-    mesh:  read the right way up
-    box:   that follows from the mesh, in pixels of the upright image
+    Attributes:
+        score: the detector's, 0..1.
+        mesh: read the right way up.
+        box: computed from the mesh, in pixels of the upright image.
     """
 
     score: float
@@ -58,7 +59,7 @@ class Candidate:
 
 
 class OrientationResolver:
-    """Detects faces and reads their meshes, whichever way up the image or a face is. Threads may share it.
+    """Detects faces and reads their meshes at any rotation of the image or of a face. Threads may share it.
 
     Args:
         detector: finds faces within about 45 degrees of upright.
@@ -70,7 +71,7 @@ class OrientationResolver:
         self._mesher = mesher
 
     def detect(self, image: Image) -> Detections:
-        """The detections of an image, also if it lies on its side or is upside down; best first."""
+        """Detect the faces of an image, which may lie on its side or be upside down; best first."""
         found = self._detector(image)
         if len(found) and found.scores[0] >= UPRIGHT_SCORE:
             return found
@@ -86,32 +87,33 @@ class OrientationResolver:
         Beyond about 45 degrees of roll the detector's points can be wrong although its score is high.
 
         Args:
-            box: (4,), left, top, right, bottom in pixels of `image`
-            points: (5, 2), the detector's eyes, nose and mouth corners
-            score: the detector's, 0..1
+            image: that shows the face.
+            box: (4,), left, top, right, bottom in pixels of `image`.
+            points: (5, 2), the detector's eyes, nose and mouth corners, in pixels of `image`.
+            score: the detector's, 0..1.
         """
         first = self._read(image, points, score)
         if first.mesh.presence >= UPRIGHT_PRESENCE:
             return first
         if first.mesh.presence >= LIKELY_PRESENCE and not self._half_turn_is_better(image, points, first):
             return first
-        # Detector and mesh decide together, among the few best: of an upside-down face the detector's score reaches
-        # .91, of one on its side the mesh's presence reaches 20, but no face the wrong way round has both.
+        # Detector and mesh decide together, among the few best: the detector's score reaches .91 for upside-down faces,
+        # and the mesh's presence reaches 20 for faces on their side, but no wrong rotation has both.
         candidates = self._detect_at_all_rolls(image, box)
         readings = [first, *(self._read(image, p, s) for s, p in candidates[:_MOST_READ])]
         return max(readings, key=lambda r: r.score * min(r.mesh.presence, UPRIGHT_PRESENCE))
 
     def _half_turn_is_better(self, image: Image, points: Points, first: Candidate) -> bool:
-        """Whether the mesh has more presence with the points turned by half a turn, the detector's usual error."""
+        """Whether the mesh has more presence with the points rotated by 180 degrees, the detector's usual error."""
         turned = 2 * points.mean(axis=0) - points
         if self._mesher.read(image, crop_matrix_from_points(turned)).presence < MIN_PRESENCE_ROTATED:
             return False
         return self._read(image, turned, first.score).mesh.presence > first.mesh.presence
 
     def _detect_at_all_rolls(self, image: Image, box: NDArray[np.float32]) -> list[tuple[float, Points]]:
-        """The scores and points that are detected around a box at eight rotations, best first.
+        """The scores and points that the detector finds around a box at eight rotations, best first.
 
-        Points whose centre is outside the box are left out, because they are of other faces.
+        Points whose centre is outside the box are dropped, because they belong to other faces.
         """
         centre = (box[:2] + box[2:]) / 2
         side = _NEIGHBOURHOOD * float((box[2:] - box[:2]).max())
@@ -145,7 +147,14 @@ class OrientationResolver:
 
 
 def mean_face_through(points: Points) -> NDArray[np.float32]:
-    """The mean face fitted to the detector's five points (5, 2): (468, 3) float32, a mesh for an unreadable face."""
+    """The mean face fitted to the detector's points: a mesh for a face that the mesh network cannot read.
+
+    Args:
+        points: (5, 2), in pixels of the image.
+
+    Returns:
+        (468, 3) float32, in the same frame.
+    """
     model = mean_face().astype(np.float32)
     matrix = similarity_from_points(five_points(model), points)
     depth = model[:, 2] * math.hypot(*matrix[:, 0])
@@ -153,13 +162,16 @@ def mean_face_through(points: Points) -> NDArray[np.float32]:
 
 
 def rotated_square(centre: NDArray[np.floating], side: float, pixels: int, turn: float) -> Matrix:
-    """The transform from an image to a square of it, rotated counterclockwise on the screen.
+    """The crop matrix of a square of an image, rotated counterclockwise on the screen.
 
     Args:
-        centre: (2,), of the square in pixels of the image
-        side: of the square in pixels of the image
-        pixels: side of the result
-        turn: degrees
+        centre: (2,), of the square in pixels of the image.
+        side: of the square in pixels of the image.
+        pixels: side of the crop.
+        turn: degrees.
+
+    Returns:
+        (2, 3), from the image to the crop.
     """
     angle = math.radians(turn)
     return square_crop(centre, side, np.array([math.cos(angle), math.sin(angle)]), pixels)

@@ -19,7 +19,7 @@ __all__ = ["Label", "draw_comparison", "draw_faces", "shown"]
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-_LONGEST = 1400  # pixels; a larger image is drawn on a reduced copy
+_LONGEST = 1400  # pixels; faces of a larger image are drawn on a reduced copy
 
 _GREEN, _ORANGE, _BLUE, _WHITE, _BLACK = (60, 200, 90), (240, 140, 30), (70, 150, 255), (255, 255, 255), (0, 0, 0)
 _AXES: tuple[Colour, Colour, Colour] = ((235, 70, 70), _GREEN, _BLUE)  # the face's x, y and z axis
@@ -27,7 +27,13 @@ _AXES: tuple[Colour, Colour, Colour] = ((235, 70, 70), _GREEN, _BLUE)  # the fac
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A face to draw, the text above it, and its colour (RGB)."""
+    """A face to draw.
+
+    Attributes:
+        face: in pixels of the image.
+        text: drawn above the box.
+        colour: of the box, RGB, 0..255 each.
+    """
 
     face: Face
     text: str
@@ -35,16 +41,19 @@ class Label:
 
 
 def draw_comparison(source: Image, target: Image, comparison: Comparison, suffix: str = ".png") -> bytes:
-    """Draw source and target side by side: matches green, other faces orange, the source's face blue.
+    """Draw source and target side by side: the source's face blue, matches green, other faces orange.
 
     Args:
         source: the image of the first source.
         target: the image of the target.
-        comparison: of the two.
+        comparison: of the two images.
         suffix: the format: `.png`, `.jpg` or `.jpeg`, in lower or upper case.
 
     Returns:
-        The bytes of a file.
+        The bytes of the image file.
+
+    Raises:
+        RuntimeError: OpenCV cannot encode the drawing.
 
     Example:
         Path("out.png").write_bytes(draw_comparison(source, target, comparison))
@@ -59,7 +68,19 @@ def draw_comparison(source: Image, target: Image, comparison: Comparison, suffix
 
 
 def draw_faces(image: Image, faces: Sequence[Face], suffix: str = ".png") -> bytes:
-    """Draw the faces of an image, numbered in their order. `suffix` and result are those of `draw_comparison`."""
+    """Draw the faces of an image, numbered in their order.
+
+    Args:
+        image: the image of the faces.
+        faces: in pixels of the image.
+        suffix: as for `draw_comparison`.
+
+    Returns:
+        The bytes of the image file.
+
+    Raises:
+        RuntimeError: OpenCV cannot encode the drawing.
+    """
     labels = [Label(face, _described(i, face), _GREEN) for i, face in enumerate(faces, 1)]
     return _encoded(_drawn(image, labels), suffix)
 
@@ -101,12 +122,12 @@ def _draw_face(canvas: Pixels, label: Label, scale: float) -> None:
 
 
 def _axes(pose: Pose) -> NDArray[np.float64]:
-    """(3, 2): where the face's own axes (its right side as seen, its top, out of it) point on the screen."""
+    """The directions on the screen of the face's axes (to the viewer's right, up, out of the face): (3, 2)."""
     roll, yaw, pitch = (math.radians(a) for a in (pose.roll, pose.yaw, pose.pitch))
     turn_pitch = np.array([[1, 0, 0], [0, math.cos(pitch), -math.sin(pitch)], [0, math.sin(pitch), math.cos(pitch)]])
     turn_yaw = np.array([[math.cos(yaw), 0, math.sin(yaw)], [0, 1, 0], [-math.sin(yaw), 0, math.cos(yaw)]])
     turn_roll = np.array([[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]])
-    # Screen frame: x right, y down, z towards the viewer; looking up moves the nose against y.
+    # Screen frame: x right, y down, z towards the viewer. Looking up moves the nose towards negative y.
     axes = np.array([[1.0, 0, 0], [0, -1.0, 0], [0, 0, 1.0]])
     return np.asarray((turn_roll @ turn_yaw @ turn_pitch @ axes.T).T[:, :2])
 
@@ -116,7 +137,7 @@ def _write(canvas: Pixels, text: str, at: tuple[int, int], size: float, colour: 
 
     thick = max(1, round(size * 1.5))
     (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, thick)
-    # Above the box, or inside it where there is no room above; never beyond the right edge.
+    # Above the box, or inside it if there is no room above; never beyond the right edge.
     x = max(0, min(at[0], canvas.shape[1] - width - 4))
     y = at[1] - 4 if at[1] > height + below + 6 else at[1] + height + below
     y = max(height + 2, y)
@@ -125,7 +146,12 @@ def _write(canvas: Pixels, text: str, at: tuple[int, int], size: float, colour: 
 
 
 def shown(similarity: float) -> str:
-    """A similarity as text with two decimals, rounded down, so that only 100 itself is shown as 100.00."""
+    """A similarity as text with two decimals, rounded down, so that only a similarity of 100 is shown as 100.00.
+
+    Example:
+        >>> shown(99.999)
+        '99.99'
+    """
     return f"{math.floor(similarity * 100) / 100:.2f}"
 
 

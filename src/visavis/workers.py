@@ -1,4 +1,4 @@
-"""The threads of an engine: each analyses an image, and idle ones help with an image of many faces."""
+"""The threads of an engine. Each analyses an image, and idle threads help with an image of many faces."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 
 class Workers:
-    """A pool of threads whose tasks may share out work among themselves.
+    """A pool of threads whose tasks can distribute work to idle threads.
 
-    Tasks start in the order in which they were submitted. `parallel_map` runs in the calling thread and in idle ones.
-    The caller cancels helpers that have not started, so nested calls cannot deadlock.
+    Tasks start in the order in which they were submitted. `parallel_map` runs in the calling thread and in idle
+    threads. The calling thread cancels helpers that have not started, so nested calls cannot deadlock.
 
     Args:
         threads: how many tasks run at once, at least 1.
@@ -41,11 +41,16 @@ class Workers:
         renew_in_children(self)
 
     def renew(self) -> None:
-        """Make a new pool of threads, as a forked child must."""
+        """Make a new pool of threads, because a forked child has none of its parent's threads."""
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="visavis")
 
     def submit(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """Submit `function(*args, **kwargs)` and return its future.
+        """Submit a call and return its future.
+
+        Args:
+            function: what a thread calls.
+            *args: passed to `function`.
+            **kwargs: passed to `function`.
 
         Raises:
             EngineClosed: `close` was called, or the interpreter is ending.
@@ -58,13 +63,13 @@ class Workers:
             raise EngineClosed(f"the engine can take no more work: {error}") from error
 
     def parallel_map(self, function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
-        """Call `function` on each of `items`, and return the results in their order.
+        """Call `function` on each of `items`, and return the results in the order of `items`.
 
-        After a failure no further item is started. If several fail, the error of the first in order is raised.
+        After a failure no further item is started. If calls fail, the error of the first in that order is raised.
         """
         batch = _WorkStealingBatch(function, items)
         helpers = []
-        with contextlib.suppress(RuntimeError):  # closed meanwhile, so this thread finishes alone
+        with contextlib.suppress(RuntimeError):  # the pool was closed meanwhile, so this thread finishes alone
             helpers = [self._pool.submit(batch.work) for _ in range(min(self._threads, len(items)) - 1)]
         batch.work()
         for helper in helpers:
@@ -73,13 +78,13 @@ class Workers:
         return batch.results()
 
     def close(self) -> None:
-        """Finish running tasks, cancel those that have not started, and end the threads."""
+        """Finish running tasks, cancel tasks that have not started, and end the threads."""
         self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 class _WorkStealingBatch(Generic[T, R]):
-    """Items that several threads take, one at a time."""
+    """Items that several threads process, each taking one at a time."""
 
     def __init__(self, function: Callable[[T], R], items: Sequence[T]) -> None:
         self._function = function
@@ -97,10 +102,11 @@ class _WorkStealingBatch(Generic[T, R]):
                 return
             try:
                 self._results[i] = self._function(item)  # type: ignore[arg-type]
-            except Exception as error:  # noqa: BLE001  # raised by `results`, in the thread that waits for them
+            except Exception as error:  # noqa: BLE001  # raised by `results`, in the waiting thread
                 self._failures[i] = error
 
     def results(self) -> list[R]:
+        """The results in the order of the items; raises the error of the first item that failed."""
         if self._failures:
             raise self._failures[min(self._failures)]
         return [self._results[i] for i in range(len(self._results))]

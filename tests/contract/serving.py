@@ -32,8 +32,8 @@ from botocore.exceptions import ClientError
 from visavis.analysis import Analysis
 from visavis.api.dispatcher import Dispatcher
 from visavis.api.objects import NoStore
+from visavis.compare_options import CompareOptions
 from visavis.comparison import Comparison, Match
-from visavis.engine import CompareOptions
 from visavis.errors import ImageTooSmall, NoFace
 from visavis.face import Detail, Face, Landmark, LandmarkType, Pose, Quality
 from visavis.gateway import Gateway

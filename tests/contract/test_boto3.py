@@ -27,8 +27,8 @@ from visavis.api.response import Attributes
 from visavis.aws import wire
 from visavis.aws.policy import LOCAL_CALLER
 from visavis.aws.wire import WireError
+from visavis.compare_options import CompareOptions
 from visavis.comparison import Comparison, Match
-from visavis.engine import CompareOptions
 from visavis.face import (
     Attribute,
     Detail,

@@ -13,7 +13,8 @@ from PIL import Image as Pil
 
 from tests.conftest import PHOTOS, encode
 from visavis.analysis import Analysis
-from visavis.engine import CompareOptions, Engine
+from visavis.compare_options import CompareOptions
+from visavis.engine import Engine
 from visavis.errors import BadImage, ImageTooSmall, InvalidRequest, NoFace, SourcesDiffer
 from visavis.face import Detail
 from visavis.runtime import open_engine
@@ -125,7 +126,7 @@ def test_what_is_wrong_with_an_image_says_which_image(engine: Engine, photo: Pho
     ):
         with pytest.raises(NoFace, match=says):
             engine.compare_many(sources, target)
-    with pytest.raises(InvalidRequest, match="source: an image is not given as a str"):
+    with pytest.raises(InvalidRequest, match="source: an image must not be a str"):
         engine.compare("a.jpg", obama)  # type: ignore[arg-type]
 
 

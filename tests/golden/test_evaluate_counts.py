@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import PHOTOS
 from visavis.cli import main
-from visavis.engine import CompareOptions
+from visavis.compare_options import CompareOptions
 from visavis.face import Detail
 from visavis.runtime import open_engine
 from visavis.settings import Settings

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from visavis.engine import CompareOptions, Engine
+from visavis.compare_options import CompareOptions
+from visavis.engine import Engine
 
 RECORDED = json.loads((Path(__file__).parent / "similarities.json").read_text())
 EVERYONE = CompareOptions(similarity_threshold=0)

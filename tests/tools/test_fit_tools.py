@@ -13,7 +13,7 @@ from tools.fitting_faces import Measured, cached, iou, mesh_crop
 
 from tests.makers import posed_mesh
 from tools import fit_box, fit_confidence, fit_landmarks, fit_mesh_crop, fit_pose, fit_quality, fit_quality_penalty
-from visavis.calibration import QualityPenaltyNumbers, quality_adjusted
+from visavis.cosine_adjustments import QualityPenaltyNumbers, quality_adjusted
 from visavis.fitted import parse_numbers
 from visavis.image import Image
 from visavis.vision.align import five_points

@@ -14,8 +14,8 @@ from visavis.api.operations import SERVICE
 from visavis.api.response import Attributes
 from visavis.aws.policy import LOCAL_CALLER, Caller, Policy
 from visavis.aws.wire import WireError
+from visavis.compare_options import CompareOptions
 from visavis.comparison import Comparison, Match
-from visavis.engine import CompareOptions
 from visavis.errors import BadImage, ImageTooLarge, ModelCorrupt, NoFace, ObjectUnavailable, Overloaded
 from visavis.face import Detail, Face, Landmark, LandmarkType, Pose, Quality, QualityFilter
 from visavis.geometry import Box, Size

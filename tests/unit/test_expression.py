@@ -180,7 +180,7 @@ def test_a_calibration_of_another_network_is_refused(tmp_path: Path) -> None:
     beside.write_text(json.dumps(stored | {"network_sha256": hashlib.sha256(b"a network").hexdigest()}))
     assert load_expression_calibration(network).temperature == 1.0
     beside.write_text(json.dumps(stored | {"network_sha256": "0" * 64}))
-    with pytest.raises(CalibrationMismatch, match="fitted on 0000"):
+    with pytest.raises(CalibrationMismatch, match="fitted on the network 0000"):
         load_expression_calibration(network)
 
 

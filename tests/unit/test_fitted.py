@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from visavis.calibration import QUALITY_PENALTY_FILE, QualityPenaltyNumbers
+from visavis.cosine_adjustments import QUALITY_PENALTY_FILE, QualityPenaltyNumbers
 from visavis.errors import CalibrationMismatch
 from visavis.fitted import MEMBERS, load_numbers, parse_numbers
 from visavis.models.manifest import load_manifest
 from visavis.vision.confidence import CONFIDENCE_FILE, ConfidenceNumbers
+from visavis.vision.gaze import GAZE_FILE, GazeNumbers
 from visavis.vision.landmarks import BOX_FILE, LANDMARKS_FILE, BoxNumbers, LandmarkNumbers
 from visavis.vision.mesh import MESH_CROP_FILE, MeshCropNumbers
+from visavis.vision.openness import OPENNESS_FILE, OpennessNumbers
 from visavis.vision.pose import POSE_FILE, PoseNumbers
 from visavis.vision.quality import QUALITY_FILE, QualityNumbers
 
@@ -24,6 +26,8 @@ SHIPPED = {
     BOX_FILE: BoxNumbers,
     MESH_CROP_FILE: MeshCropNumbers,
     POSE_FILE: PoseNumbers,
+    GAZE_FILE: GazeNumbers,
+    OPENNESS_FILE: OpennessNumbers,
     QUALITY_PENALTY_FILE: QualityPenaltyNumbers,
 }
 

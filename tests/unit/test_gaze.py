@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tests.makers import eye_contour, posed_mesh
 from visavis.face import Attribute, EyeDirection, Pose
-from visavis.vision.gaze import eye_direction, gaze_numbers, gaze_vectors, pupil_offsets
+from visavis.vision.gaze import NUMBERS, eye_direction, gaze_vectors, pupil_offsets
 
 OPEN = Attribute(value=True, confidence=100.0)
 INTEROCULAR = 100.0
@@ -26,13 +26,13 @@ def looking(
     """
     mesh = posed_mesh(yaw=head.yaw, pitch=head.pitch, roll=head.roll, interocular=interocular)
     level = posed_mesh(yaw=head.yaw, pitch=head.pitch, interocular=interocular).astype(np.float64)
-    numbers, (h, p) = gaze_numbers(), (math.radians(head.yaw), math.radians(head.pitch))
+    h, p = math.radians(head.yaw), math.radians(head.pitch)
     pupils, contours = [], []
     for corners, side in (((33, 133), -1), ((362, 263), 1)):
         left, right = level[list(corners), :2]
         contour = eye_contour(0.3, float(right[0] - left[0])) * [-side, 1] + (left + right) / 2
         behind = 0.08 * np.array([-math.sin(h) * math.cos(p), math.sin(p)])
-        shift = [side * numbers.outward * math.cos(h), -numbers.upward * math.cos(p)]
+        shift = [side * NUMBERS.outward * math.cos(h), -NUMBERS.upward * math.cos(p)]
         look = [math.sin(math.radians(yaw)) * math.cos(math.radians(pitch)), -math.sin(math.radians(pitch))]
         middle = (contour[0] + contour[8]) / 2
         pupils.append(middle + interocular * (behind + shift + 0.16 * np.array(look)))

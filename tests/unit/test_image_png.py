@@ -189,7 +189,7 @@ def test_idat_chunks_behind_another_chunk_are_none_of_the_image() -> None:
         (lambda h, b, e: [h, h, b, e], "critical PNG chunk IHDR in the wrong place"),
         (lambda h, b, e: [h, e], "without pixels"),
         (lambda h, b, e: [h, b], "no IEND chunk"),
-        (lambda h, b, e: [h, (b"a1b2", b""), b, e], "a PNG chunk should begin where"),
+        (lambda h, b, e: [h, (b"a1b2", b""), b, e], "a PNG chunk must begin where"),
         (lambda h, b, e: [(b"IHDR", h[1][:12]), b, e], "12 bytes instead of 13"),
         (lambda h, b, e: [(b"IHDR", h[1][:8] + b"\x07" + h[1][9:]), b, e], "a kind of PNG that does not exist"),
         (lambda h, b, e: [(b"IHDR", h[1][:9] + b"\x03" + h[1][10:]), b, e], "PLTE chunk, the palette, is missing"),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from visavis.engine import CompareOptions
+from visavis.compare_options import CompareOptions
 from visavis.errors import InvalidRequest
 from visavis.face import Detail, QualityFilter
 from visavis.inputs import bytes_or_pixels
@@ -107,9 +107,9 @@ def test_pixels_are_taken_in_any_order_of_memory() -> None:
     [
         ("a.jpg", "wrap the path of a file in pathlib.Path"),
         ("https://example.com/a.jpg", "opens no URL"),
-        (None, r"an image is bytes, a path, a file opened in binary mode, or an RGB array .*; not NoneType"),
+        (None, r"an image must be bytes, a path, a file opened in binary mode, or an RGB array .*, not NoneType"),
         (7, "not int"),
-        (Pil.new("RGB", (9, 9)), r"for a Pillow image numpy.asarray\(image.convert\('RGB'\)\)"),
+        (Pil.new("RGB", (9, 9)), r"with Pillow that is numpy.asarray\(image.convert\('RGB'\)\)"),
         (io.StringIO("text"), "gives str, not bytes: open it in binary mode, 'rb'"),
         (np.zeros((4, 5), np.uint8), r"must be RGB, \(h, w, 3\) uint8; this one is \(4, 5\) uint8"),
         (np.zeros((4, 5, 4), np.uint8), r"this one is \(4, 5, 4\) uint8"),

@@ -13,6 +13,7 @@ from visavis.face import Attribute, Pose
 from visavis.models.manifest import load_manifest
 from visavis.vision import openness
 from visavis.vision.openness import (
+    NUMBERS,
     OpennessNumbers,
     attribute_of,
     eye_terms,
@@ -21,7 +22,6 @@ from visavis.vision.openness import (
     mouth_log_odds,
     mouth_open,
     mouth_terms,
-    openness_numbers,
 )
 
 AHEAD = Pose(roll=0, yaw=0, pitch=5)
@@ -140,10 +140,10 @@ def test_even_odds_are_true_with_a_confidence_of_50() -> None:
     assert attribute_of(-1e9) == Attribute(value=False, confidence=100.0)
 
 
-def test_each_number_is_used_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openness, "openness_numbers", lambda: OpennessNumbers(1, 10, 100, 1000, 2, 20, 200))
-    assert eyes_log_odds(contours(0.3, 0.3), Pose(0, 0, 20)) == pytest.approx(1 + 3 + 200 + 4000)
-    assert mouth_log_odds(mouth(0.2), Pose(0, 10, 0)) == pytest.approx(2 + 20 * math.log(0.21) + 200)
+def test_each_number_is_used_in_its_place() -> None:
+    numbers = OpennessNumbers(1, 10, 100, 1000, 2, 20, 200)
+    assert eyes_log_odds(contours(0.3, 0.3), Pose(0, 0, 20), numbers) == pytest.approx(1 + 3 + 200 + 4000)
+    assert mouth_log_odds(mouth(0.2), Pose(0, 10, 0), numbers) == pytest.approx(2 + 20 * math.log(0.21) + 200)
 
 
 @pytest.mark.parametrize("name", ["openness", "gaze"])
@@ -154,5 +154,5 @@ def test_the_numbers_were_fitted_on_the_networks_that_are_used(name: str) -> Non
 
 
 def test_eyes_and_lips_further_apart_speak_for_open_ones() -> None:
-    assert openness_numbers().eyes_opening > 0
-    assert openness_numbers().mouth_gap > 0
+    assert NUMBERS.eyes_opening > 0
+    assert NUMBERS.mouth_gap > 0

@@ -9,8 +9,8 @@ from visavis.api.decoding import Fields
 from visavis.api.images import ImageInput, image_of
 from visavis.api.operation import Context, Operation
 from visavis.api.response import DETAIL, Attributes, Json
+from visavis.compare_options import CompareOptions
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
-from visavis.engine import CompareOptions
 from visavis.errors import ImageTooLarge, ObjectUnavailable, Role
 from visavis.face import Face, QualityFilter
 

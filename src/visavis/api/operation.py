@@ -12,8 +12,8 @@ from visavis.api.decoding import Fields
 from visavis.api.images import ImageInput
 from visavis.api.response import Attributes, Json
 from visavis.api.shapes import Shape
+from visavis.compare_options import CompareOptions
 from visavis.comparison import Comparison
-from visavis.engine import CompareOptions
 from visavis.face import Detail
 
 __all__ = ["Context", "FaceEngine", "Operation"]

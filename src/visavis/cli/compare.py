@@ -20,8 +20,9 @@ from visavis.errors import InvalidRequest, SourcesDiffer, VisavisError
 if TYPE_CHECKING:
     from visavis.api.response import Attributes
     from visavis.calibration import Calibration
+    from visavis.compare_options import CompareOptions
     from visavis.comparison import Comparison
-    from visavis.engine import CompareOptions, Engine
+    from visavis.engine import Engine
     from visavis.face import Detail, Face, QualityFilter
     from visavis.settings import Settings
 
@@ -82,8 +83,9 @@ def compare(
     Several sources, photos of one person, are fused. A - in place of a name reads that photo from standard input.
     The exit status is 0 for a match and 1 for none.
     """
+    from visavis.compare_options import CompareOptions
     from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
-    from visavis.engine import CompareOptions, Engine
+    from visavis.engine import Engine
     from visavis.image import decode
     from visavis.report import draw_comparison, shown
     from visavis.runtime import open_engine

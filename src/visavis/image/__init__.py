@@ -1,8 +1,8 @@
-"""Decodes bytes to an upright RGB image, recognised by content, with its size checked before decoding.
+"""Decodes the bytes of a JPEG or PNG to an upright RGB image. The size is checked before any pixel is decoded.
 
-`decoding` chooses the decoder by the first bytes. `jpeg` and `png` read size and structure themselves, so that metadata
-never reaches a decoder, and leave the pixels to libjpeg-turbo and Pillow, which nothing outside this package calls.
-`kinds` names a file that is neither JPEG nor PNG.
+`decoding` chooses the decoder by the first bytes. `jpeg` and `png` read size and structure, so that no metadata reaches
+a decoder. libjpeg-turbo and Pillow decode the pixels; only this package calls them. `kinds` names the kind of other
+files.
 """
 
 from visavis.image.decoding import decode, from_pixels

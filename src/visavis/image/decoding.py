@@ -20,15 +20,15 @@ _DECODERS = {b"\xff\xd8\xff": jpeg.decode, b"\x89PNG\r\n\x1a\n": png.decode}
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
     """Decode a JPEG or PNG to an upright image.
 
-    A JPEG is turned by its EXIF orientation; a PNG is not turned. Transparency is dropped.
+    The EXIF orientation of a JPEG is applied, that of a PNG is not. Transparency is dropped.
 
     Args:
         data: the bytes of the file. Its format is recognised by content.
-        limits: on the size that the header states; checked before any pixel is decoded.
+        limits: of the size in the header, checked before any pixel is decoded.
 
     Raises:
-        BadImage: another format, or the image is damaged or incomplete.
-        ImageTooLarge: above `limits`.
+        BadImage: the format is another one, or the image is damaged or incomplete.
+        ImageTooLarge: the size is above `limits`.
         ImageTooSmall: one side is below `limits.smallest_side`.
 
     Example:
@@ -39,7 +39,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
         raise BadImage(f"the image is neither JPEG nor PNG; {describe(data)}")
     try:
         return decoder(data, limits)
-    # Decoders raise many types of errors for damaged files. They raise a `Warning` if the program turns warnings into
+    # Decoders raise errors of many types on damaged files. They raise a `Warning` if the program turns warnings into
     # errors.
     except (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, Warning) as error:
         raise BadImage(f"the image is damaged or cut short: {error}") from error
@@ -50,10 +50,10 @@ def from_pixels(pixels: NDArray[np.uint8], limits: Limits = DEFAULT_LIMITS) -> I
 
     Args:
         pixels: (height, width, 3) uint8 RGB, upright; must not be written to afterwards.
-        limits: on its size.
+        limits: of the size.
 
     Raises:
-        ImageTooLarge, ImageTooSmall: as `decode`.
+        ImageTooLarge, ImageTooSmall: as for `decode`.
     """
     limits.check(Size(pixels.shape[1], pixels.shape[0]))
     return Image(pixels)

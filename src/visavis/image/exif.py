@@ -1,6 +1,6 @@
-"""Reads the orientation in an EXIF block, and undoes it.
+"""Reads the orientation in an EXIF block, and applies it.
 
-Only this value is read, because an EXIF block may be hostile: a general parser keeps every value that it finds, and
+No other value is read, because an EXIF block may be hostile: a general parser stores every value that it finds, and
 warns about every value that it cannot read.
 """
 
@@ -17,14 +17,17 @@ __all__ = ["orientation", "upright"]
 _TAG = 0x0112  # EXIF 2.32, section 4.6.4
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _INTEGERS = {3: "H", 4: "L", 6: "b", 8: "h", 9: "l"}
-"""TIFF's integer types as `struct`'s. EXIF requires SHORT (3); some writers use others, which viewers accept."""
+"""TIFF's integer types -> `struct`'s. EXIF requires SHORT (3); some programs write others, which viewers accept."""
 
 
 def orientation(tiff: bytes) -> int:
-    """The orientation, 1 to 8; 1 if there is none or it cannot be read, as in viewers.
+    """Read the orientation.
 
     Args:
         tiff: the EXIF block without its identifier. Only its first directory is read.
+
+    Returns:
+        1 to 8; 1 if there is none or it cannot be read, as in viewers.
     """
     order = _BYTE_ORDERS.get(tiff[:4])
     if order is None:
@@ -46,7 +49,15 @@ def orientation(tiff: bytes) -> int:
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Undo an EXIF orientation, 1 to 8 (EXIF 2.32, section 4.6.4): returns the upright pixels."""
+    """Turn an image upright.
+
+    Args:
+        pixels: (height, width, 3) uint8, as stored.
+        orientation: 1 to 8 (EXIF 2.32, section 4.6.4).
+
+    Returns:
+        The upright pixels, contiguous.
+    """
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):

@@ -1,11 +1,11 @@
-"""Decodes JPEG: by libjpeg-turbo into an array, at reduced scales too; by Pillow if libjpeg-turbo refuses the file.
+"""Decodes JPEG with libjpeg-turbo, at reduced scales too, or with Pillow if libjpeg-turbo rejects the file.
 
 libjpeg-turbo's strict mode accepts only files without a fault. Files with faults are accepted as in viewers, as long as
-their rows are there:
+no row is missing:
 
-- If the end marker is missing, everything before it must be there: each row of each scan, and all scans.
-- If the end marker is there, something inside the file was changed, and the decoder continues behind it, displaced.
-  The image is accepted unless the data end before the last row of coded blocks.
+- If the end marker is missing, everything before it must be present: each row of each scan, and all scans.
+- If the end marker is present, something inside the file was changed, and the decoder continues after it with displaced
+  blocks. The image is accepted unless the data end before the last row of coded blocks.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from visavis.image.pyramid import Image, Pixels
 __all__ = ["MIN_DECODED_SIDE", "decode"]
 
 MIN_DECODED_SIDE = 1280
-"""Pixels. A JPEG that is first decoded at a reduced scale keeps at least this longer side, which is the largest size at
-which a whole image is used. For a small face it is decoded again, at the scale that the face needs."""
+"""Pixels. A JPEG that is first decoded at a reduced scale keeps at least this longer side, the largest size at which a
+whole image is used. For a small face it is decoded again, at the scale that the face needs."""
 
 MAX_DCT_SCALING = 3
-"""The most halvings that libjpeg-turbo does while decoding (DCT scaling): a block of 8 x 8 becomes one pixel."""
+"""The largest number of halvings in libjpeg-turbo (DCT scaling): a block of 8 x 8 becomes one pixel."""
 
 _FILLER = bytes((167 * n * n + 89 * n + 173) % 251 for n in range(512))
-"""Meaningless bytes without 0xff, which begins a marker."""
+"""Pseudo-random bytes without 0xff, which begins a marker."""
 
 
 def decode(data: bytes, limits: Limits) -> Image:
     """Decode a JPEG, at a reduced scale if it is large.
 
     Raises:
-        BadImage: not a JPEG of a known kind, or rows are missing.
-        ImageTooLarge, ImageTooSmall: outside `limits`.
+        BadImage: the kind of JPEG is not supported, or rows are missing.
+        ImageTooLarge, ImageTooSmall: the size is outside `limits`.
     """
     header = read_header(data)
     limits.check(header.size)
@@ -58,6 +58,7 @@ def decode(data: bytes, limits: Limits) -> Image:
 
 
 def _without_end(header: Header, scans: Scans) -> Image:
+    """Decode a JPEG without an end marker."""
     ran_out = False
     for data in scans.endings:
         try:
@@ -83,7 +84,11 @@ def _cut_short() -> BadImage:
 
 
 def _by_turbo(data: bytes, header: Header) -> Image:
-    """Decode by libjpeg-turbo, which raises `_Fault`."""
+    """Decode with libjpeg-turbo.
+
+    Raises:
+        _Fault: the file has a fault.
+    """
     halvings = _allowed_halvings(header.size, header.orientation)
     pixels = _decode_reduced(data, header.size, halvings)
 
@@ -91,7 +96,7 @@ def _by_turbo(data: bytes, header: Header) -> Image:
         try:
             return upright(_decode_reduced(data, header.size, fewer), header.orientation)
         except _Fault as fault:
-            text = "the image is damaged: a part of it can be decoded at a reduced size only"
+            text = "the image is damaged: part of it can be decoded at a reduced size only"
             raise BadImage(text) from fault
 
     width, height = header.size.width, header.size.height
@@ -102,29 +107,29 @@ def _by_turbo(data: bytes, header: Header) -> Image:
 def _allowed_halvings(stored: Size, orientation: int) -> int:
     """How often the image can be halved and keep `MIN_DECODED_SIDE`."""
     halvings = min(MAX_DCT_SCALING, max(0, int(math.log2(stored.longer / MIN_DECODED_SIDE))))
-    # The last column and row of a reduced image may reach beyond its edge. Turned upright, they can become the first,
-    # and all coordinates would be off by the remainder.
+    # The last column and row of a reduced image may reach beyond its edge. In the upright image they can become the
+    # first, and then all coordinates would be off by the remainder.
     while orientation != 1 and (stored.width | stored.height) % 2**halvings:
         halvings -= 1
     return halvings
 
 
 def _decode_reduced(data: bytes, stored: Size, halvings: int) -> Pixels:
-    """Decode by libjpeg-turbo, with the sides divided by 2**`halvings` and rounded up.
+    """Decode with libjpeg-turbo, with the sides divided by 2**`halvings` and rounded up.
 
-    At full size the pixels are the same as Pillow's, which uses the same library but copies them three times, with four
-    bytes each.
+    At full size the pixels are the same as Pillow's. Pillow uses the same library, but copies the pixels three times,
+    with four bytes each.
 
     Raises:
-        _Fault: the file has a fault, however small.
+        _Fault: the file has a fault of any kind.
     """
     import simplejpeg
 
     height, width = (-(-side >> halvings) for side in (stored.height, stored.width))
     pixels = np.empty((height, width, 3), np.uint8)
     try:
-        # The library decodes at the smallest of its scales that has at least these sides. It reads the sides itself,
-        # and refuses a buffer that does not fit.
+        # The library decodes at the smallest of its scales with at least these sides. It reads the size itself, and
+        # rejects a buffer of another size.
         decoded = simplejpeg.decode_jpeg(
             data, "RGB", min_height=height, min_width=width, min_factor=2**halvings, buffer=pixels
         )
@@ -136,19 +141,19 @@ def _decode_reduced(data: bytes, stored: Size, halvings: int) -> Pixels:
 
 
 def _by_pillow(header: Header, scans: bytes, *, cut: bool) -> Image:
-    """Decode what libjpeg-turbo's strict mode refuses, and CMYK, which it does not convert.
+    """Decode a file that libjpeg-turbo's strict mode rejects, or CMYK, which libjpeg-turbo does not convert.
 
     Args:
         header: of the file.
         scans: without the end marker.
-        cut: whether the last row of blocks must be complete.
+        cut: whether the end marker was missing; then the last row of blocks must be complete.
 
     Raises:
-        BadImage: rows are missing, which libjpeg fills without an error.
+        BadImage: rows are missing; libjpeg fills them without an error.
     """
-    # The image is decoded as it is, and again with meaningless bytes behind each scan. A decoder that has all rows does
-    # not use these bytes; otherwise it decodes them as the missing rows, and the results differ. A reduced scale is
-    # enough to see that.
+    # The image is decoded as it is, and again with filler bytes after each scan. If all rows are present, the decoder
+    # does not use these bytes. Otherwise it decodes them as the missing rows, and the results differ. A reduced scale
+    # is enough to see that.
     factor = 2 ** min(MAX_DCT_SCALING, max(0, int(math.log2(header.size.longer / MIN_DECODED_SIDE))))
     pixels = _pillow(header.plain + scans + EOI, factor)
     filled = _pillow(header.plain + with_filler(scans, header, _FILLER) + EOI, factor)
@@ -160,14 +165,14 @@ def _by_pillow(header: Header, scans: bytes, *, cut: bool) -> Image:
 
 
 def _first_difference(one: Pixels, other: Pixels) -> int:
-    """The first row in which blocks differ; the height if none does."""
+    """The first row in which blocks differ, or the height if none does."""
     rows: NDArray[np.intp] = np.flatnonzero((one != other).any(axis=(1, 2)))
-    # Colours are interpolated across block borders, so one row of pixels above the first different block differs too.
+    # Colours are interpolated across block borders, so the row of pixels above the first different block differs too.
     return min(int(rows[0]) + 1, len(one) - 1) if len(rows) else len(one)
 
 
 def _pillow(data: bytes, factor: int = 1) -> Pixels:
-    """Decode by Pillow: (height, width, 3) uint8, the sides divided by `factor` and rounded up."""
+    """Decode with Pillow: (height, width, 3) uint8, the sides divided by `factor` and rounded up."""
     from PIL.JpegImagePlugin import JpegImageFile
 
     with JpegImageFile(io.BytesIO(data)) as image:

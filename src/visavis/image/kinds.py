@@ -1,6 +1,6 @@
-"""Names a file that is neither JPEG nor PNG, and says what to do about it.
+"""Names the kind of a file that is neither JPEG nor PNG, and says how to send an image instead.
 
-Only the first bytes are read. None of them is quoted, because they may be private.
+Only the first bytes are read. They are not quoted in messages, because they may be private.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["describe"]
 
 _BYTES_READ = 1024
 _DEEPEST = 3
-"""How many wrappings are opened, such as a data: URI of base64 of base64."""
+"""How many encodings inside each other are decoded, for example a data: URI of base64 of base64."""
 
 _CONVERT = "convert it to JPEG or PNG"
 _ONE_FRAME = "pass one frame of it as JPEG or PNG"
@@ -29,9 +29,10 @@ _PAGE = "a server sent it in place of the image"
 class _Kind(NamedTuple):
     """A kind of file.
 
-    pattern: a regular expression for the first bytes, in which a dot is any byte
-    name: completes "it is"
-    advice: what the caller does about it
+    Attributes:
+        pattern: a regular expression for the first bytes, in which a dot matches any byte.
+        name: completes the sentence "it is ...".
+        advice: what the caller should do.
     """
 
     pattern: bytes
@@ -40,11 +41,14 @@ class _Kind(NamedTuple):
 
 
 class _Wrapping(NamedTuple):
-    """Text that stands for bytes.
+    """An encoding of bytes as text.
 
-    pattern: as for `_Kind`; its group `text` is what stands for the bytes
-    opened: the bytes; raises ValueError
-    certain: the pattern alone is enough to recognise it, whatever it contains
+    Attributes:
+        pattern: as for `_Kind`; its group `text` is the encoded part.
+        name: as for `_Kind`.
+        advice: as for `_Kind`.
+        opened: decodes the group `text`; raises ValueError.
+        certain: whether the pattern alone identifies the encoding, even if the decoded bytes are of no known kind.
     """
 
     pattern: bytes
@@ -136,7 +140,12 @@ _WRAPPINGS = [
 
 
 def describe(data: bytes) -> str:
-    """What `data` is and what to do, such as "it is a HEIC image: convert it to JPEG or PNG"."""
+    """Say what `data` is and what the caller should do.
+
+    Example:
+        >>> describe(b"GIF89a")
+        'it is a GIF: convert it to JPEG or PNG'
+    """
     if not data:
         return "it is empty"
     found = _layers(bytes(data[:_BYTES_READ]), _DEEPEST)
@@ -148,7 +157,7 @@ def describe(data: bytes) -> str:
 
 
 def _layers(head: bytes, depth: int) -> list[_Kind | _Wrapping]:
-    """What `head` is, the outermost wrapping first; empty if it is unknown."""
+    """The encodings of `head`, outermost first, and the kind of its content; empty if unknown."""
     if kind := _first(_BINARIES, head):
         return [kind]
     for wrapping in _WRAPPINGS if depth else []:

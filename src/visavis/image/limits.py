@@ -14,8 +14,16 @@ __all__ = ["DEFAULT_LIMITS", "Limits"]
 class Limits:
     """The sizes of images that are decoded.
 
-    smallest_side: pixels; CompareFaces' documented minimum for both sides
-    longest_side, pixels: our own guard against decompression bombs
+    Attributes:
+        smallest_side: pixels, the minimum of both sides, as documented for CompareFaces.
+        longest_side: pixels, the maximum of both sides; protects against decompression bombs.
+        pixels: the maximum number of pixels; protects against decompression bombs.
+
+    Example:
+        >>> DEFAULT_LIMITS.check(Size(640, 480))
+        >>> DEFAULT_LIMITS.check(Size(640, 40))
+        Traceback (most recent call last):
+        visavis.errors.ImageTooSmall: 640 x 40 pixels, at least 80 are needed on either side
     """
 
     smallest_side: int = 80
@@ -26,7 +34,7 @@ class Limits:
         """Check a size.
 
         Raises:
-            ImageTooLarge: a side or the number of pixels is above the limit.
+            ImageTooLarge: a side or the number of pixels is above its limit.
             ImageTooSmall: a side is below `smallest_side`.
         """
         if size.longer > self.longest_side or size.pixels > self.pixels:

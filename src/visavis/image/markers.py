@@ -1,7 +1,7 @@
 """Reads the structure of a JPEG: the segments before the first scan, and where the scans end (ITU-T T.81, annex B).
 
-Nothing is decoded here. Of the segments before the first scan only those that a decoder needs are kept, so no
-thumbnail, colour profile, comment or EXIF block reaches a decoder.
+Nothing is decoded here. Only those segments before the first scan that a decoder needs are kept, so no thumbnail,
+colour profile, comment or EXIF block reaches a decoder.
 """
 
 from __future__ import annotations
@@ -19,27 +19,31 @@ __all__ = ["EOI", "Header", "Scans", "read_header", "read_scans", "with_filler"]
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-"""Within coded data 0xff 0x00 stands for 0xff, 0xff 0xff is padding, and restart markers belong to the data."""
+"""A marker outside coded data. In coded data 0xff 0x00 is an escaped 0xff, 0xff 0xff is padding, and restart markers
+are part of the data."""
 _EOI, _SOS, _DRI, _APP0, _APP1, _APP14 = 0xD9, 0xDA, 0xDD, 0xE0, 0xE1, 0xEE
 _DHT, _JPG, _DAC = 0xC4, 0xC8, 0xCC
 _FRAMES = set(range(0xC0, 0xD0)) - {_DHT, _JPG, _DAC}
 _PROGRESSIVE = (0xC2, 0xCA)
 _SEQUENTIAL = (0xC0, 0xC1, 0xC9)
-_KEPT = {_DHT, _DAC, 0xDB, _DRI}  # and the frame; DB are the quantisation tables
-_BETWEEN_SCANS = _KEPT | {0xDC, *range(0xE0, 0xFF)}  # DC, which gives the height late, is left to decoders to refuse
+_KEPT = {_DHT, _DAC, 0xDB, _DRI}  # and the frame; DB has the quantisation tables
+_BETWEEN_SCANS = _KEPT | {0xDC, *range(0xE0, 0xFF)}  # DC gives the height after the first scan; decoders refuse it
 _PARAMETERLESS = {0x01, *range(0xD0, 0xD9)}
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The part before the first scan.
+    """The part of the file before the first scan.
 
-    size: as stored
-    orientation: 1 to 8
-    components: their identifiers in the order stored; 1 of them is grey, 3 are colours, 4 are CMYK or YCCK
-    block_height: rows of pixels in a row of coded units: 8 times the largest vertical sampling factor
-    plain: the marker SOI and the segments that a decoder needs
-    scans_at: offset of the first scan's SOS marker
+    Attributes:
+        size: as stored, before the orientation is applied.
+        orientation: the EXIF orientation, 1 to 8.
+        components: their identifiers, as stored: 1 for grey, 3 for colour, 4 for CMYK or YCCK.
+        block_height: rows of pixels in a row of coded units: 8 times the largest vertical sampling factor.
+        progressive: whether the frame is progressive.
+        restarts: whether the scans have restart markers.
+        plain: the marker SOI and the segments that a decoder needs.
+        scans_at: the offset of the first scan's SOS marker.
     """
 
     size: Size
@@ -54,11 +58,12 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Scans:
-    """The part from the first scan on, without the end marker.
+    """The part of the file from the first scan on, without the end marker.
 
-    data: scans and the tables between them
-    whole: an end marker follows it
-    missing: a coefficient of a component was never sent, or not to its last bit
+    Attributes:
+        data: scans and the tables between them.
+        whole: whether an end marker follows.
+        missing: whether a coefficient of a component, or its last bit, is in no scan.
     """
 
     data: bytes
@@ -67,14 +72,14 @@ class Scans:
 
     @property
     def endings(self) -> list[bytes]:
-        """`data` as it may have been when it was complete, likeliest first.
+        """What `data` may have been before a failed transfer or disk padded it, likeliest first.
 
-        Zeros and ones at the end may come from a disk or network that failed to deliver, and would be decoded like
-        other bits. The data of a grey image may end in one byte of zeros, which belongs to its colours; one byte too
-        many can change the colours of the last block only.
+        Padding bytes of zeros or ones at the end would be decoded like other bits. The data of a grey image may end in
+        one byte of zeros, which belongs to its colours. One byte too many can change only the colours of the last
+        block.
         """
         kept = self.data.rstrip(b"\0\xff")
-        while self.data.startswith(b"\xff\0", len(kept)):  # stands for a byte of ones within coded data
+        while self.data.startswith(b"\xff\0", len(kept)):  # an escaped byte of ones in coded data
             kept += b"\xff\0"
         return [self.data] if kept == self.data else [self.data, kept, kept + b"\0"]
 
@@ -82,8 +87,11 @@ class Scans:
 def read_header(data: bytes) -> Header:
     """Read the segments before the first scan.
 
+    Args:
+        data: the file.
+
     Raises:
-        BadImage: there is no frame or no scan, or one of a kind that is not decoded.
+        BadImage: there is no frame or no scan, or the kind of frame is not supported.
     """
     plain, frame, exif, restarts = [SOI], b"", b"", False
     kind, at = 0, 2
@@ -123,7 +131,12 @@ def read_header(data: bytes) -> Header:
 
 
 def read_scans(data: bytes, header: Header) -> Scans:
-    """Read the scans up to the end marker, or up to the first segment that cannot be part of them."""
+    """Read the scans up to the end marker, or up to the first segment that cannot be between scans.
+
+    Args:
+        data: the file.
+        header: of the file.
+    """
     sent = _Sent(header)
     end = header.scans_at
     for marker, begin, following, body in _scan_segments(data, header.scans_at):
@@ -136,15 +149,19 @@ def read_scans(data: bytes, header: Header) -> Scans:
 
 
 def with_filler(scans: bytes, header: Header, filler: bytes) -> bytes:
-    """The same scans with `filler` behind the coded data of each."""
+    """Append filler bytes to the coded data of each scan.
+
+    Args:
+        scans: scans and the tables between them.
+        header: of the file.
+        filler: bytes without a marker.
+    """
     parts, done = list[bytes](), 0
     for marker, _, end, _ in _scan_segments(scans, 0):
         if marker != _SOS:
             continue
-        parts += [
-            scans[done:end].rstrip(b"\xff"),
-            filler,
-        ]  # ones there are padding, and would form a marker with the filler
+        # Bytes of ones at the end are padding, and would form a marker with the filler.
+        parts += [scans[done:end].rstrip(b"\xff"), filler]
         if header.restarts:  # a decoder that expects a restart marker skips anything else
             at, last = max((scans.rfind(bytes([0xFF, 0xD0 + n]), done, end), n) for n in range(8))
             parts += [bytes([0xFF, 0xD0 + (last + 1) % 8 if at >= 0 else 0xD0]), filler]
@@ -153,7 +170,7 @@ def with_filler(scans: bytes, header: Header, filler: bytes) -> bytes:
 
 
 def _scan_segments(data: bytes, at: int) -> Iterator[tuple[int, int, int, bytes]]:
-    """Marker, begin, end and body of each segment from the first scan on; a scan's end is that of its coded data."""
+    """Marker, begin, end and body of each segment from the first scan on. A scan ends after its coded data."""
     while (found := _segment(data, at)) is not None:
         marker, begin, at = found
         body = data[begin + 4 : at]
@@ -186,7 +203,7 @@ def _check_frame(kind: int, frame: bytes) -> None:
     if kind not in (*_SEQUENTIAL, *_PROGRESSIVE):
         raise BadImage("the image is a lossless or hierarchical JPEG: store it as an ordinary JPEG or as a PNG")
     if len(frame) < 6 or len(frame) != 6 + 3 * frame[5]:
-        raise BadImage("the image is damaged: the frame of the JPEG has a wrong length")
+        raise BadImage("the image is damaged: the frame of the JPEG has the wrong length")
     if frame[0] != 8:
         raise BadImage(f"the image is a JPEG of {frame[0]} bits a colour: store it as one of 8 bits, or as a PNG")
     if frame[5] not in (1, 3, 4):
@@ -194,7 +211,7 @@ def _check_frame(kind: int, frame: bytes) -> None:
 
 
 class _Sent:
-    """Which bits of which coefficients the scans have sent."""
+    """The bits of each coefficient that the scans contain."""
 
     def __init__(self, header: Header) -> None:
         self._bits: dict[tuple[int, int], int] = {}
@@ -206,7 +223,7 @@ class _Sent:
         self._progressive = header.progressive
 
     def note(self, scan: bytes) -> None:
-        """Note what a scan sends.
+        """Note the coefficients that a scan contains.
 
         Args:
             scan: the body of an SOS segment.
@@ -223,5 +240,5 @@ class _Sent:
 
     @property
     def missing(self) -> bool:
-        """Whether a coefficient was never sent, or its last bits were not."""
+        """Whether a coefficient or its last bits are in no scan."""
         return any(self._bits.get(needed, 1) for needed in self._needed)

@@ -1,6 +1,6 @@
 """Decodes PNG: reads its chunks, and passes only those with the image to Pillow.
 
-Everything else (text, colour profiles, EXIF, animation) is skipped unread, so it is never a reason to refuse an image,
+Other chunks (text, colour profiles, EXIF, animation) are skipped unread. So they are never a reason to refuse an image,
 and only pixels are decompressed. The rules on order and checksums are libpng's, because viewers use it.
 """
 
@@ -39,7 +39,7 @@ class _Header:
 
     @property
     def stream_bytes(self) -> int:
-        """The length of the decompressed rows, each with a leading byte that names its filter."""
+        """The number of bytes of the decompressed rows, each with a leading byte for its filter."""
         width, height = self.size.width, self.size.height
         passes = _ADAM7 if self.interlaced else [(0, 0, 1, 1)]
         bits = self.depth * _CHANNELS[self.colour]
@@ -55,7 +55,7 @@ def decode(data: bytes, limits: Limits) -> Image:
 
     Raises:
         BadImage: a chunk that a decoder needs is damaged, unknown, missing or in the wrong place, or rows are missing.
-        ImageTooLarge, ImageTooSmall: outside `limits`.
+        ImageTooLarge, ImageTooSmall: the size is outside `limits`.
     """
     from PIL.PngImagePlugin import PngImageFile
 
@@ -71,8 +71,8 @@ def decode(data: bytes, limits: Limits) -> Image:
     )
     with PngImageFile(io.BytesIO(plain)) as image:
         image.load()
-        # Pillow accepts a compressed stream that ends early, and leaves the missing rows at zero. Counting the rows in
-        # the stream takes a fifth of the decoding time, so it is done only if the last row is zero.
+        # Pillow accepts a compressed stream that ends early, and leaves the missing rows zero. Counting the rows in the
+        # stream takes a fifth of the decoding time, so it is done only if the last row is zero.
         last = header.size.height - 1
         if header.interlaced:
             last -= header.size.height % 2  # the last pass has the odd rows
@@ -89,7 +89,7 @@ def _critical(data: bytes, limits: Limits) -> tuple[_Header, bytes, list[memoryv
     palette, idat, done = b"", list[memoryview](), False
     for name, body in chunks:
         if name == b"IDAT":
-            # Viewers ignore IDAT chunks behind another chunk, too.
+            # IDAT chunks after another chunk are ignored, as in viewers.
             if not done:
                 idat.append(body)
             continue
@@ -109,14 +109,14 @@ def _critical(data: bytes, limits: Limits) -> tuple[_Header, bytes, list[memoryv
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Names and bodies of the chunks including IEND. Of ancillary chunks the body is empty and the checksum unread."""
+    """The names and bodies of the chunks up to IEND. Ancillary chunks have an empty body and an unchecked checksum."""
     view, at = memoryview(data), len(_SIGNATURE)
     name = b""
     while name != b"IEND" and at + 12 <= len(data):
         (length,) = struct.unpack_from(">L", data, at)
         name = data[at + 4 : at + 8]
         if not name.isalpha():
-            raise BadImage("the image is damaged: a PNG chunk should begin where there is something else")
+            raise BadImage("the image is damaged: a PNG chunk must begin where there are other bytes")
         end = at + 12 + length
         if end > len(data):
             raise BadImage(f"the image is cut short: it ends within its {_quoted(name)} chunk")
@@ -146,7 +146,7 @@ def _palette(header: _Header, palette: bytes) -> bytes:
     if header.colour != _PALETTE:
         return b""  # only a suggestion
     if not palette or len(palette) % 3 or len(palette) > 768:
-        raise BadImage("the image is damaged: its PLTE chunk, the palette, is missing or of a wrong length")
+        raise BadImage("the image is damaged: its PLTE chunk, the palette, is missing or has the wrong length")
     return palette
 
 
@@ -173,14 +173,14 @@ def _to_rgb(image: object) -> Pixels:
 
     assert isinstance(image, Pil.Image)
     if image.mode.startswith("I"):
-        # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling.
+        # 16-bit grey: Pillow's conversion clips at 255 instead of scaling.
         grey = (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _chunk(name: bytes, body: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
-    """A chunk in pieces, because joining the compressed rows once more takes a tenth of the decoding time."""
+    """A chunk in pieces, because joining the compressed rows again takes a tenth of the decoding time."""
     checksum = zlib.crc32(name)
     for piece in body:
         checksum = zlib.crc32(piece, checksum)

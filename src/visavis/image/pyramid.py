@@ -17,13 +17,13 @@ Pixels = NDArray[np.uint8]
 
 
 class Image:
-    """An upright image, and its halved copies, which are made when first needed. Threads may share it.
+    """An upright image and its halved copies, which are made at first use. Threads may share it.
 
     Args:
-        pixels: (height, width, 3) uint8 RGB, must not be written to; the image, halved `halvings` times.
-        size: of the whole image; default: that of `pixels`.
+        pixels: (height, width, 3) uint8 RGB, the image halved `halvings` times. It must not be written to.
+        size: of the whole image. Default: that of `pixels`.
         halvings: how often the sides of `pixels` were halved.
-        decode_finer: called with 0 to `halvings` - 1; returns the image halved that often. May raise `BadImage`.
+        decode_finer: called with 0 to `halvings` - 1; returns the image halved that often. It may raise `BadImage`.
 
     Raises:
         ValueError: `pixels` has another shape or dtype.
@@ -46,7 +46,7 @@ class Image:
 
     @property
     def pixels(self) -> Pixels:
-        """The whole image, (height, width, 3) uint8 RGB; must not be written to."""
+        """The whole image, (height, width, 3) uint8 RGB. It must not be written to."""
         return self._level(1)[0]
 
     @property
@@ -56,14 +56,15 @@ class Image:
 
     @property
     def halvings(self) -> int:
-        """How often the finest copy in memory was halved: 0 once the whole image was decoded."""
+        """How often the finest copy in memory was halved; 0 once the whole image was decoded."""
         return min(self._levels)
 
     def resized(self, size: Size) -> Pixels:
         """Resize the whole image: (size.height, size.width, 3) uint8 RGB."""
         import cv2
 
-        # The halved copies average pixels, so the last step, by a factor below two, can be bilinear, which is cheap.
+        # The halved copies average pixels. The last step is by a factor below two, so cheap bilinear interpolation is
+        # enough.
         shrink = min(self.size.width / size.width, self.size.height / size.height)
         source, _ = self._level(shrink)
         return np.asarray(cv2.resize(source, (size.width, size.height), interpolation=cv2.INTER_LINEAR), np.uint8)
@@ -87,7 +88,7 @@ class Image:
         (a, b, _), (c, d, _) = matrix.tolist()
         source, halvings = self._level(1 / math.sqrt(abs(a * d - b * c)))
         affine = matrix * (2**halvings, 2**halvings, 1)
-        # OpenCV's origin is the centre of the first pixel, and ours is its corner.
+        # OpenCV's origin is the centre of the first pixel; here it is the corner of that pixel.
         affine[:, 2] += (affine[:, 0] + affine[:, 1]) / 2 - 0.5
         crop = cv2.warpAffine(
             source, affine, (size.width, size.height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
@@ -95,7 +96,7 @@ class Image:
         return np.asarray(crop, np.uint8)
 
     def _level(self, shrink: float) -> tuple[Pixels, int]:
-        """The smallest halved copy that is at least as fine as the image reduced by `shrink`, and its halvings."""
+        """The smallest halved copy that is at least as large as the image reduced by `shrink`, and its halvings."""
         wanted = max(0, int(math.log2(shrink))) if shrink >= 1 else 0
         with self._lock:
             if wanted < min(self._levels) and self._decode_finer is not None:
@@ -111,7 +112,7 @@ class Image:
 
 
 def _halved(pixels: Pixels) -> Pixels | None:
-    """Half the size, each pixel the mean of four; None if a side would be 0."""
+    """The image at half the size, each pixel the mean of four; None if a side would be 0."""
     import cv2
 
     height, width = (n // 2 for n in pixels.shape[:2])

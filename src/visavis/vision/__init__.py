@@ -1,1 +1,4 @@
-"""One stage a file: pure before, one run of a network, pure after. Stages do not import each other."""
+"""The stages of the analysis, one file each: pure functions around one run of a network.
+
+Stages do not import each other.
+"""

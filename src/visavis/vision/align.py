@@ -14,15 +14,22 @@ __all__ = ["SIDE", "align", "five_points"]
 SIDE = 112
 """Pixels."""
 
-# Eyes, nose tip, mouth corners in the crop: the template of ArcFace (insightface, face_align.py), on which SFace too
-# was trained (OpenCV, FaceRecognizerSF).
+# Eyes, nose tip and mouth corners in the crop: the template of ArcFace (insightface, face_align.py), with which SFace
+# was trained too (OpenCV, FaceRecognizerSF).
 _TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
 )
 
 
 def five_points(mesh: NDArray[np.float32]) -> Points:
-    """The mesh's eye centres, nose tip and mouth corners: (5, 2), in the frame of `mesh` (468, 2 or 3)."""
+    """The eye centres, the nose tip and the mouth corners of a mesh.
+
+    Args:
+        mesh: (468, 2 or 3), in any frame.
+
+    Returns:
+        (5, 2) float32, in the same frame.
+    """
     return np.concatenate([eye_centres(mesh), mesh[[NOSE_TIP, *MOUTH_CORNERS], :2]])
 
 

@@ -23,9 +23,12 @@ CONFIDENCE_FILE = "vision/data/confidence.json"
 class ConfidenceNumbers:
     """A logistic regression on the terms of `confidence_terms`; fitted by `tools/fit_confidence.py`.
 
-    intercept:    log odds of a face where every term is 0
-    score, presence, norm: log odds for each unit of a term
-    assumed_norm: for embedders whose norms are not calibrated, so that detector and mesh decide alone
+    Attributes:
+        intercept: log odds of a face if every term is 0.
+        score: log odds per unit of the first term.
+        presence: log odds per unit of the second term.
+        norm: log odds per unit of the third term.
+        assumed_norm: the norm assumed for embedders whose norms are not calibrated; detector and mesh then decide.
     """
 
     intercept: float
@@ -42,11 +45,11 @@ class ConfidenceNumbers:
 NUMBERS = load_numbers(CONFIDENCE_FILE, ConfidenceNumbers)
 
 MIN_CONFIDENCE = 60.0
-"""Detections with a lower confidence are dropped because they are no faces."""
+"""Detections with a lower confidence are dropped, because they are not faces."""
 
 ASSUMED_NORM = NUMBERS.assumed_norm
-"""With this norm both kinds of error are equally frequent: of the data of the fit, 9 of the 96 false detections pass
-and 9 of the 2,042 faces are dropped. With SFace's own norms it is none and 6."""
+"""With this norm both errors are equally frequent: in the data of the fit 9 of 96 false detections pass, and 9 of 2,042
+faces are dropped. With SFace's own norms no false detection passes, and 6 faces are dropped."""
 
 
 def face_confidence(score: float, presence: float, norm: float | None, numbers: ConfidenceNumbers = NUMBERS) -> float:
@@ -55,12 +58,12 @@ def face_confidence(score: float, presence: float, norm: float | None, numbers: 
     Args:
         score: the detector's, 0..1.
         presence: the mesh's, a logit.
-        norm: of the embedding before normalisation, because the embedding of a non-face is short; None where the
-            embedder's norms are not calibrated.
-        numbers: the coefficients. Default: those that ship.
+        norm: of the embedding before normalisation, which is low for a non-face; None if the norms of the embedder
+            are not calibrated.
+        numbers: default: those that ship.
 
     Returns:
-        0..100
+        0..100.
 
     Example:
         >>> round(face_confidence(score=0.9, presence=18.0, norm=12.0), 2)
@@ -78,7 +81,7 @@ def face_confidence(score: float, presence: float, norm: float | None, numbers: 
 def confidence_terms(score: float, presence: float, norm: float) -> tuple[float, float, float]:
     """The terms of the regression.
 
-    Score and presence are clipped, because beyond these ranges they say nothing more about faces.
+    Score and presence are clipped, because values beyond these ranges add no information.
 
     Args:
         score: the detector's, 0..1.
@@ -86,7 +89,7 @@ def confidence_terms(score: float, presence: float, norm: float) -> tuple[float,
         norm: of the embedding before normalisation.
 
     Returns:
-        the score's logit, -4.6..4.6; the presence, -5..12; the natural logarithm of the norm
+        The logit of the score, -4.6..4.6; the presence, -5..12; the natural logarithm of the norm.
 
     Example:
         >>> confidence_terms(score=0.5, presence=18.0, norm=1.0)

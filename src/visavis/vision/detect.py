@@ -1,7 +1,7 @@
-"""Detects faces by YuNet: boxes, five points and scores.
+"""Detects faces with YuNet: boxes, five points and scores.
 
-YuNet (Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023) predicts one face a cell on grids of 8, 16
-and 32 pixels. It finds faces from about 10 to 300 pixels, so an image is detected in at one, two or three sizes.
+YuNet (Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023) predicts one face per cell on grids of 8, 16
+and 32 pixels. It finds faces of about 10 to 300 pixels, so the detector runs on an image at one, two or three sizes.
 """
 
 from __future__ import annotations
@@ -26,28 +26,32 @@ NMS_THRESHOLD = 0.3
 """Non-maximum suppression drops a box whose IoU with a better one is above this; the value of OpenCV Zoo's demo."""
 
 SAME_FACE_IOS = 0.8
-"""It also drops a box whose IoS (intersection over the smaller box) with a better one is above this: at two sizes one
-face may give two boxes of which one has twice the sides of the other, and their IoU is then low."""
+"""It also drops a box whose IoS (intersection over the smaller box) with a better one is above this. Detecting at two
+sizes can give two boxes of one face, one with twice the sides of the other, and their IoU is low."""
 
 _BASE, _SMALL, _LARGE = 512, 224, 1280
 
 _FINE = 960
-"""Pixels. In an image up to this longer side, the smallest face worth comparing (40 pixels in 1920, or that part of a
-smaller image) still has 10 pixels at the base size. Larger images are also detected in at the large size."""
-# Canvases come in steps, so that the network is compiled for a dozen shapes and not for every image.
+"""Pixels. In an image up to this longer side, the smallest face worth comparing (40 pixels in 1920, or that fraction of
+a smaller image) still has 10 pixels at the base size. On larger images the detector also runs at the large size."""
+
 _STEP = 64
+"""The sides of the network's input are multiples of this many pixels, so that it is compiled for a dozen shapes and not
+for every image."""
 
 SHAPES = 12
-"""Input shapes that are worth keeping compiled."""
+"""How many input shapes are worth keeping compiled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """`n` faces, best first. Pixels of the upright image; x before y.
+    """The detections of one image, best first unless a function says otherwise.
 
-    boxes:  (n, 4) float32     left, top, right, bottom
-    points: (n, 5, 2) float32  eyes, nose, mouth corners; left is the image's left, not the person's
-    scores: (n,) float32       0..1
+    Attributes:
+        boxes: (n, 4) float32: left, top, right, bottom in pixels of the upright image.
+        points: (n, 5, 2) float32: eyes, nose and mouth corners in pixels of the upright image, x before y; left is the
+            viewer's.
+        scores: (n,) float32, 0..1.
     """
 
     boxes: Floats
@@ -68,21 +72,26 @@ class Detections:
         return np.asarray((ends[:, 2:] - ends[:, :2]).prod(axis=1), np.float32)
 
     def take(self, which: NDArray[np.intp]) -> Detections:
-        """The detections with these indices, in their order."""
+        """The detections with the indices `which`, (m,), in that order."""
         return Detections(self.boxes[which], self.points[which], self.scores[which])
 
     def largest_first(self, size: Size) -> Detections:
-        """Ordered by `visible_areas`."""
+        """The same detections in an image of this size, ordered by `visible_areas`, largest first."""
         return self.take(np.argsort(-self.visible_areas(size), kind="stable"))
 
 
 class Detector:
-    """Finds the faces of an image that are within about 45 degrees of upright."""
+    """Finds the faces of an image that are within about 45 degrees of upright.
+
+    Args:
+        session: of the detector network.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def __call__(self, image: Image) -> Detections:
+        """Detect at one, two or three sizes, and suppress duplicates."""
         found = [self.detect_at_size(image, _BASE)]
         if not _has_confident_face(found[0], image.size):
             found.append(self.detect_at_size(image, _SMALL))
@@ -91,23 +100,30 @@ class Detector:
         return non_max_suppression(found)
 
     def detect_at_size(self, image: Image, longer_side: int) -> Detections:
-        """Detect once, with the longer side of the image resized to `longer_side` pixels. In no order, before NMS."""
+        """Detect once, with the longer side of the image resized to `longer_side` pixels.
+
+        Returns:
+            The detections in no order, before NMS, in pixels of `image`.
+        """
         scale = longer_side / image.size.longer
         size = Size(max(1, round(image.size.width * scale)), max(1, round(image.size.height * scale)))
         canvas = np.zeros((_up(size.height), _up(size.width), 3), np.uint8)
         canvas[: size.height, : size.width] = image.resized(size)
         found = decode(self._session.run(canvas[None]), canvas.shape[1] // _STRIDES[0])
-        # Each side is rounded, so each has its own scale.
+        # Width and height are rounded separately, so they have different scales.
         back = np.array([image.size.width / size.width, image.size.height / size.height], np.float32)
         return Detections(found.boxes * np.tile(back, 2), found.points * back, found.scores)
 
 
 def decode(outputs: Mapping[str, Floats], columns: int) -> Detections:
-    """Decode the network's grids to faces in pixels of its input, in no order.
+    """Decode the network's grids.
 
     Args:
-        outputs: for each stride s: cls_s and obj_s (1, cells, 1), bbox_s (1, cells, 4), kps_s (1, cells, 10)
-        columns: of the finest grid
+        outputs: for each stride s: cls_s and obj_s (1, cells, 1), bbox_s (1, cells, 4), kps_s (1, cells, 10).
+        columns: of the finest grid.
+
+    Returns:
+        The detections in no order, in pixels of the network's input.
     """
     parts = []
     for i, stride in enumerate(_STRIDES):
@@ -123,9 +139,15 @@ def decode(outputs: Mapping[str, Floats], columns: int) -> Detections:
 
 
 def non_max_suppression(found: list[Detections]) -> Detections:
-    """Non-maximum suppression: the detections of one image at several sizes, without duplicates, best first.
+    """Non-maximum suppression (NMS) of the detections of one image at several sizes.
 
-    Greedy, as usual: the best box stays, and those that overlap it (`_overlap` above `NMS_THRESHOLD`) are dropped.
+    It is greedy: the best box stays, and boxes that overlap it (`_overlap` above `NMS_THRESHOLD`) are dropped.
+
+    Args:
+        found: the detections of each size, in pixels of the same image.
+
+    Returns:
+        The detections without duplicates, best first.
     """
     together = _concatenate(found)
     together = together.take(np.argsort(-together.scores, kind="stable"))
@@ -140,7 +162,7 @@ def non_max_suppression(found: list[Detections]) -> Detections:
 
 
 def _has_confident_face(found: Detections, size: Size) -> bool:
-    """Whether a face of middle size has a high score; then no undetected face fills the frame."""
+    """Whether a face of medium size has a high score. Then no undetected face fills the image."""
     sides = np.sqrt(found.areas) / size.longer
     return bool(((found.scores > 0.85) & (sides > 0.15) & (sides < 0.5)).any())
 

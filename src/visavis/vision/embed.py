@@ -1,4 +1,4 @@
-"""Embeds aligned crops as unit vectors, by SFace or by an embedder that the user added."""
+"""Embeds aligned crops as unit vectors, with SFace or with an embedder that the user added."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ __all__ = ["Embedded", "Embedder"]
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """An embedding, and its norm before it was made a unit vector.
+    """An embedding, and its norm before normalisation.
 
-    vector:         (d,) float32, unit length; SFace gives 128 dimensions
-    embedding_norm: above 0; lower for poorer images, with SFace about 12 on a good face. None for an embedder whose
-                    norm is not calibrated, because nothing is known about what it means
+    Attributes:
+        vector: (d,) float32, unit length, read-only; d is 128 for SFace.
+        embedding_norm: at least 0, lower for poorer images; about 12 for a good face with SFace. None if the norms of
+            the embedder are not calibrated.
     """
 
     vector: NDArray[np.float32]
@@ -26,12 +27,12 @@ class Embedded:
 
 
 class Embedder:
-    """SFace (Zhong and others: "SFace: Sigmoid-constrained hypersphere loss", 2021), or a network like it.
+    """SFace (Zhong and others: "SFace: Sigmoid-constrained hypersphere loss", 2021), or a similar network.
 
     Args:
-        session: a network of one output, (n, d).
-        norm_is_calibrated: whether its embedding norms are SFace's, to which confidence and quality were fitted.
-        mirrored: embed each crop's mirror image too, and take the mean.
+        session: of a network with one output, (n, d).
+        norm_is_calibrated: whether the embedding norms are SFace's, on which confidence and quality were fitted.
+        mirrored: whether the mirror image of each crop is embedded too, and the mean is taken.
 
     Example:
         embedder = Embedder(runtime.session(Path("model.xml")))
@@ -49,12 +50,13 @@ class Embedder:
         if self._mirrored:
             raw = (raw + self._run(crop[None, :, ::-1])) / 2
         norm = float(np.sqrt(raw @ raw))
-        # A zero vector, which no face gives, stays zero.
+        # A zero vector stays zero; no face gives one.
         vector = np.asarray(raw / max(norm, 1e-12), np.float32)
-        # Read-only, because the face cache returns the same array again.
+        # Read-only, because the face cache returns the same array several times.
         vector.setflags(write=False)
         return Embedded(vector, norm if self._norm_is_calibrated else None)
 
     def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
-        # One output, whatever its name. In float64, so that a vector's product with itself rounds to 1.
+        # The only output, because its name differs between embedders. In float64, so that the dot product of a unit
+        # vector with itself rounds to 1.
         return np.asarray(next(iter(self._session.run(crops).values()))[0], np.float64)

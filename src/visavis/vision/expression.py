@@ -1,7 +1,7 @@
-"""Reads the expression of a face from its crop and mesh, by a small network of our own.
+"""Reads the expression of a face from its crop and mesh, with a small network that was trained for visavis.
 
-The network is made by `tools/train_expression.py` and ships in the package; `docs/models/expression.md` says what it
-was trained on and how often it is right. It classifies expressions, not feelings.
+`tools/train_expression.py` makes the network, which ships in the package. `docs/models/expression.md` has its training
+data and its accuracy. It classifies expressions, not feelings.
 """
 
 from __future__ import annotations
@@ -41,15 +41,14 @@ __all__ = [
 ]
 
 NETWORK = Path(__file__).parent / "data" / "expression.onnx"
-"""(n, 48, 48, 1) uint8 grey -> `logits` (n, 8) float32; normalises each image itself. Open it with an
-`OpenVinoRuntime`."""
+"""The network: (n, 48, 48, 1) uint8 grey -> `logits` (n, 8) float32. It normalises each image itself."""
 
 INPUT_SIDE = 48
-"""Pixels; the network's input."""
+"""Pixels; the side of the network's input."""
 
 _CENTRAL = 144
-"""Pixels of the crop that are used: 1.125 times the face. Three times the input's side, so that every pixel of the
-input is the mean of nine."""
+"""Pixels; the side of the central part of the crop that is used: 1.125 times the face. It is three times the input's
+side, so that every pixel of the input is the mean of nine."""
 
 _TYPES = {
     "neutral": EmotionType.CALM,
@@ -59,21 +58,22 @@ _TYPES = {
     "anger": EmotionType.ANGRY,
     "disgust": EmotionType.DISGUSTED,
     "fear": EmotionType.FEAR,
-    # Rekognition has no such type. Contempt is mostly a still face with one corner of the mouth drawn, and the votes
-    # for it come with votes for neutral.
+    # Rekognition has no such type. Contempt is mostly a neutral face with one corner of the mouth raised, and in the
+    # training data votes for it occur together with votes for neutral.
     "contempt": EmotionType.CALM,
 }
 
 _CLEAR = 0.45
-"""Below this probability of the likeliest type the face counts as unclear: see `expression_of`."""
+"""If the likeliest type has a lower probability, the expression counts as unclear; see `expression_of`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
     """Emotions and smile of one face.
 
-    emotions: every type except UNKNOWN once, highest confidence first; UNKNOWN too if no type is clear
-    smile:    its value is true exactly if the confidence of HAPPY is above 50
+    Attributes:
+        emotions: every type except UNKNOWN once, highest confidence first; UNKNOWN too if no type is clear.
+        smile: its value is true if and only if the confidence of HAPPY is above 50.
     """
 
     emotions: tuple[Emotion, ...]
@@ -82,13 +82,14 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionCalibration:
-    """How the network's logits become calibrated probabilities.
+    """Maps the network's logits to calibrated probabilities.
 
-    classes:        names of the outputs, in their order; keys of `_TYPES`
-    temperature:    what logits are divided by
-    prior:          share of each class in the training data, in the order of `classes`
-    prior_exponent: 0 keeps the prior in the probabilities, 1 removes it
-    network_sha256: the file that this was fitted on
+    Attributes:
+        classes: the names of the outputs, in their order; keys of `_TYPES`.
+        temperature: the divisor of the logits.
+        prior: the share of each class in the training data, in the order of `classes`.
+        prior_exponent: 0 keeps the prior in the probabilities, 1 removes it.
+        network_sha256: the SHA-256 of the network that the calibration was fitted on.
     """
 
     classes: tuple[str, ...]
@@ -98,7 +99,7 @@ class ExpressionCalibration:
     network_sha256: str
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The probabilities for logits (..., 8), of the same shape, float64."""
+        """The probabilities for `logits`, (..., 8): float64 of the same shape."""
         scores = logits.astype(np.float64) / self.temperature - self.prior_exponent * np.log(self.prior)
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
@@ -109,7 +110,7 @@ class ExpressionReader:
 
     Args:
         session: of `NETWORK`.
-        calibration: default: the one shipped with it.
+        calibration: default: the one that ships with `NETWORK`.
     """
 
     def __init__(self, session: Session, calibration: ExpressionCalibration | None = None) -> None:
@@ -120,8 +121,8 @@ class ExpressionReader:
         """Read the expression of one face.
 
         Args:
-            crop: (192, 192, 3) uint8 RGB, the last crop that the mesh was read from.
-            mesh: (468, 3) float32, in any upright frame; only its shape matters.
+            crop: (192, 192, 3) uint8 RGB, the crop that the mesh was read from.
+            mesh: (468, 3) float32, in any upright frame of any scale.
         """
         logits = self._session.run(expression_crop(crop)[None, :, :, None])["logits"][0]
         probabilities = self._calibration.probabilities(logits)
@@ -132,16 +133,17 @@ class ExpressionReader:
 
 
 def load_expression_calibration(network: Path = NETWORK) -> ExpressionCalibration:
-    """The calibration that lies beside `network`.
+    """Read the calibration in the folder of `network`.
 
     Raises:
-        CalibrationMismatch: it was fitted on another network.
+        CalibrationMismatch: the calibration was fitted on another network.
     """
     stored = json.loads(network.with_suffix(".json").read_text(encoding="utf-8"))
     found = sha256_of(network)
     if stored["network_sha256"] != found:
         raise CalibrationMismatch(
-            f"{network.name} is {found}, and its calibration was fitted on {stored['network_sha256']}"
+            f"{network.name} has the SHA-256 {found}, but its calibration was fitted on the network "
+            f"{stored['network_sha256']}; install visavis again, or fit the calibration again"
         )
     return ExpressionCalibration(
         classes=tuple(stored["classes"]),
@@ -153,7 +155,14 @@ def load_expression_calibration(network: Path = NETWORK) -> ExpressionCalibratio
 
 
 def expression_crop(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The network's input (48, 48) uint8 grey, from the mesh's crop (192, 192, 3) uint8 RGB. Training uses it too."""
+    """The network's input, from the mesh's crop. Training uses it too.
+
+    Args:
+        crop: (192, 192, 3) uint8 RGB.
+
+    Returns:
+        (48, 48) uint8 grey.
+    """
     import cv2
 
     edge = (CROP_SIDE - _CENTRAL) // 2
@@ -164,14 +173,14 @@ def expression_crop(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def expression_of(probabilities: dict[EmotionType, float], mesh: NDArray[np.float32]) -> Expression:
     """Emotions and smile from calibrated probabilities and the mesh.
 
-    HAPPY and smile come from one number, so that the smile is true exactly if HAPPY is above 50.
+    HAPPY and smile come from the same number, so the smile is true if and only if HAPPY is above 50.
 
     CONFUSED is computed separately and added, so confidences may sum to more than 100, as Rekognition's do. UNKNOWN is
-    added if the likeliest type has less than `_CLEAR`, because that type is then wrong more often than right; its
-    confidence is 100 less that of the likeliest type.
+    added if the likeliest type has less than `_CLEAR`, because that type is then wrong more often than right. Its
+    confidence is 100 minus that of the likeliest type.
 
     Args:
-        probabilities: 0..1 of the seven types that the network knows.
+        probabilities: 0..1, of the seven types that the network knows.
         mesh: (468, 3), in any upright frame.
     """
     likeliest = max(probabilities.values())
@@ -187,41 +196,52 @@ def expression_of(probabilities: dict[EmotionType, float], mesh: NDArray[np.floa
     )
 
 
-# No public images are labelled "confused". Observers see confusion where the brows are lowered and the lids
-# tightened, action units 4 and 7: Craig and others, "Emote aloud during learning with AutoTutor", 2008.
+# There are no public images labelled "confused". Observers see confusion in lowered brows and tightened lids, action
+# units 4 and 7: Craig and others, "Emote aloud during learning with AutoTutor", 2008.
 # Mean and standard deviation of the two measures, and the deviation of the sum of their standard scores, over 1,801
 # faces of Labeled Faces in the Wild that are labelled calm, in any pose (`tools/evaluate_expression.py` prints them).
 _BROWS_LOWERED = (-0.390, 0.048)
 _LIDS_TIGHT = (-0.291, 0.047)
 _SUM_DEVIATION = 1.46
 
-# Shaped, not fitted: half height at two deviations, and a ceiling that leaves CONFUSED behind any clear type.
+# Chosen, not fitted: half the ceiling at two deviations, and a ceiling that keeps CONFUSED below any clear type.
 _CONFUSED_CEILING = 35.0
 _CONFUSED_SLOPE = 1.5
 _CONFUSED_MIDDLE = 2.0
 
 
 def confused(mesh: NDArray[np.float32], happy: float, surprised: float) -> float:
-    """How confused a face looks, 0..35: an unvalidated heuristic, near 1 on an average calm face.
+    """How confused a face looks: an unvalidated heuristic, about 1 for an average calm face.
 
-    Smiles narrow the lids and surprise moves the brows without confusion, so the probabilities `happy` and
-    `surprised`, 0..1, lower it.
+    Smiles narrow the lids, and surprise moves the brows, so their probabilities lower the result.
+
+    Args:
+        mesh: (468, 3), in any upright frame.
+        happy: the probability of HAPPY, 0..1.
+        surprised: the probability of SURPRISED, 0..1.
+
+    Returns:
+        Percent, 0..35.
     """
     brows, lids = action_units(mesh)
     brows_score = (brows - _BROWS_LOWERED[0]) / _BROWS_LOWERED[1]
     lids_score = (lids - _LIDS_TIGHT[0]) / _LIDS_TIGHT[1]
     off = (brows_score + lids_score) / _SUM_DEVIATION - _CONFUSED_MIDDLE
-    # tanh, because exp would overflow on a mesh that is no face.
+    # tanh, because exp overflows on a mesh that is not a face.
     share = 0.5 * (1 + math.tanh(_CONFUSED_SLOPE * off / 2))
     return _CONFUSED_CEILING * share * (1 - happy) * (1 - surprised)
 
 
 def action_units(mesh: NDArray[np.float32]) -> tuple[float, float]:
-    """How far the brows are lowered and the lids tightened, each growing with the action, from a mesh (468, 3).
+    """How far the brows are lowered and the lids tightened; both values grow with the action.
 
-    brows: height of the inner brows over the line of the outer eye corners, less half their distance from each other
-           (because they also move together), per distance of the outer eye corners, negated
-    lids:  mean opening of the lids per mean width of the eyes, negated
+    Args:
+        mesh: (468, 3), in any frame with square pixels.
+
+    Returns:
+        Brows: the negated sum of two lengths over the distance of the outer eye corners: the height of the inner brows
+        above the line of those corners, and half the distance between the inner brows, which also come closer. Lids:
+        the negated mean opening of the lids over the mean width of the eyes.
     """
     points = mesh[:, :2].astype(np.float64)
     left, right = points[list(OUTER_EYE_CORNERS)]

@@ -1,53 +1,51 @@
-"""Where the eyes look, from the pupils, the eyes' contours and the pose."""
+"""The direction of the gaze, from the pupils, the contours of the eyes and the pose."""
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.face import Attribute, EyeDirection, Pose
 from visavis.face_mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
+from visavis.fitted import load_numbers
 
-__all__ = ["GAZE_FILE", "GazeNumbers", "eye_direction", "gaze_numbers", "gaze_vectors", "pupil_offsets"]
+__all__ = ["GAZE_FILE", "NUMBERS", "PUPIL_RADIUS", "GazeNumbers", "eye_direction", "gaze_vectors", "pupil_offsets"]
 
-GAZE_FILE = "data/gaze.json"
+GAZE_FILE = "vision/data/gaze.json"
 
-# Lengths in distances between the middles of the eyes, which are 61 mm apart in an adult. Anatomy: the pupil lies 10 mm
-# before the centre of the eyeball, and that centre 5 mm behind the line through the corners of the eye.
-_PUPIL = 0.16
+PUPIL_RADIUS = 0.16
+"""The distance of the pupil from the centre of the eyeball, in interocular distances: anatomically 10 mm, with 61 mm
+between the middles of an adult's eyes."""
+
 _DEPTH = 0.08
+"""The distance of that centre behind the line through the corners of the eye, in the same unit: anatomically 5 mm."""
 
 _MOST = 60.0
-"""Degrees off the line to the camera. No eye that is seen looks further aside; what seems to is clamped."""
+"""Degrees off the line to the camera. No visible eye looks further aside, so larger angles are clamped."""
 
 _HALF_SURE = 6.0
-"""Width of an eye in pixels at which the confidence is halved: the least that the iris network is asked about. Shaped,
-not fitted."""
+"""The width of an eye in pixels at which the confidence is halved: the smallest that the iris network reads. It is
+chosen, not fitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class GazeNumbers:
-    """Where the centre of the eyeball lies from the middle between the corners of the eye; see `tools/fit_gaze.py`.
+    """The centre of the eyeball relative to the middle between the corners of the eye; fitted by `tools/fit_gaze.py`.
 
-    outward: away from the nose, in distances between the eyes
-    upward:  towards the brow, in the same unit
+    Attributes:
+        outward: away from the nose, in interocular distances.
+        upward: towards the brow, in the same unit.
     """
 
     outward: float
     upward: float
 
 
-@cache
-def gaze_numbers() -> GazeNumbers:
-    """The numbers that ship."""
-    text = files("visavis.vision").joinpath(*GAZE_FILE.split("/")).read_text("utf-8")
-    return GazeNumbers(**json.loads(text)["numbers"])
+NUMBERS = load_numbers(GAZE_FILE, GazeNumbers)
+"""The numbers that ship."""
 
 
 def eye_direction(
@@ -57,17 +55,17 @@ def eye_direction(
     pose: Pose,
     eyes_open: Attribute,
 ) -> EyeDirection:
-    """The direction of the gaze as the camera sees it: 0 and 0 look into the camera, however the head is turned.
+    """The direction of the gaze relative to the camera: yaw 0 and pitch 0 look into the camera, whatever the pose.
 
-    The angles follow those of `Pose`: they are counted after the roll of the face is taken out, and eyes that look
-    straight ahead out of the head have the yaw and the pitch of the pose.
+    The signs are those of `Pose`. The roll of the face is removed first. Eyes that look straight ahead out of the head
+    have the yaw and the pitch of the pose.
 
     Args:
         pupils: (2, 2), image-left then image-right, in pixels of the upright image.
         contours: (2, 16, 2), of the same eyes, in the same frame; points 0 and 8 are the outer and the inner corner.
-        mesh: (468, 3), in the same frame, for the scale.
+        mesh: (468, 3), in the same frame; gives the scale.
         pose: of the face.
-        eyes_open: of the face, because closed eyes look nowhere.
+        eyes_open: of the face; lowers the confidence of closed eyes.
 
     Returns:
         The mean of both eyes, each weighted by its width in the image. The confidence is the product of the probability
@@ -89,27 +87,44 @@ def eye_direction(
 def gaze_vectors(
     pupils: NDArray[np.float32], contours: NDArray[np.float32], mesh: NDArray[np.float32], pose: Pose
 ) -> NDArray[np.float64]:
-    """The first two components of the unit vector along each eye's gaze: (2, 2), x to the right of the image, y down.
+    """The first two components of the unit vector along each eye's gaze.
 
-    The pupil moves on a sphere around the centre of the eyeball. Seen from afar, its offset from that centre over the
-    radius is the sine of the angle of the gaze. The frame is the image's, turned until the face is upright. Arguments
-    are those of `eye_direction`. Noise can make a vector longer than 1.
+    The pupil moves on a sphere around the centre of the eyeball. In parallel projection its offset from that centre,
+    divided by the radius, is the sine of the angle of the gaze.
+
+    Args:
+        pupils: as for `eye_direction`.
+        contours: as for `eye_direction`.
+        mesh: as for `eye_direction`.
+        pose: as for `eye_direction`.
+
+    Returns:
+        (2, 2) float64, one eye a row, x to the right and y down in the image rotated until the face is upright. Noise
+        can make a vector longer than 1.
     """
-    numbers, yaw, pitch = gaze_numbers(), math.radians(pose.yaw), math.radians(pose.pitch)
+    numbers, yaw, pitch = NUMBERS, math.radians(pose.yaw), math.radians(pose.pitch)
     outward = numbers.outward * math.cos(yaw)
     backward = -_DEPTH * math.cos(pitch) * math.sin(yaw)
     down = _DEPTH * math.sin(pitch) - numbers.upward * math.cos(pitch)
     centres = np.array([[backward - outward, down], [backward + outward, down]])
-    return np.asarray((pupil_offsets(pupils, contours, mesh, pose) - centres) / _PUPIL)
+    return np.asarray((pupil_offsets(pupils, contours, mesh, pose) - centres) / PUPIL_RADIUS)
 
 
 def pupil_offsets(
     pupils: NDArray[np.float32], contours: NDArray[np.float32], mesh: NDArray[np.float32], pose: Pose
 ) -> NDArray[np.float64]:
-    """Each pupil from the middle between the corners of its eye: (2, 2), in distances between the eyes.
+    """The offset of each pupil from the middle between the corners of its eye.
 
-    The frame is that of `gaze_vectors`, the arguments are those of `eye_direction`. The corners of the contours are
-    taken, because those of the mesh are less steady: with them the two eyes agree less.
+    The corners are those of the contours, because those of the mesh are noisier: with them the two eyes agree less.
+
+    Args:
+        pupils: as for `eye_direction`.
+        contours: as for `eye_direction`.
+        mesh: as for `eye_direction`.
+        pose: as for `eye_direction`.
+
+    Returns:
+        (2, 2) float64, in interocular distances and the frame of `gaze_vectors`.
     """
     roll = math.radians(pose.roll)
     upright = np.array([[math.cos(roll), math.sin(roll)], [-math.sin(roll), math.cos(roll)]])

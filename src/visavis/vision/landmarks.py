@@ -31,17 +31,18 @@ _PUPILS = {L.EYE_LEFT, L.EYE_RIGHT, L.LEFT_PUPIL, L.RIGHT_PUPIL}
 
 @dataclass(frozen=True, slots=True)
 class LandmarkNumbers:
-    """Where each landmark but the pupils lies on the mesh; fitted by `tools/fit_landmarks.py`.
+    """The place on the mesh of each landmark except the pupils; fitted by `tools/fit_landmarks.py`.
 
-    places: name -> one or two (vertex, weight), with weights that sum to 1. The vertices are results of a search, so
-        they are numbers even where `face_mesh` has a name for a vertex.
+    Attributes:
+        places: name -> one or two pairs (vertex, weight) whose weights sum to 1. The vertices are results of a search,
+            so they are numbers even where `face_mesh` has a name for a vertex.
     """
 
     places: dict[str, tuple[tuple[int, float], ...]]
 
     def __post_init__(self) -> None:
         if set(self.places) != {str(name) for name in LandmarkType if name not in _PUPILS}:
-            raise ValueError("places must be those of every landmark but eyes and pupils")
+            raise ValueError("places must be those of every landmark except eyes and pupils")
         for name, place in self.places.items():
             if len(place) not in (1, 2) or abs(sum(weight for _, weight in place) - 1) > 1e-6:
                 raise ValueError(f"places.{name} must be one or two vertices with weights that sum to 1")
@@ -51,10 +52,12 @@ class LandmarkNumbers:
 
 @dataclass(frozen=True, slots=True)
 class BoxNumbers:
-    """What the mesh's extents are multiplied by to give the box; fitted by `tools/fit_box.py`.
+    """The factors from the extents of the mesh to those of the box; fitted by `tools/fit_box.py`.
 
-    sideways: to each side of the midpoint of the eyes
-    above, below: the line through the eyes
+    Attributes:
+        sideways: for the extents to each side of the midpoint of the eyes.
+        above: for the extent above the line through the eyes.
+        below: for the extent below that line.
     """
 
     sideways: float
@@ -76,9 +79,9 @@ def named_points(mesh: NDArray[np.float32], pupils: Points) -> tuple[Landmark, .
     """All 30 landmarks, in the order of `LandmarkType`.
 
     Args:
-        mesh: (468, 2 or 3) float32, pixels of the upright image.
-        pupils: (2, 2), image-left and image-right, same frame. `eyeLeft` and `leftPupil` are one point, as in recorded
-            responses.
+        mesh: (468, 2 or 3) float32, in pixels of the upright image.
+        pupils: (2, 2), image-left then image-right, in the same frame. `eyeLeft` and `leftPupil` are the same point, as
+            in recorded responses of Amazon's.
 
     Example:
         >>> mesh = np.zeros((468, 3), np.float32)
@@ -95,14 +98,14 @@ def named_points(mesh: NDArray[np.float32], pupils: Points) -> tuple[Landmark, .
 
 
 def box_around(mesh: NDArray[np.float32], numbers: BoxNumbers = _BOX) -> Box:
-    """The box of a face, with the proportions of Amazon's.
+    """The box of a face, with the proportions of Amazon's boxes.
 
-    It is the upright box of an oval that turns with the face, so it changes smoothly with roll and is the same, with
-    width and height exchanged, for a face on its side.
+    It is the upright bounding box of an oval that rotates with the face. So it changes smoothly with roll, and for a
+    face on its side it is the same with width and height exchanged.
 
     Args:
-        mesh: (468, 2 or 3) float32, pixels of the upright image.
-        numbers: the proportions. Default: those that ship.
+        mesh: (468, 2 or 3) float32, in pixels of the upright image.
+        numbers: default: those that ship.
     """
     middle, frame = level_frame(mesh)
     levelled = frame @ (mesh[:, :2].astype(np.float64) - middle).T
@@ -115,10 +118,13 @@ def box_around(mesh: NDArray[np.float32], numbers: BoxNumbers = _BOX) -> Box:
 
 
 def level_frame(mesh: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The frame in which the eyes of a mesh (468, 2 or 3) are level.
+    """The frame in which the eyes of a mesh are level.
+
+    Args:
+        mesh: (468, 2 or 3), in any frame.
 
     Returns:
-        the midpoint of the eyes, (2,), and the unit vectors along the eyes and down the face, (2, 2), one a row
+        The midpoint of the eyes, (2,), and the unit vectors along the eyes and down the face, (2, 2), one a row.
     """
     left_eye, right_eye = eye_centres(mesh).astype(np.float64)
     eye_axis = right_eye - left_eye

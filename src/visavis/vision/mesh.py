@@ -1,7 +1,7 @@
-"""The 468 points of a face in three dimensions, by MediaPipe's face mesh.
+"""Reads the 468 points of a face in three dimensions with MediaPipe's face mesh.
 
-The network takes a square crop in which the eyes are level and the face fills two thirds. The first crop is placed by
-the detector's five points. A second crop, placed by the first result, halves the error that comes from the placing.
+The network takes a square crop in which the eyes are level and the face fills two thirds. The detector's five points
+give the first crop. A second crop, given by the first result, halves the error that the position of the crop causes.
 """
 
 from __future__ import annotations
@@ -32,18 +32,19 @@ __all__ = [
 MESH_CROP_FILE = "vision/data/mesh_crop.json"
 
 CONVERGED_DEGREES = 4.0
-"""The mesh is read again until its crop turns by less than this from one reading to the next."""
+"""The mesh is read again until its crop rotates by less than this from one reading to the next."""
 _MAX_READINGS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class MeshCropNumbers:
-    """Where the first crop lies, from the eyes and the mouth; fitted by `tools/fit_mesh_crop.py`.
+    """The position of the first crop relative to eyes and mouth; fitted by `tools/fit_mesh_crop.py`.
 
-    side_by_eyes:  side of the crop over the interocular distance; the longer of the two sides holds
-    side_by_mouth: side of the crop over the distance from the eyes to the mouth, along the face
-    sideways:      of the mouth's offset along the eye axis, the part by which the centre moves
-    down:          of the distance from the eyes to the mouth, the part by which the centre lies below the eyes
+    Attributes:
+        side_by_eyes: side of the crop over the interocular distance. The longer of the two sides is used.
+        side_by_mouth: side of the crop over the distance from the eyes to the mouth, along the face.
+        sideways: how far the centre moves along the eye axis, as a fraction of the mouth's offset along it.
+        down: how far the centre lies below the eyes, as a fraction of the distance from the eyes to the mouth.
     """
 
     side_by_eyes: float
@@ -61,14 +62,15 @@ _CROP = load_numbers(MESH_CROP_FILE, MeshCropNumbers)
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
-    """The face's surface.
+    """The mesh of one face.
 
-    points:   (468, 3) float32; x and y in pixels of the upright image, z on the same scale, growing away from the
-              viewer. Vertices are numbered as in MediaPipe's face mesh.
-    presence: the logit of a face being in the crop at all: about 15 to 21 for a face the right way up, under 8 for one
-              upside down, under 0 for something else. It does not tell a covered face from a bare one.
-    crop_matrix: (2, 3), from the image to the crop that the points were read off
-    crop_pixels: (192, 192, 3) uint8 RGB, that crop
+    Attributes:
+        points: (468, 3) float32; x and y in pixels of the upright image, z on the same scale, growing away from the
+            viewer. Vertices are numbered as in MediaPipe's face mesh.
+        presence: the logit of "the crop shows a face": about 15 to 21 for a face the right way up, below 8 for one
+            upside down, below 0 for anything else. Covered faces have as much as uncovered ones.
+        crop_matrix: (2, 3), from the image to the crop that the points were read from.
+        crop_pixels: (192, 192, 3) uint8 RGB, that crop.
     """
 
     points: NDArray[np.float32]
@@ -78,13 +80,17 @@ class Mesh:
 
 
 class FaceMeshModel:
-    """Reads the mesh of a face twice, and more often where the detector's points are off by many degrees."""
+    """Reads the mesh of a face twice, or more often if the detector's points are off by many degrees.
+
+    Args:
+        session: of the mesh network.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def __call__(self, image: Image, points: Points) -> Mesh:
-        """The mesh of one face, read until its crop has converged.
+        """Read the mesh of one face until its crop has converged.
 
         Args:
             image: that shows the face.
@@ -98,11 +104,11 @@ class FaceMeshModel:
         return self.read(image, crop)
 
     def read(self, image: Image, crop_matrix: Matrix) -> Mesh:
-        """One reading.
+        """Read the mesh once.
 
         Args:
-            image: that shows the face
-            crop_matrix: (2, 3), from the image to a crop of `CROP_SIDE` pixels
+            image: that shows the face.
+            crop_matrix: (2, 3), from the image to a crop of `CROP_SIDE` pixels.
         """
         pixels = image.warped(crop_matrix, Size(CROP_SIDE, CROP_SIDE))
         outputs = self._session.run(pixels[None])
@@ -115,10 +121,13 @@ class FaceMeshModel:
 
 
 def crop_matrix_from_points(points: Points) -> Matrix:
-    """The crop for a face of which only eyes and mouth corners are known: (2, 3), from the image to the crop.
+    """The first crop matrix, from the detector's points.
 
     Args:
         points: (5, 2), the detector's eyes, nose and mouth corners, in pixels of the image.
+
+    Returns:
+        (2, 3), from the image to the crop.
     """
     centre, side, eye_axis = crop_square(points)
     return square_crop(centre, side, eye_axis, CROP_SIDE)
@@ -131,10 +140,10 @@ def crop_square(
 
     Args:
         points: (5, 2), the detector's eyes, nose and mouth corners, in pixels of the image.
-        numbers: fitted so that the crop agrees with the one that the mesh itself asks for. Default: those that ship.
+        numbers: fitted so that the square agrees with that of `crop_matrix_from_mesh`. Default: those that ship.
 
     Returns:
-        centre, (2,), and side in pixels of the image; the direction of the upper edge, a unit vector (2,)
+        The centre, (2,), and the side in pixels of the image; the direction of the upper edge, a unit vector (2,).
     """
     left_eye, right_eye, _, left_mouth, right_mouth = points.astype(np.float64)
     eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
@@ -149,13 +158,13 @@ def crop_square(
 
 
 def crop_matrix_from_mesh(points: Points) -> Matrix:
-    """The crop around a mesh: its bounding square in the frame in which the eyes are level, with a margin.
+    """The crop matrix for a mesh: of its bounding square in the frame in which the eyes are level, with a margin.
 
     Args:
         points: (468, 2), in pixels of the image.
 
     Returns:
-        (2, 3), from the image to the crop
+        (2, 3), from the image to the crop.
     """
     left, right = points[list(OUTER_EYE_CORNERS)].astype(np.float64)
     eye_axis = right - left
@@ -168,6 +177,6 @@ def crop_matrix_from_mesh(points: Points) -> Matrix:
 
 
 def _turn_between(one: Matrix, other: Matrix) -> float:
-    """Degrees, 0..180."""
+    """The rotation between two crops in degrees, 0..180."""
     turn = np.angle(complex(one[0, 0], one[1, 0]) / complex(other[0, 0], other[1, 0]), deg=True)
     return abs(float(turn))

@@ -1,24 +1,23 @@
 """Whether eyes and mouth are open, from the eyes' contours and the mesh.
 
 The eyes are measured on the contours of the iris network, because the lids of the mesh hardly move when an eye closes.
-`tools/fit_openness.py` fits the numbers and prints how often they are right.
+`tools/fit_openness.py` fits the numbers and prints their accuracy.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.face import Attribute, Pose
 from visavis.face_mesh import LOWER_INNER_LIP, MOUTH_CORNERS, UPPER_INNER_LIP
+from visavis.fitted import load_numbers
 
 __all__ = [
+    "NUMBERS",
     "OPENNESS_FILE",
     "OpennessNumbers",
     "attribute_of",
@@ -28,28 +27,35 @@ __all__ = [
     "mouth_log_odds",
     "mouth_open",
     "mouth_terms",
-    "openness_numbers",
 ]
 
-OPENNESS_FILE = "data/openness.json"
+OPENNESS_FILE = "vision/data/openness.json"
 
 _LIDS = range(1, 8)
-"""Points of a contour on the lower lid; the point on the upper lid over each is 8 further on."""
+"""The points of a contour on the lower lid; the index of the point on the upper lid above each is 8 higher."""
 
 _PITCH_RANGE = (-15.0, 35.0)
 _MOST_YAW = 45.0
-"""Degrees. Angles beyond these are clipped, because hardly any marked face has them (1 % to 99 %: -13 to 32)."""
+"""Degrees. Angles beyond these are clipped, because few marked faces have them: the 1st and 99th percentile of their
+pitch are -13 and 32."""
 
 _SMALLEST_GAP = 0.01
-"""Added to the gap between the lips over the mouth's width, so that closed lips have a logarithm: a seventh of the gap
-at which lips are as likely open as closed."""
+"""Added to the gap between the lips over the width of the mouth, so that closed lips have a logarithm: a seventh of the
+gap at which lips are as likely open as closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpennessNumbers:
-    """Two logistic regressions, on the terms of `eye_terms` and of `mouth_terms`.
+    """Two logistic regressions, on the terms of `eye_terms` and of `mouth_terms`; fitted by `tools/fit_openness.py`.
 
-    The intercepts are log odds where every term is 0; the others are log odds for each unit of a term.
+    Attributes:
+        eyes_intercept: log odds of open eyes if every term is 0.
+        eyes_opening: log odds per unit of the first of `eye_terms`.
+        eyes_pitch: per unit of the second.
+        eyes_pitch_squared: per unit of the third.
+        mouth_intercept: log odds of an open mouth if every term is 0.
+        mouth_gap: log odds per unit of the first of `mouth_terms`.
+        mouth_yaw: per unit of the second.
     """
 
     eyes_intercept: float
@@ -61,19 +67,15 @@ class OpennessNumbers:
     mouth_yaw: float
 
 
-@cache
-def openness_numbers() -> OpennessNumbers:
-    """The numbers that ship."""
-    text = files("visavis.vision").joinpath(*OPENNESS_FILE.split("/")).read_text("utf-8")
-    return OpennessNumbers(**json.loads(text)["numbers"])
+NUMBERS = load_numbers(OPENNESS_FILE, OpennessNumbers)
+"""The numbers that ship."""
 
 
 def eyes_open(contours: NDArray[np.float32], pose: Pose) -> Attribute:
     """Whether the eyes are open: true as long as the lids show an iris.
 
     Args:
-        contours: (2, 16, 2), of both eyes, in any frame that is not stretched: outer corner, lower lid from there,
-            inner corner, upper lid from the outer corner on.
+        contours: (2, 16, 2), of both eyes, as `vision.iris.Eyes` orders them, in any frame with square pixels.
         pose: of the face.
     """
     return attribute_of(eyes_log_odds(contours, pose))
@@ -83,40 +85,52 @@ def mouth_open(mesh: NDArray[np.float32], pose: Pose) -> Attribute:
     """Whether the mouth is open: true as soon as the lips are parted.
 
     Args:
-        mesh: (468, 2 or 3), in any frame that is not stretched.
+        mesh: (468, 2 or 3), in any frame with square pixels.
         pose: of the face.
     """
     return attribute_of(mouth_log_odds(mesh, pose))
 
 
-def eyes_log_odds(contours: NDArray[np.float32], pose: Pose) -> float:
-    """The natural logarithm of the odds that the eyes are open; arguments as of `eyes_open`."""
-    n = openness_numbers()
+def eyes_log_odds(contours: NDArray[np.float32], pose: Pose, numbers: OpennessNumbers = NUMBERS) -> float:
+    """The natural logarithm of the odds that the eyes are open.
+
+    Args:
+        contours: as for `eyes_open`.
+        pose: of the face.
+        numbers: default: those that ship.
+    """
+    n = numbers
     opening, pitch, squared = eye_terms(contours, pose)
     return n.eyes_intercept + n.eyes_opening * opening + n.eyes_pitch * pitch + n.eyes_pitch_squared * squared
 
 
-def mouth_log_odds(mesh: NDArray[np.float32], pose: Pose) -> float:
-    """The natural logarithm of the odds that the mouth is open; arguments as of `mouth_open`."""
-    n = openness_numbers()
+def mouth_log_odds(mesh: NDArray[np.float32], pose: Pose, numbers: OpennessNumbers = NUMBERS) -> float:
+    """The natural logarithm of the odds that the mouth is open.
+
+    Args:
+        mesh: as for `mouth_open`.
+        pose: of the face.
+        numbers: default: those that ship.
+    """
+    n = numbers
     gap, yaw = mouth_terms(mesh, pose)
     return n.mouth_intercept + n.mouth_gap * gap + n.mouth_yaw * yaw
 
 
 def eye_terms(contours: NDArray[np.float32], pose: Pose) -> tuple[float, float, float]:
-    """What the first regression is made on.
+    """The terms of the regression for the eyes.
 
-    Both eyes are taken together, so that the nearer, wider eye of a turned face counts for more. Pitch is a term
-    because lids are foreshortened on a face that looks up or down; its square lets both directions count.
+    The lengths of both eyes are added, so that the closer, wider eye of a turned face has more weight. Pitch is a term
+    because lids are foreshortened on a face that looks up or down; with its square both directions have an effect.
 
     Args:
-        contours: as of `eyes_open`.
+        contours: as for `eyes_open`.
         pose: of the face.
 
     Returns:
-        the mean distance between the lids over the width of the eyes; the pitch in tens of degrees, clipped; its square
+        The mean distance between the lids over the width of the eyes; the clipped pitch in tens of degrees; its square.
     """
-    # Lists, because on so few points NumPy takes ten times as long.
+    # Lists, because NumPy takes ten times as long for so few points.
     eyes = contours.tolist()
     opening = sum(math.dist(eye[i], eye[i + 8]) for eye in eyes for i in _LIDS) / len(_LIDS)
     width = sum(math.dist(eye[0], eye[8]) for eye in eyes)
@@ -125,18 +139,18 @@ def eye_terms(contours: NDArray[np.float32], pose: Pose) -> tuple[float, float, 
 
 
 def mouth_terms(mesh: NDArray[np.float32], pose: Pose) -> tuple[float, float]:
-    """What the second regression is made on.
+    """The terms of the regression for the mouth.
 
-    The logarithm serves because the mesh opens wide mouths in proportion, and parted lips by a little only. Yaw is a
-    term because the width of the mouth is foreshortened on a turned face.
+    The first term is a logarithm because the mesh shows wide mouths in proportion, but barely parted lips by a
+    very small gap. Yaw is a term because the width of the mouth is foreshortened on a turned face.
 
     Args:
-        mesh: as of `mouth_open`.
+        mesh: as for `mouth_open`.
         pose: of the face.
 
     Returns:
-        the natural logarithm of the mean distance between the inner edges of the lips over the width of the mouth, plus
-        0.01; the yaw in tens of degrees, without its sign, clipped
+        The natural logarithm of 0.01 plus the mean distance between the inner edges of the lips over the width of the
+        mouth; the clipped absolute yaw in tens of degrees.
     """
 
     def distance(one: int, other: int) -> float:
@@ -148,7 +162,7 @@ def mouth_terms(mesh: NDArray[np.float32], pose: Pose) -> tuple[float, float]:
 
 
 def attribute_of(log_odds: float) -> Attribute:
-    """True from even odds on, with the probability of the likelier side.
+    """The likelier value with its probability in percent; True at even odds.
 
     Example:
         >>> attribute_of(0.0)
@@ -156,5 +170,5 @@ def attribute_of(log_odds: float) -> Attribute:
         >>> attribute_of(-800.0)
         Attribute(value=False, confidence=100.0)
     """
-    # tanh, because exp overflows on a mesh that is no face.
+    # tanh, because exp overflows on a mesh that is not a face.
     return Attribute(value=log_odds >= 0, confidence=50 * (1 + math.tanh(abs(log_odds) / 2)))

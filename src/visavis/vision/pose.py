@@ -20,9 +20,10 @@ POSE_FILE = "vision/data/pose.json"
 
 @dataclass(frozen=True, slots=True)
 class PoseNumbers:
-    """What `tools/fit_pose.py` fits.
+    """The number that `tools/fit_pose.py` fits.
 
-    pitch_zero: degrees, added to the pitch of the mesh, because the mesh's own zero looks down a little
+    Attributes:
+        pitch_zero: degrees, added to the pitch of the mesh, which is lower than Amazon's by that much on average.
     """
 
     pitch_zero: float
@@ -30,24 +31,33 @@ class PoseNumbers:
 
 _PITCH_ZERO = load_numbers(POSE_FILE, PoseNumbers).pitch_zero
 
-# Into a frame with x to the right, y up and z to the viewer.
+# To a frame with x to the right, y up and z towards the viewer.
 _FLIP = np.array([1.0, -1.0, -1.0])
 
 
 @cache
 def mean_face() -> NDArray[np.float64]:
-    """(468, 3): a symmetrical mean face, looking straight ahead, pupils one unit apart, centred between the eyes.
+    """The mean face, symmetrical and looking straight ahead; made by `tools/make_mean_face.py`.
 
-    In the mesh's own frame: x right, y down, z away from the viewer. Made by `tools/make_mean_face.py`.
+    Returns:
+        (468, 3) float64, x right, y down, z away from the viewer. The origin is between the eyes, and the unit is the
+        distance between the pupils.
     """
     table = np.load(str(files("visavis.vision") / "data" / "mean_face.npy"))
     return np.asarray(table, np.float64)
 
 
 def rotation_between(model: NDArray[np.floating], points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The rotation (3, 3) that brings `model` (n, 3) nearest to `points` (n, 3), whatever their positions and sizes.
+    """The rotation that brings `model` closest to `points`, by least squares, regardless of position and scale.
 
-    The algorithm is that of Kabsch, Acta Crystallographica A32 (1976).
+    The algorithm is Kabsch's, Acta Crystallographica A32 (1976).
+
+    Args:
+        model: (n, 3).
+        points: (n, 3).
+
+    Returns:
+        (3, 3) float64.
     """
     a, b = model - model.mean(axis=0), points - points.mean(axis=0)
     u, _, vt = np.linalg.svd(a.T.astype(np.float64) @ b.astype(np.float64))
@@ -61,7 +71,7 @@ def pose_of(mesh: NDArray[np.float32]) -> Pose:
     The order matters: in the reverse order, yaw drifts by several degrees with roll.
 
     Args:
-        mesh: (468, 3) float32, in pixels; x right, y down, z away from the viewer.
+        mesh: (468, 3) float32, x right, y down, z away from the viewer, all in pixels.
 
     Example:
         >>> pose = pose_of(mean_face().astype(np.float32))

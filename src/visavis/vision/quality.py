@@ -1,4 +1,4 @@
-"""Brightness, sharpness and quality score of a face, from its pixels and from what the networks found."""
+"""Brightness, sharpness and quality score of a face, from its pixels and the outputs of the networks."""
 
 from __future__ import annotations
 
@@ -34,14 +34,15 @@ _TERMS = ("presence", "sharpness", "brightness", "over_exposure", "contrast", "e
 
 @dataclass(frozen=True, slots=True)
 class QualityNumbers:
-    """What `tools/fit_quality.py` fits.
+    """The numbers that `tools/fit_quality.py` fits.
 
-    intercept:          cosine where every term of `quality_terms` is 0
-    coefficients:       cosine for each term, by its name
-    score_range:        the expected cosines that have the quality scores 0 and 100
-    sharpness_logistic: a and b of `sharpness_of`
-    typical_norm:       the embedding norm assumed for a face whose norm is not known
-    thresholds:         the quality score from which a face passes each filter, by the filter's name
+    Attributes:
+        intercept: the expected cosine if every term of `quality_terms` is 0.
+        coefficients: the cosine per unit of each term, by the name of the term.
+        score_range: the expected cosines at the quality scores 0 and 100.
+        sharpness_logistic: a and b of `sharpness_of`.
+        typical_norm: the embedding norm assumed for embedders whose norms are not calibrated.
+        thresholds: the quality score from which a face passes each filter, by the name of the filter.
     """
 
     intercept: float
@@ -65,32 +66,33 @@ class QualityNumbers:
 NUMBERS = load_numbers(QUALITY_FILE, QualityNumbers)
 
 QUALITY_THRESHOLDS = {name: NUMBERS.thresholds[name] for name in QualityFilter}
-"""The quality score from which a face passes each filter. Of a mixture of plain and degraded faces of lfw-dev they drop
-0, 1, 4, 13 and 43 %, and the false non-match rate of genuine pairs at a false match rate of 1e-3 falls from 2.7 to 2.3,
-1.5, 1.2 and 0.1 %."""
+"""The quality score from which a face passes each filter. On a mixture of plain and degraded faces of lfw-dev the
+filters drop 0, 1, 4, 13 and 43 %, and the false non-match rate of genuine pairs at a false match rate of 1e-3 falls
+from 2.7 to 2.3, 1.5, 1.2 and 0.1 %."""
 
-# Pixels are measured inside an oval that leaves out hair, ears and background. Its axes are fractions of the crop's
-# side, which is 1.5 times the mesh's.
 _OVAL = (0.26, 0.31)
+"""The half axes of the oval in which pixels are measured, as fractions of the side of the crop, which is 1.5 times the
+mesh's. The oval excludes hair, ears and background."""
 
 _SIDE = (32, 88)
-"""Pixels. Detail is measured at the image's own resolution, but never finer than 88 pixels across the crop: that is
-about what a comparison uses, and beyond it the rounding of pixel values outweighs the detail of a blurred face."""
+"""Pixels. Detail is measured at the resolution of the image, but at no more than 88 pixels across the crop. That is
+about what a comparison uses; beyond it the rounding of pixel values outweighs the detail of a blurred face."""
 
 _COARSE_WEIGHT = 0.5
-"""Weight of the energy at half the resolution."""
+"""The weight of the energy at half the resolution."""
 
 _DARK = 10.0
-"""Added to the mean luma, 0..255, because without any light the noise is not detail."""
+"""Added to the mean luma, 0..255, because noise in a dark image is not detail."""
 
 
 @dataclass(frozen=True, slots=True)
 class PixelQuality:
     """The quality of a face's pixels.
 
-    brightness: 0..100, the mean luma (ITU-R BT.601, as stored: 0 black, 100 white) of the face's oval
-    sharpness:  0..100, detail at the face's own scale
-    contrast:   0..50, the standard deviation of that luma
+    Attributes:
+        brightness: 0 (black) to 100 (white), the mean luma of the face's oval (ITU-R BT.601, gamma-encoded as stored).
+        sharpness: 0..100, detail at the scale of the face.
+        contrast: 0..50, the standard deviation of that luma.
     """
 
     brightness: float
@@ -104,7 +106,7 @@ def measure_pixels(image: Image, crop_matrix: Matrix, crop_side: int) -> PixelQu
     Args:
         image: that shows the face.
         crop_matrix: (2, 3), from the image to a square crop with level eyes, 1.5 times the mesh's bounding square.
-        crop_side: of that crop in pixels.
+        crop_side: the side of that crop in pixels.
     """
     luma = _luma_at_detail(image, crop_matrix, crop_side)
     face = luma[_oval(len(luma))]
@@ -112,19 +114,25 @@ def measure_pixels(image: Image, crop_matrix: Matrix, crop_side: int) -> PixelQu
 
 
 def detail_of(image: Image, crop_matrix: Matrix, crop_side: int) -> float:
-    """The detail that `sharpness_of` puts on its scale. The arguments are those of `measure_pixels`."""
+    """The detail of a face, which `sharpness_of` maps to 0..100.
+
+    Args:
+        image: as for `measure_pixels`.
+        crop_matrix: as for `measure_pixels`.
+        crop_side: as for `measure_pixels`.
+    """
     return _detail(_luma_at_detail(image, crop_matrix, crop_side))
 
 
 def sharpness_of(detail: float, logistic: tuple[float, float] = NUMBERS.sharpness_logistic) -> float:
-    """Detail as a sharpness, 0..100: 100 / (1 + exp(-(a + b * log2(detail)))).
+    """Map detail to a sharpness, 0..100: 100 / (1 + exp(-(a + b * log2(detail)))).
 
-    On lfw-dev the median is 60, and a blur of 4 pixels on its 350-pixel crops makes it 20.
+    On lfw-dev the median is 60; with a blur of 4 pixels on its 350-pixel crops it is 20.
 
     Args:
-        detail: the root of the mean squared Laplacian, at the measured scale and, at half weight, at half of it, over
-            the mean luma; at least 0.
-        logistic: a and b.
+        detail: at least 0: the root of the mean squared Laplacian over the mean luma. The mean square at half the
+            resolution is added with half the weight.
+        logistic: a and b. Default: those that ship.
     """
     a, b = logistic
     return 100 / (1 + math.exp(-(a + b * math.log2(max(detail, 1e-6)))))
@@ -143,7 +151,7 @@ def _detail(luma: NDArray[np.float32]) -> float:
 
 
 def _energy(luma: NDArray[np.float32]) -> float:
-    """Mean square of the Laplacian inside the oval."""
+    """The mean square of the Laplacian inside the oval."""
     return float(np.mean(_laplacian(luma)[_oval(len(luma))] ** 2))
 
 
@@ -157,11 +165,11 @@ def _luma(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _laplacian(luma: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of each pixel, against the mean of its four neighbours; zero along the border."""
+    """Each pixel minus the mean of its four neighbours; zero along the border."""
     out = np.zeros_like(luma)
     middle = luma[1:-1, 1:-1]
-    around = (luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]) / 4
-    out[1:-1, 1:-1] = middle - around
+    neighbours = (luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]) / 4
+    out[1:-1, 1:-1] = middle - neighbours
     return out
 
 
@@ -173,14 +181,15 @@ def _oval(side: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, slots=True)
 class QualityInputs:
-    """What the quality score takes into account besides the pixels.
+    """The inputs of the quality score besides the pixels.
 
-    confidence:     0..100, that it is a face
-    presence:       the mesh's, a logit
-    embedding_norm: of the embedding before normalisation; with SFace about 12 on a good face, 8 on a poor one. None
-                    where the embedder's norms are not calibrated
-    pose:           in degrees
-    eye_distance:   pixels between the pupils
+    Attributes:
+        confidence: 0..100, that the detection is a face.
+        presence: the mesh's, a logit.
+        embedding_norm: of the embedding before normalisation; with SFace about 12 for a good face and 8 for a poor one.
+            None if the norms of the embedder are not calibrated.
+        pose: in degrees.
+        eye_distance: pixels between the eye centres.
     """
 
     confidence: float
@@ -191,7 +200,11 @@ class QualityInputs:
 
 
 def quality_of(pixels: PixelQuality, inputs: QualityInputs, numbers: QualityNumbers = NUMBERS) -> Quality:
-    """The quality of a face, with the reasons why it is poor, if it is.
+    """The quality of a face, with the reasons if it is poor.
+
+    Args:
+        pixels: as `measure_pixels` returns them.
+        inputs: the outputs of the networks for this face.
 
     Example:
         >>> pixels = PixelQuality(brightness=50, sharpness=60, contrast=12)
@@ -205,20 +218,25 @@ def quality_of(pixels: PixelQuality, inputs: QualityInputs, numbers: QualityNumb
 
 
 def _score(pixels: PixelQuality, inputs: QualityInputs, numbers: QualityNumbers) -> float:
-    """0..100: the expected cosine on the scale of `score_range`, less what pose and size cost."""
+    """The quality score, 0..100: the expected cosine on the scale of `score_range`, minus pose and size penalties."""
     low, high = numbers.score_range
     score = 100 * (expected_cosine(pixels, inputs, numbers) - low) / (high - low)
-    # The data of the fit has no profiles and no tiny faces, so these two are set and not fitted: a point for each
-    # degree beyond the poses that Amazon's guidance names, three for each pixel below 20 between the eyes.
+    # The data of the fit has no profiles and no tiny faces, so the two penalties are chosen, not fitted: one point per
+    # degree beyond the poses that Amazon's guidance names, three points per pixel below 20 between the eyes.
     score -= _beyond_guidance(inputs.pose) + 3 * max(20 - inputs.eye_distance, 0.0)
     return min(max(score, 0.0), 100.0)
 
 
 def expected_cosine(pixels: PixelQuality, inputs: QualityInputs, numbers: QualityNumbers = NUMBERS) -> float:
-    """The cosine that another image of the same person may be expected to have: a linear regression.
+    """The cosine to expect with another image of the same person, by a linear regression.
 
-    Cross-validated over identities, dropping the worst tenth by it removes 59 % of the false non-matches at a false
-    match rate of 1e-3.
+    In cross-validation over identities, dropping the tenth of the faces with the lowest value removes 59 % of the false
+    non-matches at a false match rate of 1e-3.
+
+    Args:
+        pixels: as `measure_pixels` returns them.
+        inputs: the outputs of the networks for this face.
+        numbers: default: those that ship.
     """
     expected = numbers.intercept
     for name, (value, scale) in quality_terms(pixels, inputs, numbers.typical_norm).items():
@@ -229,9 +247,17 @@ def expected_cosine(pixels: PixelQuality, inputs: QualityInputs, numbers: Qualit
 def quality_terms(
     pixels: PixelQuality, inputs: QualityInputs, typical_norm: float = NUMBERS.typical_norm
 ) -> dict[str, tuple[float, float]]:
-    """The terms of the regression as name -> (value, what it is divided by), in the order in which they are added.
+    """The terms of the regression.
 
-    Each value is clipped to the range in which it says something about the cosine.
+    Each value is clipped to the range in which it predicts the cosine.
+
+    Args:
+        pixels: as `measure_pixels` returns them.
+        inputs: the outputs of the networks for this face.
+        typical_norm: the norm assumed if `inputs` has none. Default: the one that ships.
+
+    Returns:
+        name -> (value, divisor), in the order in which the terms are added.
     """
     norm = typical_norm if inputs.embedding_norm is None else inputs.embedding_norm
     values = (

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR, quality_adjusted, template_adjusted
+from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR
 from visavis.comparison import fuse_embeddings
+from visavis.cosine_adjustments import quality_adjusted, template_adjusted
 from visavis.evaluate.fitting.root import crossing
 from visavis.evaluate.statistics.pair_scores import pair_scores
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.calibration import quality_adjusted
+from visavis.cosine_adjustments import quality_adjusted
 
 __all__ = ["SCORE", "block_scores", "pair_scores"]
 
