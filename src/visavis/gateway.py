@@ -18,7 +18,7 @@ from typing import Protocol
 
 from visavis.api.errors import reason_of, to_wire
 from visavis.api.operations import OPERATIONS, SERVICE
-from visavis.aws.forms import Form, asked_action, error_in, form_of, unsupported_request
+from visavis.aws.forms import Form, requested_action, error_in, form_of, unsupported_request
 from visavis.aws.policy import LOCAL_CALLER, Caller
 from visavis.aws.sigv4 import Credential, SignedRequest, claimed_key_id, verify
 from visavis.aws.wire import CONTENT_TYPE, WireError, encode, new_request_id, parse_body, printable
@@ -139,7 +139,7 @@ class Gateway:
         signed = SignedRequest(request.method, request.path, request.query, request.headers, digest)
         headers = signed.canonical_headers()
         form = form_of(request.method, request.query, headers)
-        about = _About(new_request_id(), asked_action(SERVICE, form, headers, request.body), claimed_key_id(headers))
+        about = _About(new_request_id(), requested_action(SERVICE, form, headers, request.body), claimed_key_id(headers))
         try:
             result = self._result(signed, headers, form, request.body, now, about)
             body = encode(result)
@@ -205,7 +205,7 @@ def error_response(error: Exception, request: Request, now: datetime) -> Respons
     """The response with `error` to `request`, which never came to a gateway, in the form that its sender reads."""
     headers = SignedRequest(request.method, request.path, request.query, request.headers, "").canonical_headers()
     form = form_of(request.method, request.query, headers)
-    about = _About(new_request_id(), asked_action(SERVICE, form, headers, request.body), claimed_key_id(headers))
+    about = _About(new_request_id(), requested_action(SERVICE, form, headers, request.body), claimed_key_id(headers))
     return _error_response(error, now, about, form)
 
 

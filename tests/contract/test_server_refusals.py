@@ -36,7 +36,7 @@ from visavis.api.operations import SERVICE
 from visavis.boto3_client import make_client
 from visavis.server.app import ServerConfig
 
-ABOUT = f"This is visavis: it answers {SERVICE.answered} of Amazon Rekognition"
+ABOUT = f"This is visavis. It answers {SERVICE.answered} of Amazon Rekognition"
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_an_unknown_operation_is_named_beside_what_is_answered(
     server: Running, service: str, operation: str, params: dict[str, Any], named: str
 ) -> None:
     response = refused(server, service, operation, **params)
-    message = f"{named} is not answered here; visavis answers {SERVICE.answered}"
+    message = f"{named} is not supported; visavis answers {SERVICE.answered}"
     assert response["Error"]["Message"] == message
     assert response["Error"]["Code"] == "UnknownOperationException"
     line = line_of(server, response["ResponseMetadata"]["RequestId"])
@@ -122,8 +122,8 @@ def test_an_unknown_operation_is_named_beside_what_is_answered(
     ("target", "what"),
     [
         (None, "the request has no X-Amz-Target header"),
-        ("RekognitionService.Nope", "Nope is not answered here"),
-        ("rekognitionservice.comparefaces", "rekognitionservice.comparefaces is not answered here"),
+        ("RekognitionService.Nope", "Nope is not supported"),
+        ("rekognitionservice.comparefaces", "rekognitionservice.comparefaces is not supported"),
     ],
 )
 def test_an_unknown_target_is_refused_even_unsigned(server: Running, target: str | None, what: str) -> None:  # case 70
@@ -141,7 +141,7 @@ def test_a_browser_gets_a_short_text(server: Running) -> None:
         urllib.request.urlopen(server.url)
     with caught.value as reply:
         assert reply.headers["content-type"] == "text/plain; charset=utf-8"
-        assert reply.read().decode().startswith(f"{ABOUT}, asked for by POST in AWS JSON 1.1.")
+        assert reply.read().decode().startswith(f"{ABOUT}, sent by POST in AWS JSON 1.1.")
     assert reply.status == 404
 
 
@@ -230,7 +230,7 @@ def test_the_line_of_a_request_for_another_region_names_both(server: Running) ->
     with boto(server.url, region_name="eu-west-1") as client, pytest.raises(ClientError) as caught:
         compare_faces(client)
     line = line_of(server, caught.value.response["ResponseMetadata"]["RequestId"])
-    assert line["reason"].endswith("Signed for eu-west-1; this server takes us-east-1.")
+    assert line["reason"].endswith("Signed for eu-west-1; this server requires us-east-1.")
 
 
 def test_the_line_of_a_withheld_object_says_why_and_not_which_key() -> None:
@@ -326,7 +326,7 @@ def test_the_logger_says_why_a_client_in_this_process_was_refused(
             SourceImage={"S3Object": {"Bucket": "photos", "Name": "jane-doe.jpg"}}, TargetImage={"Bytes": b"a"}
         )
     first, second, third = (record.__dict__ for record in caplog.records)
-    unknown = f"DetectLabels is not answered here; visavis answers {SERVICE.answered}"
+    unknown = f"DetectLabels is not supported; visavis answers {SERVICE.answered}"
     missing = "the object in bucket photos is missing, forbidden or out of reach: no store holds this bucket"
     assert heard.getvalue().splitlines() == [
         f"CompareFaces refused: target: 64 x 512 pixels, at least 80 are needed (request {first['request_id']})",

@@ -134,7 +134,7 @@ def _misdirected(request: HttpRequest, root: str) -> WireError:
     """The error for a method and path that nothing is at."""
     query = request.scope["query_string"].decode("latin-1")
     form = form_of(request.method, query, request.headers)
-    asked = SERVICE.asked_operation(request.headers)
+    asked = SERVICE.requested_operation(request.headers)
     if form is Form.JSON and asked in SERVICE.operations:
         text = f"{asked} is answered to POST at {root}, and not at this path: look at the endpoint URL and at --prefix"
         return WireError(
