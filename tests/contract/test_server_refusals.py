@@ -220,7 +220,7 @@ def test_the_line_of_a_refused_signature_says_why_and_repeats_no_header(server: 
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
         ),
         "the X-Amz-Date header is not of the form 20260131T235959Z",
-        "the signature is not that of the key's secret: the secret is another one",
+        "the signature does not match the key's secret: the client has another secret",
     ]
     assert {line["operation"] for line in lines} == {"CompareFaces"}
     assert "c2VjcmV0" not in server.log.getvalue()
@@ -240,7 +240,7 @@ def test_the_line_of_a_withheld_object_says_why_and_not_which_key() -> None:
         )
     line = line_of(it, caught.value.response["ResponseMetadata"]["RequestId"])
     assert line["reason"] == (
-        "source: the object in bucket photos is missing, forbidden or out of reach: no store holds this bucket"
+        "source: the object in bucket photos is missing, forbidden or unreachable: no store is configured for this bucket"
     )
     assert "jane" not in it.log.getvalue()
 
@@ -327,7 +327,7 @@ def test_the_logger_says_why_a_client_in_this_process_was_refused(
         )
     first, second, third = (record.__dict__ for record in caplog.records)
     unknown = f"DetectLabels is not supported; visavis answers {SERVICE.answered}"
-    missing = "the object in bucket photos is missing, forbidden or out of reach: no store holds this bucket"
+    missing = "the object in bucket photos is missing, forbidden or unreachable: no store is configured for this bucket"
     assert heard.getvalue().splitlines() == [
         f"CompareFaces refused: target: 64 x 512 pixels, at least 80 are needed (request {first['request_id']})",
         f"DetectLabels refused: {unknown} (request {second['request_id']})",

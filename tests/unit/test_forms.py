@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from visavis.api.operations import SERVICE
-from visavis.aws.forms import Form, requested_action, error_in, form_of, unsupported_request
+from visavis.aws.forms import Form, error_in, form_of, requested_action, unsupported_request
 from visavis.aws.wire import CONTENT_TYPE, WireError
 
 QUERY_BODY = "application/x-www-form-urlencoded; charset=utf-8"
