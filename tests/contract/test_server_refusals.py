@@ -240,7 +240,8 @@ def test_the_line_of_a_withheld_object_says_why_and_not_which_key() -> None:
         )
     line = line_of(it, caught.value.response["ResponseMetadata"]["RequestId"])
     assert line["reason"] == (
-        "source: the object in bucket photos is missing, forbidden or unreachable: no store is configured for this bucket"
+        "source: the object in bucket photos is missing, forbidden or unreachable: "
+        "no store is configured for this bucket"
     )
     assert "jane" not in it.log.getvalue()
 
@@ -286,7 +287,7 @@ def test_the_lines_of_requests_that_came_to_no_operation_have_their_numbers() ->
 def test_the_line_of_a_request_over_the_rate_has_the_rate() -> None:
     with running(gateway=make_gateway(tps=0.001)) as it:
         replies = [ask(it.port, body=BODY, headers=signed(it.url)) for _ in range(2)]
-        assert line_for(it, replies[1])["reason"] == "rate: the key may make 0.001 requests a second"
+        assert line_for(it, replies[1])["reason"] == "rate: the key may make 0.001 requests per second"
 
 
 def test_what_a_caller_writes_cannot_break_or_fill_the_log(server: Running) -> None:
