@@ -150,7 +150,7 @@ def test_a_wrong_path_says_where_the_operation_is() -> None:
         compare_faces(client, bytes(5_000_000), bytes(5_000_000))
     error = caught.value.response["Error"]
     assert error["Code"] == "UnknownOperationException"
-    assert error["Message"].startswith("CompareFaces is answered to POST at /faces/, and not at this path")
+    assert error["Message"].startswith("CompareFaces must be sent by POST to /faces/, not to this path")
 
 
 def test_the_body_of_a_refused_request_is_read_before_the_answer_so_that_nothing_is_reset(server: Running) -> None:
@@ -274,11 +274,11 @@ def test_the_lines_of_requests_that_came_to_no_operation_have_their_numbers() ->
     assert [(line["outcome"], line["reason"]) for line in (large, full, late, gone)] == [
         (
             "BodyTooLarge",
-            "the request is 1001 bytes, 1000 bytes are taken; pass large pictures by S3Object",
+            "the request is 1001 bytes, at most 1000 bytes are allowed; send large images by S3Object",
         ),
-        ("ThrottlingException", "queue: 0 waiting, at most 0; all 1 workers are taken"),
-        ("BodyTooSlow", "the body did not arrive within 0.3 seconds: 2 bytes came"),
-        ("ClientGone", "the client went away before the end of the body: 2 bytes came"),
+        ("ThrottlingException", "queue: 0 requests wait, at most 0 may; all 1 workers are busy"),
+        ("BodyTooSlow", "the body did not arrive within 0.3 seconds: 2 bytes arrived"),
+        ("ClientGone", "the client disconnected before the end of the body: 2 bytes arrived"),
     ]
     assert {line["operation"] for line in (large, full, late, gone)} == {"CompareFaces"}
     assert all(line["request_id"] for line in (large, full, late, gone))
