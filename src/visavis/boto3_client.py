@@ -78,7 +78,7 @@ def client(
         >>> len(response["FaceMatches"]), len(response["UnmatchedFaces"])
         (1, 0)
     """
-    return make_client(_gateway(attributes, objects, _chosen(embedder, settings)), **options)
+    return make_client(_gateway(attributes, objects, _resolve(embedder, settings)), **options)
 
 
 def patch(
@@ -102,7 +102,7 @@ def patch(
         Traceback (most recent call last):
         botocore.exceptions.ClientError: An error occurred (UnknownOperationException) when calling the DetectLabels ...
     """
-    return attach(client, _gateway(attributes, objects, _chosen(embedder, settings)))
+    return attach(client, _gateway(attributes, objects, _resolve(embedder, settings)))
 
 
 def compare(
@@ -125,7 +125,7 @@ def compare(
     """
     from visavis.engine import CompareOptions
 
-    return _engine(_chosen(None, settings)).compare(source, target, CompareOptions() if options is None else options)
+    return _engine(_resolve(None, settings)).compare(source, target, CompareOptions() if options is None else options)
 
 
 def make_client(gateway: Gateway, **options: Any) -> Any:
@@ -170,7 +170,7 @@ def attach(client: AnyClient, gateway: Gateway) -> AnyClient:
     return client
 
 
-def _chosen(embedder: str | None, settings: Settings | None) -> Settings:
+def _resolve(embedder: str | None, settings: Settings | None) -> Settings:
     settings = Settings.from_env() if settings is None else settings
     if not isinstance(settings, Settings):
         raise SettingsError(f"settings must be a visavis.Settings, not {short_repr(settings)}")

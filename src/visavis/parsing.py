@@ -28,7 +28,7 @@ _WHOLE = re.compile(r"[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _DEVICE = re.compile(r"CPU|GPU(\.(0|[1-9][0-9]?))?|NPU|AUTO")
-_LONGEST_SHOWN = 100
+_MAX_SHOWN = 100
 
 
 class BadValue(Exception):
@@ -47,7 +47,7 @@ class BadValue(Exception):
     """
 
     def __init__(self, what: str, text: str, why: str = "") -> None:
-        shown = repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
+        shown = repr(text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "...")
         super().__init__(f"must be {what}, not {shown}" + (f": {why}" if why else ""))
 
 

@@ -17,7 +17,7 @@ from visavis.aws.wire import WireError
 
 __all__ = ["Violation", "check", "violations"]
 
-SHOWN = 2048
+MAX_SHOWN = 2048
 """Characters of a wrong value that a message repeats at most. Every valid value is shorter."""
 
 CONTAINERS = ("structure", "list", "map")
@@ -162,18 +162,18 @@ def _measure(value: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    """`value` as Java prints it, cut to `SHOWN` characters."""
+    """`value` as Java prints it, cut to `MAX_SHOWN` characters."""
     match value:
         case bytes():
             return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
         case str():
-            return value[:SHOWN]
+            return value[:MAX_SHOWN]
         case bool():
             return str(value).lower()
         case float() if not math.isfinite(value):
             return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         case list():
-            return f"[{', '.join(map(_show, value[:SHOWN]))[:SHOWN]}]"
+            return f"[{', '.join(map(_show, value[:MAX_SHOWN]))[:MAX_SHOWN]}]"
         case dict():
-            return f"{{{', '.join(f'{key}={_show(inner)}' for key, inner in value.items())[:SHOWN]}}}"
+            return f"{{{', '.join(f'{key}={_show(inner)}' for key, inner in value.items())[:MAX_SHOWN]}}}"
     return str(value)

@@ -18,7 +18,7 @@ Fields: TypeAlias = dict[str, Any]
 """The members of a structure by name, each of the type that the model gives it: bytes, str, float, int, bool, a list, a
 dict for a map, or Fields for a structure."""
 
-SHOWN = 64
+MAX_SHOWN = 64
 """Characters of a wrong text that an error repeats at most, because the text may be an image in base64."""
 
 LIST_FOUND = "Start of list found where not expected"
@@ -116,7 +116,7 @@ def _bad_base64(text: str) -> WireError:
 def _not_a_blob(text: str, why: str) -> WireError:
     # The text may be an image, so the log gets only its length.
     reason = f"a text of {len(text)} characters can not be converted to a Blob: {why}"
-    return serialization_error(f"'{text[:SHOWN]}' can not be converted to a Blob: {why}", reason=reason)
+    return serialization_error(f"'{text[:MAX_SHOWN]}' can not be converted to a Blob: {why}", reason=reason)
 
 
 def _string(value: object) -> str:

@@ -12,7 +12,7 @@ from visavis.api.operation import Context, FaceEngine
 from visavis.api.operations import OPERATIONS, SERVICE
 from visavis.api.response import Attributes, Json
 from visavis.aws.policy import Caller, Verdict
-from visavis.aws.wire import SHOWN, WireError, printable
+from visavis.aws.wire import MAX_SHOWN, WireError, printable
 from visavis.errors import ImageTooLarge, ObjectUnavailable
 
 __all__ = ["Dispatcher"]
@@ -55,7 +55,7 @@ class Dispatcher:
         """
         found = OPERATIONS.get(operation)
         if found is None:
-            raise SERVICE.unknown_operation(printable(operation, SHOWN))
+            raise SERVICE.unknown_operation(printable(operation, MAX_SHOWN))
         fields = found.decode(params)
         _authorize(caller, found.action)
         request = found.accept(fields)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
 from visavis.aws.service import Service
-from visavis.aws.wire import CONTENT_TYPE, SHOWN, WireError, error_body
+from visavis.aws.wire import CONTENT_TYPE, MAX_SHOWN, WireError, error_body
 
 __all__ = ["Form", "error_in", "form_of", "requested_action", "unsupported_request"]
 
@@ -79,7 +79,7 @@ def _signed_service(query: str, headers: Mapping[str, str]) -> str | None:
 
 
 def requested_action(service: Service, form: Form, headers: Mapping[str, str], body: bytes) -> str | None:
-    """The operation that a request names, in at most `SHOWN` printable characters; None if it names none.
+    """The operation that a request names, in at most `MAX_SHOWN` printable characters; None if it names none.
 
     An `Action` that does not have the form of an operation's name counts as none, because it may be data posted by
     mistake and the result is logged.
@@ -97,7 +97,7 @@ def requested_action(service: Service, form: Form, headers: Mapping[str, str], b
     except ValueError:
         return None
     action = fields.get("Action", [""])[0]
-    return action if len(action) <= SHOWN and _ACTION.fullmatch(action) else None
+    return action if len(action) <= MAX_SHOWN and _ACTION.fullmatch(action) else None
 
 
 def unsupported_request(service: Service, form: Form, requested: str | None = None) -> WireError:
@@ -136,10 +136,10 @@ def error_in(form: Form, error: WireError, request_id: str) -> tuple[bytes, str]
     message = error.message or error.code
     if form is Form.TEXT:
         return f"{message}\n".encode(), "text/plain; charset=utf-8"
-    code, text, known_as = escape(error.code), escape(message), escape(request_id)
+    code, text, escaped_id = escape(error.code), escape(message), escape(request_id)
     if form is Form.S3:
-        inner = f"<Error><Code>{code}</Code><Message>{text}</Message><RequestId>{known_as}</RequestId></Error>"
+        inner = f"<Error><Code>{code}</Code><Message>{text}</Message><RequestId>{escaped_id}</RequestId></Error>"
     else:
         fault = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{text}</Message></Error>"
-        inner = f"<ErrorResponse>{fault}<RequestId>{known_as}</RequestId></ErrorResponse>"
+        inner = f"<ErrorResponse>{fault}<RequestId>{escaped_id}</RequestId></ErrorResponse>"
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{inner}'.encode(), "application/xml"

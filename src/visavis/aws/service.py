@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from visavis.aws.wire import CONTENT_TYPE, SHOWN, WireError, printable
+from visavis.aws.wire import CONTENT_TYPE, MAX_SHOWN, WireError, printable
 
 __all__ = ["Service"]
 
@@ -48,10 +48,10 @@ class Service:
 
         Returns:
             The bare name of an operation of this service, answered here or not, or the whole target of another
-            service. It is cut to `SHOWN` printable characters, because the caller wrote it. None without a target.
+            service. It is cut to `MAX_SHOWN` printable characters, because the caller wrote it. None without a target.
         """
         target = headers.get("x-amz-target", "")
-        return printable(target.removeprefix(self.target_prefix), SHOWN) or None
+        return printable(target.removeprefix(self.target_prefix), MAX_SHOWN) or None
 
     def operation_of(self, headers: Mapping[str, str]) -> str:
         """The name of the operation, one of `operations`; `headers` have names in any case.
@@ -66,7 +66,7 @@ class Service:
             raise self.unknown_operation(self.requested_operation(lowered))
         media_type = lowered.get("content-type", "").partition(";")[0].strip()
         if media_type.lower() != CONTENT_TYPE:
-            given = f"with Content-Type {printable(media_type, SHOWN)}" if media_type else "without a Content-Type"
+            given = f"with Content-Type {printable(media_type, MAX_SHOWN)}" if media_type else "without a Content-Type"
             raise self._unknown(f"{name} was sent {given}, which must be {CONTENT_TYPE}")
         return name
 

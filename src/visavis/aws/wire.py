@@ -19,7 +19,7 @@ from typing import Literal, NoReturn
 
 __all__ = [
     "CONTENT_TYPE",
-    "SHOWN",
+    "MAX_SHOWN",
     "Kind",
     "WireError",
     "encode",
@@ -32,7 +32,7 @@ __all__ = [
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 
-SHOWN = 64
+MAX_SHOWN = 64
 """Characters of an operation's name from the caller that responses and the log repeat at most."""
 
 Kind = Literal["service", "framework", "serialization"]

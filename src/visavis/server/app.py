@@ -67,7 +67,7 @@ def build_app(
     root = f"{config.prefix}/"
 
     async def refuse(request: HttpRequest, _: Exception) -> HttpResponse:
-        return await endpoint.refuse(request, _misdirected(request, root))
+        return await endpoint.refuse(request, _not_found(request, root))
 
     app = Starlette(
         routes=[
@@ -133,7 +133,7 @@ class _HostGuard:
         await handler(scope, receive, send)
 
 
-def _misdirected(request: HttpRequest, root: str) -> WireError:
+def _not_found(request: HttpRequest, root: str) -> WireError:
     """The error for a method and path without a route."""
     query = request.scope["query_string"].decode("latin-1")
     form = form_of(request.method, query, request.headers)

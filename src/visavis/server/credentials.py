@@ -63,7 +63,7 @@ class CredentialsFile:
         self._clock = clock
         self._lock = threading.Lock()
         self._checked_at = clock()
-        self._seen, self._keys = self._load()
+        self._last_stamp, self._keys = self._load()
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -77,19 +77,19 @@ class CredentialsFile:
             return self._keys.get(access_key_id)
 
     def _reload(self) -> None:
-        seen = self._stamp_now()
-        if seen == self._seen:
+        stamp = self._current_stamp()
+        if stamp == self._last_stamp:
             return
         try:
-            self._seen, self._keys = self._load()
+            self._last_stamp, self._keys = self._load()
         except SettingsError as error:
-            self._seen = seen  # so that a fault is logged once, and not at every check
+            self._last_stamp = stamp  # so that a fault is logged once, and not at every check
             # A traceback is not needed, because the reason names the file, the table and the field.
             log.error("credentials file not reloaded, old keys stay in force", extra={"reason": str(error)})  # noqa: TRY400
         else:
             log.info("credentials file reloaded", extra={"keys": len(self._keys)})
 
-    def _stamp_now(self) -> tuple[int, ...]:
+    def _current_stamp(self) -> tuple[int, ...]:
         try:
             return _stamp(self._path.stat())
         except OSError:

@@ -18,7 +18,7 @@ __all__ = ["ANY_ORIGIN", "Hosts", "host_of", "origin_of"]
 
 ANY_ORIGIN = "*"
 
-SHOWN = 253
+MAX_SHOWN = 253
 """Characters of a Host that an error repeats at most. Every valid name is shorter."""
 
 _HEADER = re.compile(r"(\[[^\]\s]*\]|[^:\[\]\s]*)(:[0-9]*)?")
@@ -40,7 +40,7 @@ def host_of(text: str) -> str:
         ('faces.example.com', '::1')
     """
     name = _bare(text)
-    if _address(name) is None and (not _NAME.fullmatch(name) or len(name) > SHOWN):
+    if _address(name) is None and (not _NAME.fullmatch(name) or len(name) > MAX_SHOWN):
         raise BadValue(
             "a name such as visavis or faces.example.com, or an IP address, without scheme, port or path", text
         )
@@ -97,7 +97,7 @@ class Hosts:
         if not header or self._allows(header):
             return
         found = _HEADER.fullmatch(header)
-        name = printable(_bare(found[1]) if found else header, SHOWN)
+        name = printable(_bare(found[1]) if found else header, MAX_SHOWN)
         raise WireError(
             403,
             "HostNotAllowedException",

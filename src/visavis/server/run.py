@@ -58,7 +58,7 @@ def serve(
     listener = bind(host, port, loopback_only=not endpoint.verifies and not insecure_no_auth)
     if not endpoint.verifies:
         announce("no credentials file: every request is answered, whoever signed it")
-    with _signals_end_quietly():
+    with _ignore_signals():
         make_server(app, grace=grace, announce=announce).run(sockets=[listener])
     if endpoint.queue.running and threading.current_thread() is threading.main_thread():
         # Python cannot stop a thread, and the interpreter would wait for the threads before it exits.
@@ -141,7 +141,7 @@ class _Announcing(uvicorn.Server):
 
 
 @contextmanager
-def _signals_end_quietly() -> Iterator[None]:
+def _ignore_signals() -> Iterator[None]:
     """Ignore signals between uvicorn's stop and the end of `serve`.
 
     After a clean stop uvicorn raises the signal again for the previous handler. The default handler kills the process,
