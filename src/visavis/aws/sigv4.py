@@ -126,11 +126,11 @@ def verify(
     _check_scope(claim, service, region, signed_at)
     _check_skew(signed_at, now)
     if not _covers_required_headers(claim, headers, request.body_sha256):
-        raise _bad_request("InvalidSignatureException", _MISMATCH, _UNCOVERED)
+        raise _error("InvalidSignatureException", _MISMATCH, _UNCOVERED)
     expected = _signature(request, headers, claim, signed_at, credential.secret_access_key)
     # As bytes, because compare_digest refuses text beyond ASCII, and a header can contain any Latin-1 character.
     if not hmac.compare_digest(expected.encode("latin-1"), claim.signature.encode("latin-1")):
-        raise _bad_request("InvalidSignatureException", _MISMATCH, _OTHER_SIGNATURE)
+        raise _error("InvalidSignatureException", _MISMATCH, _OTHER_SIGNATURE)
     return credential
 
 
@@ -144,7 +144,7 @@ def claimed_key_id(headers: Mapping[str, str]) -> str | None:
     return match[1] if match else None
 
 
-def _bad_request(code: str, message: str, reason: str | None = None) -> WireError:
+def _error(code: str, message: str, reason: str | None = None) -> WireError:
     """An error with status 400. `reason` must be given if `message` repeats a header, which may contain a secret."""
     return WireError(400, code, message, "framework", reason)
 
@@ -152,9 +152,9 @@ def _bad_request(code: str, message: str, reason: str | None = None) -> WireErro
 def _read_authorization(headers: Mapping[str, str], query: str) -> _Claim:
     header = headers.get("authorization")
     if header is None:
-        raise _bad_request("MissingAuthenticationTokenException", "Missing Authentication Token")
+        raise _error("MissingAuthenticationTokenException", "Missing Authentication Token")
     if re.search(r"(^|&)X-Amz-Algorithm=", query):
-        raise _bad_request(
+        raise _error(
             "InvalidSignatureException",
             "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.",
         )
@@ -164,10 +164,10 @@ def _read_authorization(headers: Mapping[str, str], query: str) -> _Claim:
         faults.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
     if faults:
         text = "".join(faults)
-        raise _bad_request("IncompleteSignatureException", f"{text}Authorization={header}", text.rstrip())
+        raise _error("IncompleteSignatureException", f"{text}Authorization={header}", text.rstrip())
     scope = parameters["Credential"].split("/")
     if len(scope) != 5:
-        raise _bad_request(
+        raise _error(
             "IncompleteSignatureException",
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
             f"got '{parameters['Credential']}'",
@@ -191,7 +191,7 @@ def _signing_time(headers: Mapping[str, str]) -> datetime:
     text = headers["x-amz-date" if is_amz else "date"]
     moment = _basic_time(text) if is_amz else _any_time(text)
     if moment is None:
-        raise _bad_request(
+        raise _error(
             "IncompleteSignatureException",
             f"Date must be in ISO-8601 'basic format'. Got '{text}'. See http://en.wikipedia.org/wiki/ISO_8601",
             f"the {'X-Amz-Date' if is_amz else 'Date'} header is not of the form 20260131T235959Z",
@@ -227,11 +227,9 @@ def _checked_credential(credential: AnyCredential | None, headers: Mapping[str, 
     wanted = ((credential.session_token if credential else None) or "").encode()
     if credential is None or not hmac.compare_digest(given, wanted):
         reason = "no such key" if credential is None else "the session token is missing or is not that of this key"
-        raise _bad_request(
-            "UnrecognizedClientException", "The security token included in the request is invalid.", reason
-        )
+        raise _error("UnrecognizedClientException", "The security token included in the request is invalid.", reason)
     if credential.expires is not None and now >= credential.expires:
-        raise _bad_request("ExpiredTokenException", "The security token included in the request is expired")
+        raise _error("ExpiredTokenException", "The security token included in the request is expired")
     return credential
 
 
@@ -251,7 +249,7 @@ def _check_scope(claim: _Claim, service: str, region: str | None, signed_at: dat
         )
     if faults:
         where = "" if region in (None, claim.region) else f"Signed for {claim.region}; this server requires {region}."
-        raise _bad_request("InvalidSignatureException", "".join(faults), f"{''.join(faults)}{where}".rstrip())
+        raise _error("InvalidSignatureException", "".join(faults), f"{''.join(faults)}{where}".rstrip())
 
 
 def _check_skew(signed_at: datetime, now: datetime) -> None:
@@ -264,7 +262,7 @@ def _check_skew(signed_at: datetime, now: datetime) -> None:
         text = f"Signature not yet current: {moment} is still later than {limit} ({current} + 5 min.)"
     else:
         return
-    raise _bad_request("InvalidSignatureException", text)
+    raise _error("InvalidSignatureException", text)
 
 
 def _covers_required_headers(claim: _Claim, headers: Mapping[str, str], body_sha256: str) -> bool:
