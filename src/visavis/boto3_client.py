@@ -1,10 +1,10 @@
 """boto3 clients that are answered in this process: `visavis.client()` and `visavis.patch()`; and `visavis.compare()`.
 
-There is no socket, and no credentials are needed. botocore does everything that it does for the real service (checks
-parameters, serialises, parses, raises its own exceptions, retries) up to the moment of sending, where it asks
-`before-send` handlers for a response first.
+No socket and no credentials are needed. botocore does what it does for the real service: it checks parameters,
+serialises, parses, raises its exceptions and retries. Before it sends a request it calls `before-send` handlers, and
+the handler here returns the response.
 
-Calls with the same settings share one engine, which starts with the first of them and ends with the process.
+Calls with the same settings share one engine, which the first of them opens and which stays open in this process.
 """
 
 from __future__ import annotations
@@ -52,34 +52,34 @@ def client(
     settings: Settings | None = None,
     **options: Any,
 ) -> Any:
-    """A genuine boto3 Rekognition client that needs no network, no endpoint, no region and no credentials.
+    """A boto3 Rekognition client that needs no network, no endpoint, no region and no credentials.
 
     Args:
-        attributes: how much CompareFaces says of a face: "ALL" for every documented field, "DEFAULT" for those that
-            the service was recorded to send.
-        objects: where an S3Object is read from: folders by bucket name, or a store such as `visavis.S3Store()`;
-            default: nowhere.
-        embedder: of `visavis models list`, to compare by; default: the settings'.
-        settings: of the engine; default: from the environment.
-        options: as for `boto3.client`, without the service's name.
+        attributes: how much CompareFaces returns about a face: "ALL" for every documented field, "DEFAULT" for the
+            fields that recorded responses of the service have.
+        objects: the store that an S3Object is read from: folders by bucket name, or a store such as
+            `visavis.S3Store()`; default: no object exists.
+        embedder: the name of an embedder that `visavis models list` shows; default: that of the settings.
+        settings: the settings of the engine; default: those of the environment.
+        options: arguments for `boto3.client` other than the service's name.
 
     Raises:
-        InvalidRequest: `attributes` is neither.
-        SettingsError: there is no such embedder, or `objects` is no store.
+        InvalidRequest: `attributes` has another value.
+        SettingsError: the embedder does not exist, or `objects` is not a store.
         CalibrationMismatch: the embedder has no calibration.
         ModelError: models are missing and cannot be fetched, or the cache cannot be used.
 
     Example:
         >>> import visavis
         >>> client = visavis.client(objects={"photos": "examples/photos"})
-        >>> answer = client.compare_faces(
+        >>> response = client.compare_faces(
         ...     SourceImage={"S3Object": {"Bucket": "photos", "Name": "macron_2014.jpg"}},
         ...     TargetImage={"S3Object": {"Bucket": "photos", "Name": "macron_2025.jpg"}},
         ... )
-        >>> len(answer["FaceMatches"]), len(answer["UnmatchedFaces"])
+        >>> len(response["FaceMatches"]), len(response["UnmatchedFaces"])
         (1, 0)
     """
-    return make_client(_gateway(attributes, objects, _chosen(embedder, settings)), **options)
+    return make_client(_gateway(attributes, objects, _resolve(embedder, settings)), **options)
 
 
 def patch(
@@ -90,10 +90,10 @@ def patch(
     embedder: str | None = None,
     settings: Settings | None = None,
 ) -> AnyClient:
-    """Have every operation of an existing boto3 client of Rekognition answered in this process; returns the client.
+    """Answer every operation of an existing boto3 Rekognition client in this process, and return the client.
 
-    No request leaves the process any more: operations that visavis does not answer raise UnknownOperationException.
-    Arguments and errors are those of `client`; a client of another service is an InvalidRequest.
+    No request leaves the process; operations that visavis does not answer raise UnknownOperationException. Arguments
+    and errors are those of `client`. A client of another service raises InvalidRequest.
 
     Example:
         >>> import boto3
@@ -103,7 +103,7 @@ def patch(
         Traceback (most recent call last):
         botocore.exceptions.ClientError: An error occurred (UnknownOperationException) when calling the DetectLabels ...
     """
-    return attach(client, _gateway(attributes, objects, _chosen(embedder, settings)))
+    return attach(client, _gateway(attributes, objects, _resolve(embedder, settings)))
 
 
 def compare(
@@ -113,9 +113,9 @@ def compare(
     *,
     settings: Settings | None = None,
 ) -> Comparison:
-    """Compare the largest face of `source` with the faces of `target`, by an engine that stays open in this process.
+    """Compare the largest face of `source` with the faces of `target`, with an engine that stays open in this process.
 
-    Arguments, result and errors are those of `Engine.compare`; `settings` are those of `open_engine`.
+    Arguments, result and errors are those of `Engine.compare`, and `settings` is that of `open_engine`.
 
     Example:
         >>> from pathlib import Path
@@ -126,19 +126,19 @@ def compare(
     """
     from visavis.compare_options import CompareOptions
 
-    return _engine(_chosen(None, settings)).compare(source, target, CompareOptions() if options is None else options)
+    return _engine(_resolve(None, settings)).compare(source, target, CompareOptions() if options is None else options)
 
 
 def make_client(gateway: Gateway, **options: Any) -> Any:
-    """A boto3 Rekognition client answered by `gateway`; its other operations raise UnknownOperationException.
+    """A boto3 Rekognition client whose requests `gateway` answers.
 
-    AWS's configuration files and environment variables are not read, but for `AWS_DEFAULT_REGION`, because none of
-    what they say matters here and a wrong word in them would stop the client.
+    Of AWS's configuration files and environment variables only `AWS_DEFAULT_REGION` is read, because the others have
+    no effect here and a fault in them would stop the client.
 
     Args:
-        gateway: without keys of its own, since nothing is signed.
-        options: as for `boto3.client`, without the service's name. Without a region it is us-east-1, and without keys
-            a pair is made up.
+        gateway: a gateway that does not verify signatures, because requests are not signed.
+        options: arguments for `boto3.client` other than the service's name. The default region is us-east-1, and the
+            default keys are placeholders.
     """
     from boto3.session import Session
 
@@ -151,29 +151,27 @@ def make_client(gateway: Gateway, **options: Any) -> Any:
 
 
 def attach(client: AnyClient, gateway: Gateway) -> AnyClient:
-    """Have `gateway` answer every operation of `client`, an existing boto3 client of Rekognition, and return it.
-
-    Attaching again replaces the gateway.
+    """Let `gateway` answer every operation of `client`, and return `client`. A second call replaces the gateway.
 
     Raises:
-        InvalidRequest: `client` is no client, or one of another service.
+        InvalidRequest: `client` is not a boto3 client, or is one of another service.
     """
     service = getattr(getattr(getattr(client, "meta", None), "service_model", None), "service_name", None)
     if service != SERVICE_NAME:
         found = type(client).__name__ if service is None else f"one of {service}"
-        raise InvalidRequest(f"a boto3 client of {SERVICE_NAME} is needed, boto3.client({SERVICE_NAME!r}), not {found}")
+        raise InvalidRequest(f"client must be a boto3 client of {SERVICE_NAME}, not {found}")
     events = client.meta.events  # type: ignore[attr-defined]
     for name, handler in (
         (f"choose-signer.{SERVICE_NAME}", _unsigned),
         (f"before-send.{SERVICE_NAME}", _handler(gateway)),
     ):
-        # Ids are per emitter, not per event, so the event is part of them.
+        # An id must be unique in the emitter, not only in the event, so the event is part of it.
         events.unregister(name, unique_id=f"visavis-{name}")
         events.register(name, handler, unique_id=f"visavis-{name}")
     return client
 
 
-def _chosen(embedder: str | None, settings: Settings | None) -> Settings:
+def _resolve(embedder: str | None, settings: Settings | None) -> Settings:
     settings = Settings.from_env() if settings is None else settings
     if not isinstance(settings, Settings):
         raise SettingsError(f"settings must be a visavis.Settings, not {short_repr(settings)}")
@@ -201,7 +199,7 @@ def _store(objects: ObjectStore | Buckets | None) -> ObjectStore:
 
 
 class _Engines:
-    """The engines that stay open in this process, by their settings."""
+    """The engines that stay open in this process, by settings."""
 
     def __init__(self) -> None:
         self._engines: dict[Settings, Engine] = {}
@@ -209,11 +207,11 @@ class _Engines:
         renew_in_children(self)
 
     def renew(self) -> None:
-        """Forget who holds the lock, as in a forked child."""
+        """Replace the lock, in a forked child, because a thread that the child does not have may hold it."""
         self._lock = threading.Lock()
 
     def of(self, settings: Settings) -> Engine:
-        """Opened by the first of several threads that ask at once; the others wait for it."""
+        """The engine with these settings. The first call opens it, and calls of other threads wait for that."""
         from visavis.runtime import open_engine
 
         with self._lock:
@@ -226,7 +224,7 @@ _engine = _Engines().of
 
 
 def _session() -> Any:
-    """A botocore session whose variables have their defaults, whatever the environment and AWS's files say."""
+    """A botocore session that ignores AWS's files and all environment variables except `AWS_DEFAULT_REGION`."""
     from botocore.session import Session
 
     variables: dict[str, tuple[Any, ...]] = {

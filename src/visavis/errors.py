@@ -1,27 +1,25 @@
-"""Everything visavis raises on purpose.
+"""Every exception that visavis raises on purpose.
 
-VisavisError
-├── BadImage                 not a JPEG or PNG, or one that does not decode
-├── ImageTooLarge            over the byte or pixel limit
-├── ImageTooSmall            under the smallest width or height
-├── NoFace                   an image in which no face was found
-│   └── FaceBelowQuality     its largest face does not pass the quality filter
-├── InvalidRequest           a request that is well formed but asks for the impossible
-├── ObjectUnavailable        an S3 object that is missing, forbidden or out of reach
-├── Overloaded               the work queue is full
-├── EngineClosed             an engine used after its close()
-├── CalibrationMismatch      a similarity curve used with a model it was not fitted for
-├── SettingsError            a setting that is missing or out of range
-└── ModelError
-    ├── ManifestError        the list of models is missing something or is odd
-    ├── ModelUnavailable     not in the cache and not to be fetched (offline, no network)
-    ├── ModelCorrupt         bytes whose SHA-256 is not the manifest's
-    ├── ModelUnfit           a network that cannot serve as an embedder, or not under that name
-    └── ModelStoreError      the cache cannot be written (full, read-only, not a folder)
+    VisavisError
+    ├── BadImage                 not a JPEG or PNG, or one that cannot be decoded
+    ├── ImageTooLarge            over the limit of bytes or pixels
+    ├── ImageTooSmall            under the smallest width or height
+    ├── NoFace                   no face was found in the image
+    │   └── FaceBelowQuality     the largest face does not pass the quality filter
+    ├── InvalidRequest           arguments that are missing, contradict each other or are out of range
+    ├── ObjectUnavailable        an S3 object is missing, forbidden or unreachable
+    ├── Overloaded               the work queue is full
+    ├── EngineClosed             the engine was used after its close()
+    ├── CalibrationMismatch      the similarity curve was fitted on another model
+    ├── SettingsError            a setting is missing, malformed or out of range
+    └── ModelError
+        ├── ManifestError        the manifest of models is incomplete or malformed
+        ├── ModelUnavailable     not in the cache and cannot be fetched (offline, no network)
+        ├── ModelCorrupt         a file whose SHA-256 differs from the manifest's
+        ├── ModelUnfit           a network or a name that cannot be used for an embedder
+        └── ModelStoreError      the cache folder cannot be used (full, read-only, not a folder)
 
-`SourcesDiffer` is a warning and no error.
-
-Nothing below `api/` knows what Amazon calls these; `api/errors.py` holds that table.
+`SourcesDiffer` is a warning, not an error. `api/errors.py` has the table from these errors to Amazon's.
 """
 
 from typing import Literal
@@ -52,27 +50,31 @@ Role = Literal["source", "target"]
 
 
 class SourcesDiffer(UserWarning):
-    """Several sources that should show one person do not look alike."""
+    """The sources of a comparison, which should show one person, do not look alike."""
 
 
 class VisavisError(Exception):
-    """Base of every error that visavis raises on purpose; its text is fit to show a user."""
+    """Base of every error that visavis raises on purpose. Its text can be shown to a user."""
 
 
 class BadImage(VisavisError):
-    """The bytes are not a JPEG or PNG, or not a whole one."""
+    """The bytes are not a JPEG or PNG, or not a complete one."""
 
 
 class ImageTooLarge(VisavisError):
-    """Over the byte or pixel limit; found before the pixels are decoded."""
+    """The image is over the limit of bytes or pixels. It is raised before the pixels are decoded."""
 
 
 class ImageTooSmall(VisavisError):
-    """Narrower or lower than the smallest image that is analysed."""
+    """The image is narrower or lower than the smallest that is analysed."""
 
 
 class NoFace(VisavisError):
-    """No face was found in the image that plays `role`."""
+    """No face was found in the image.
+
+    Attributes:
+        role: "source" or "target" in a comparison, or None.
+    """
 
     def __init__(self, message: str, *, role: Role | None = None) -> None:
         super().__init__(message)
@@ -80,27 +82,30 @@ class NoFace(VisavisError):
 
 
 class FaceBelowQuality(NoFace):
-    """The largest face of the source was found, but does not pass the quality filter."""
+    """The largest face of the source does not pass the quality filter."""
 
 
 class InvalidRequest(VisavisError):
-    """A request whose parts contradict each other or are missing."""
+    """Arguments are missing, of a wrong type, out of range, or contradict each other."""
 
 
 class ObjectUnavailable(VisavisError):
-    """An object in a store is missing, forbidden or out of reach; the text says which, and no remote caller is told."""
+    """An object in a store is missing, forbidden or unreachable.
+
+    The text says which, and is never sent to remote callers.
+    """
 
 
 class Overloaded(VisavisError):
-    """More work is waiting than the queue may hold; the same call may succeed later."""
+    """The queue is full, or the wait was too long. The same call may succeed later."""
 
 
 class EngineClosed(VisavisError):
-    """The engine was closed, before this call or while it waited; open another."""
+    """The engine was closed before the call or while the call waited. Open another one."""
 
 
 class CalibrationMismatch(VisavisError):
-    """The similarity curve was fitted on another model than the one loaded."""
+    """The similarity curve was fitted on another model than the loaded one."""
 
 
 class SettingsError(VisavisError):
@@ -108,24 +113,24 @@ class SettingsError(VisavisError):
 
 
 class ModelError(VisavisError):
-    """Something about the networks' files."""
+    """Base of the errors about the networks' files."""
 
 
 class ManifestError(ModelError):
-    """The manifest lacks a field, or a field is not what it must be."""
+    """The manifest lacks a field, or a field has a wrong value."""
 
 
 class ModelUnavailable(ModelError):
-    """The file is not in the cache and no source delivered it."""
+    """The file is not in the cache, and no source has it."""
 
 
 class ModelCorrupt(ModelError):
-    """A file's SHA-256 is not the one in the manifest."""
+    """The SHA-256 of a file differs from the one in the manifest."""
 
 
 class ModelUnfit(ModelError):
-    """A file that cannot be taken as an embedder of the user's own: its name, its shapes, or what it gives."""
+    """A file cannot be added as an embedder, because of its name, its shapes or its output."""
 
 
 class ModelStoreError(ModelError):
-    """The cache folder cannot be used: full, read-only, or not a folder."""
+    """The cache folder cannot be used: it is full, read-only, or not a folder."""

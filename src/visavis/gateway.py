@@ -1,7 +1,7 @@
-"""A request's bytes to a response's bytes, whatever carries them: the server's HTTP, or a client in this process.
+"""Turns the bytes of a request into the bytes of a response, for the HTTP server and for clients in this process.
 
-Nothing here reads a socket or the clock's date. The checks come in the service's order: target, JSON, signature, rate,
-and then the operation itself. Every error becomes one of Amazon's here, and nowhere else.
+Nothing here reads a socket or the date. The checks have the service's order: target, JSON, signature, rate, and then
+the operation. Errors are translated to Amazon's here and nowhere else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Protocol
 
 from visavis.api.errors import reason_of, to_wire
 from visavis.api.operations import OPERATIONS, SERVICE
-from visavis.aws.forms import Form, asked_action, error_in, form_of, unsupported_request
+from visavis.aws.forms import Form, error_in, form_of, requested_action, unsupported_request
 from visavis.aws.policy import LOCAL_CALLER, Caller
 from visavis.aws.sigv4 import Credential, SignedRequest, claimed_key_id, verify
 from visavis.aws.wire import CONTENT_TYPE, WireError, encode, new_request_id, parse_body, printable
@@ -38,22 +38,34 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 OK = "OK"
-"""The outcome of a request that was answered; any other outcome is an error's code."""
+"""The outcome of a request that succeeded; any other outcome is the code of an error."""
 
 MAX_REASON = 500
-"""Characters of a reason that are logged: those of every text of ours fit."""
+"""Characters of a reason that are logged at most. Every text of visavis is shorter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal(Credential):
-    """A key, and whom it speaks for."""
+    """A key and the caller that it belongs to.
+
+    Attributes:
+        caller: the sender of requests that the key signs.
+    """
 
     caller: Caller
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it came: `path` and `query` still percent-encoded, header bytes read as Latin-1."""
+    """A request as received.
+
+    Attributes:
+        method: the HTTP method.
+        path: the path, percent-encoded, without the query.
+        query: the query, percent-encoded, without the question mark.
+        headers: names and values in the order received, decoded as Latin-1.
+        body: the body's bytes.
+    """
 
     method: str
     path: str
@@ -64,14 +76,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What goes back to the caller, and what there is to record about it.
+    """A response, with what logs and metrics record about it.
 
-    outcome:   `OK`, or the code of the error
-    operation: what was asked for, answered here or not, cut and printable; None where the request does not say
-    reason:    why the request was refused, in our words, for the log and not for the caller; None where it was answered
-    key_id:    the access key that signed, or that a refused request named; None if it named none
-    faces:     how many the response lists, matches and others; None for an error
-    seconds:   by stage of the work
+    Attributes:
+        status: the HTTP status.
+        headers: names in lower case, and values.
+        body: the body's bytes.
+        request_id: the id in the header x-amzn-RequestId and in the log.
+        outcome: `OK`, or the code of the error.
+        operation: the requested operation, answered here or not, cut and printable; None if the request names none.
+        reason: why the request failed, for the log and not for the caller; None if it succeeded.
+        key_id: the access key that signed, or that a failed request names; None without one.
+        faces: the number of faces in the response, matches and others; None for an error.
+        seconds: seconds by stage of the work.
     """
 
     status: int
@@ -87,25 +104,25 @@ class Response:
 
 
 class Dispatch(Protocol):
-    """What carries operations out; `api.dispatcher.Dispatcher` is one."""
+    """The part of `api.dispatcher.Dispatcher` that a gateway uses."""
 
     def dispatch(self, operation: str, params: Mapping[str, object], caller: Caller) -> dict[str, object]:
-        """The members of the response, or any error."""
+        """The members of the response; may raise any error."""
 
 
 class RateLimit(Protocol):
-    """Who may go on now; `server.admission.TokenBuckets` is one."""
+    """The part of `server.admission.TokenBuckets` that a gateway uses."""
 
     @property
     def rate(self) -> float:
-        """Requests a second that a key may make."""
+        """Requests per second that a key may make."""
 
     def take(self, key: str) -> bool:
-        """Whether `key` may make one more request; called once a request."""
+        """Whether `key` may make one more request; called once for each request."""
 
 
 class Gateway:
-    """Reads, verifies, dispatches and writes. Safe to share between threads, and never raises."""
+    """Reads, verifies and dispatches requests and writes responses. Safe to share between threads; never raises."""
 
     def __init__(
         self,
@@ -115,13 +132,14 @@ class Gateway:
         region: str | None = None,
         rate: RateLimit | None = None,
     ) -> None:
-        """Bind the parts.
+        """Keep the parts.
 
         Args:
-            operations: carries out what is asked.
-            principal_for: from access key id to its key; None accepts every request, signed or not, as ours.
-            region: the one that signatures must be scoped to; None for any.
-            rate: None for no limit.
+            operations: carries out the operations.
+            principal_for: returns the key of an access key id, or None for an unknown id. Without this function
+                every request, signed or not, counts as sent by the user of this process.
+            region: the region that signatures must be scoped to; None accepts every region.
+            rate: the limit on requests per key; None for no limit.
         """
         self._operations = operations
         self._principal_for = principal_for
@@ -134,27 +152,32 @@ class Gateway:
         return self._principal_for is not None
 
     def handle(self, request: Request, now: datetime) -> Response:
-        """Answer `request`; `now`, aware, is held against its signature and becomes the response's date."""
+        """The response to `request`.
+
+        Args:
+            request: the request as received.
+            now: the current time, aware. The time of the signature is compared with it, and it is the response's date.
+        """
         digest = hashlib.sha256(request.body).hexdigest() if self.verifies else ""
         signed = SignedRequest(request.method, request.path, request.query, request.headers, digest)
         headers = signed.canonical_headers()
         form = form_of(request.method, request.query, headers)
-        about = _About(new_request_id(), asked_action(SERVICE, form, headers, request.body), claimed_key_id(headers))
+        info = _RequestInfo.of(form, headers, request.body)
         try:
-            result = self._result(signed, headers, form, request.body, now, about)
+            result = self._result(signed, headers, form, request.body, now, info)
             body = encode(result)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a response and the log the reason
-            return _error_response(error, now, about, form)
+        except Exception as error:  # noqa: BLE001 - the caller gets a response and the log the reason
+            return _error_response(error, now, info, form)
         return Response(
             status=200,
-            headers=_headers(body, CONTENT_TYPE, about.request_id, now),
+            headers=_headers(body, CONTENT_TYPE, info.request_id, now),
             body=body,
-            request_id=about.request_id,
+            request_id=info.request_id,
             outcome=OK,
-            operation=about.operation,
-            key_id=about.key_id,
-            faces=_count_faces(about.operation, result),
-            seconds=about.seconds,
+            operation=info.operation,
+            key_id=info.key_id,
+            faces=_count_faces(info.operation, result),
+            seconds=info.seconds,
         )
 
     def _result(
@@ -164,17 +187,17 @@ class Gateway:
         form: Form,
         body: bytes,
         now: datetime,
-        about: _About,
+        info: _RequestInfo,
     ) -> dict[str, object]:
-        with _timed(about.seconds, "verify"):
+        with _timed(info.seconds, "verify"):
             if form is not Form.JSON:
-                raise unsupported_request(SERVICE, form, about.operation)
+                raise unsupported_request(SERVICE, form, info.operation)
             operation, params = SERVICE.operation_of(headers), parse_body(body)
             caller = self._caller(signed, now)
-            # From here on the key is proven; what the header claims may be worded to name another.
-            about.key_id = caller.access_key_id if self.verifies else about.key_id
-            self._check_rate(about.key_id)
-        with _timed(about.seconds, "operation"):
+            # From here on the key is verified. `claimed_key_id` may have found another one in a crafted header.
+            info.key_id = caller.access_key_id if self.verifies else info.key_id
+            self._check_rate(info.key_id)
+        with _timed(info.seconds, "operation"):
             return self._operations.dispatch(operation, params, caller)
 
     def _caller(self, signed: SignedRequest, now: datetime) -> Caller:
@@ -187,49 +210,59 @@ class Gateway:
 
     def _check_rate(self, key_id: str | None) -> None:
         if self._rate is not None and not self._rate.take(key_id or "anonymous"):
-            reason = f"rate: the key may make {self._rate.rate:g} requests a second"
+            reason = f"rate: the key may make {self._rate.rate:g} requests per second"
             raise WireError(400, "ProvisionedThroughputExceededException", "Provisioned rate exceeded", reason=reason)
 
 
 @dataclass(slots=True)
-class _About:
-    """What is known of a request while it is worked on, as `Response` has it."""
+class _RequestInfo:
+    """What is known about a request while it is processed; the fields are those of `Response`."""
 
     request_id: str
     operation: str | None = None
     key_id: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, form: Form, headers: Mapping[str, str], body: bytes) -> _RequestInfo:
+        return cls(new_request_id(), requested_action(SERVICE, form, headers, body), claimed_key_id(headers))
+
 
 def error_response(error: Exception, request: Request, now: datetime) -> Response:
-    """The response with `error` to `request`, which never came to a gateway, in the form that its sender reads."""
+    """The response with `error` to a request that does not reach a gateway, in the form that its sender reads.
+
+    Args:
+        error: an error of any type; `api.errors.to_wire` translates it.
+        request: the request as received; the body may be left out.
+        now: the current time, aware.
+    """
     headers = SignedRequest(request.method, request.path, request.query, request.headers, "").canonical_headers()
     form = form_of(request.method, request.query, headers)
-    about = _About(new_request_id(), asked_action(SERVICE, form, headers, request.body), claimed_key_id(headers))
-    return _error_response(error, now, about, form)
+    info = _RequestInfo.of(form, headers, request.body)
+    return _error_response(error, now, info, form)
 
 
-def _error_response(error: Exception, now: datetime, about: _About, form: Form) -> Response:
-    """The response with `error` in Amazon's terms; a fault of ours is logged with its traceback, which stays here."""
-    refused = to_wire(error)
-    if refused.status == 500:
-        log.error("the request failed", extra={"request_id": about.request_id}, exc_info=error)
-    body, media_type = error_in(form, refused, about.request_id)
+def _error_response(error: Exception, now: datetime, info: _RequestInfo, form: Form) -> Response:
+    """The response with `error` as Amazon's. An error with status 500 is logged with its traceback."""
+    translated = to_wire(error)
+    if translated.status == 500:
+        log.error("the request failed", extra={"request_id": info.request_id}, exc_info=error)
+    body, media_type = error_in(form, translated, info.request_id)
     return Response(
-        status=refused.status,
-        headers=_headers(body, media_type, about.request_id, now),
+        status=translated.status,
+        headers=_headers(body, media_type, info.request_id, now),
         body=body,
-        request_id=about.request_id,
-        outcome=refused.code,
-        operation=about.operation,
+        request_id=info.request_id,
+        outcome=translated.code,
+        operation=info.operation,
         reason=printable(reason_of(error), MAX_REASON),
-        key_id=about.key_id,
-        seconds=about.seconds,
+        key_id=info.key_id,
+        seconds=info.seconds,
     )
 
 
 def plain_response(status: int, body: bytes, media_type: str | None, now: datetime) -> Response:
-    """A response that is not AWS JSON, with the two headers that every response has; its outcome is its status."""
+    """A response that is not AWS JSON, with the headers that every response has. Its outcome is its status."""
     request_id = new_request_id()
     return Response(status, _headers(body, media_type, request_id, now), body, request_id, str(status))
 

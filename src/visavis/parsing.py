@@ -1,4 +1,4 @@
-"""Text to value, for the environment and the command line. What is not clearly valid is refused, never guessed."""
+"""Parses texts of the environment and the command line. A text that is not clearly valid is refused, not guessed."""
 
 from __future__ import annotations
 
@@ -23,35 +23,48 @@ __all__ = [
 Choice = TypeVar("Choice", bound=str)
 
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
-# Not what int() and float() take, which is more: "1_000", digits of other scripts, "nan", "infinity".
+# int() and float() accept more: "1_000", digits of other scripts, "nan", "infinity".
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _DEVICE = re.compile(r"CPU|GPU(\.(0|[1-9][0-9]?))?|NPU|AUTO")
-_LONGEST_SHOWN = 100
+_MAX_SHOWN = 100
 
 
 class BadValue(Exception):
-    """A text that is not a valid value.
+    """A text is not a valid value.
 
-    Its message reads on from the name of the option or variable: "must be a whole number of at least 1, not 'two'".
+    The message continues a sentence that begins with the name of the option or variable.
 
     Args:
-        what: what would be right.
-        text: what was given; shown with control characters escaped.
-        why: more about it, if there is more to say.
+        what: the values that would be right.
+        text: the value that was given. The message escapes its control characters.
+        why: the cause, if there is more to say.
+
+    Example:
+        >>> print(BadValue("a whole number of at least 1", "two"))
+        must be a whole number of at least 1, not 'two'
     """
 
     def __init__(self, what: str, text: str, why: str = "") -> None:
-        shown = repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
+        shown = repr(text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "...")
         super().__init__(f"must be {what}, not {shown}" + (f": {why}" if why else ""))
 
 
 def whole_number(text: str, *, least: int = 0, most: int | None = None) -> int:
-    """A whole number in decimal digits, from `least`, which is not negative, to `most`.
+    """A whole number in decimal digits.
+
+    Args:
+        text: the digits; white space around them is ignored.
+        least: the smallest allowed number, not negative.
+        most: the largest allowed number; None for no limit.
 
     Raises:
-        BadValue: it is not one.
+        BadValue: the text is not such a number.
+
+    Example:
+        >>> whole_number("8", least=1, most=64)
+        8
     """
     stripped = text.strip()
     value = int(stripped) if _WHOLE.fullmatch(stripped) else -1
@@ -69,10 +82,21 @@ def number(
     most: float | None = None,
     nonzero: bool = False,
 ) -> float:
-    """A finite number: not below `least`, greater than `above`, not over `most`, and not 0 if it must not be.
+    """A finite number in decimal digits, with or without an exponent.
+
+    Args:
+        text: the number; white space around it is ignored.
+        least: the smallest allowed number; None for no limit.
+        above: a number that the result must exceed; None for no limit.
+        most: the largest allowed number; None for no limit.
+        nonzero: whether 0 is refused.
 
     Raises:
-        BadValue: it is not one.
+        BadValue: the text is not such a number.
+
+    Example:
+        >>> number("1e-3", above=0)
+        0.001
     """
     stripped = text.strip()
     value = float(stripped) if _NUMBER.fullmatch(stripped) else math.nan
@@ -91,10 +115,14 @@ def number(
 
 
 def one_of(text: str, choices: Iterable[Choice]) -> Choice:
-    """The one of `choices` that `text` is, in small letters or large.
+    """The one of `choices` that equals `text`; the case does not matter.
 
     Raises:
-        BadValue: it is none of them; the message lists them.
+        BadValue: none of them does; the message lists them.
+
+    Example:
+        >>> one_of("HIGH", ["standard", "high"])
+        'high'
     """
     *others, last = choices
     for choice in (*others, last):
@@ -105,12 +133,16 @@ def one_of(text: str, choices: Iterable[Choice]) -> Choice:
 
 
 def device(text: str) -> str:
-    """A device as OpenVINO names it, in capitals: CPU, GPU, GPU.0 to GPU.99, NPU or AUTO. The case does not matter.
+    """The name of a device of OpenVINO, in capitals: CPU, GPU, GPU.0 to GPU.99, NPU or AUTO.
 
-    Whether the machine has it is not checked here.
+    The case of `text` does not matter. Whether the machine has the device is not checked.
 
     Raises:
-        BadValue: it is no such name.
+        BadValue: the text is not such a name.
+
+    Example:
+        >>> device("gpu.1")
+        'GPU.1'
     """
     name = text.strip().upper()
     if not _DEVICE.fullmatch(name):
@@ -119,10 +151,14 @@ def device(text: str) -> str:
 
 
 def flag(text: str) -> bool:
-    """Yes or no.
+    """True for 1, true, yes or on; False for 0, false, no or off; the case does not matter.
 
     Raises:
-        BadValue: it is neither.
+        BadValue: the text is none of these.
+
+    Example:
+        >>> flag("false")
+        False
     """
     value = text.strip().lower()
     if value not in _TRUE | _FALSE:
@@ -131,10 +167,10 @@ def flag(text: str) -> bool:
 
 
 def nonempty(text: str) -> str:
-    """A text on one line that is not empty; white space around it is dropped.
+    """`text` without the white space around it.
 
     Raises:
-        BadValue: it is empty, or holds control characters.
+        BadValue: the text is empty or contains control characters.
     """
     value = text.strip()
     if not value or not value.isprintable():
@@ -143,10 +179,10 @@ def nonempty(text: str) -> str:
 
 
 def path_prefix(text: str) -> str:
-    """The path before the operation's root, without a slash at its end; empty for none.
+    """A path such as `/faces`, without a slash at its end; the empty text is allowed.
 
     Raises:
-        BadValue: it is not such a path.
+        BadValue: the text is not such a path.
     """
     if not _PREFIX.fullmatch(text):
         raise BadValue("a path such as /faces, without a slash at its end", text)
@@ -154,19 +190,19 @@ def path_prefix(text: str) -> str:
 
 
 def folder_to_make(text: str) -> Path:
-    """The path of a folder that is there, or is not there and can be made; `~` is the user's home.
+    """The path of a folder that exists or can be created; `~` is the user's home.
 
     Raises:
-        BadValue: it is empty, something else has this name, or a part of the path is no folder.
+        BadValue: the text is empty, or the path or a part of it exists and is not a folder.
     """
-    what = "a folder, which is made if it is not there"
+    what = "a folder, which is created if it does not exist"
     if not text.strip() or "\0" in text:
         raise BadValue(what, text)
     try:
         path = Path(text).expanduser()
         nearest = next((p for p in (path, *path.absolute().parents) if p.exists()), path)
         is_folder = nearest.is_dir()
-    except (OSError, RuntimeError) as error:  # the second where `~` names nobody
+    except (OSError, RuntimeError) as error:  # RuntimeError: `~` names an unknown user
         raise BadValue(what, text, getattr(error, "strerror", None) or str(error)) from error
     if not is_folder:
         raise BadValue(what, text, "it is a file" if nearest == path else f"{nearest} is a file")

@@ -1,4 +1,4 @@
-"""Settings, read once by whoever starts the process. The only reader of the environment."""
+"""The settings of a process, read once at its start. Nothing else reads the environment of the engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Accuracy = Literal["standard", "high"]
 ACCURACIES: tuple[Accuracy, ...] = get_args(Accuracy)
 
 SHIPPED_EMBEDDER = "embedder"
-"""The name of the embedder that ships, in its manifest."""
+"""The name of the embedder in the package's manifest."""
 
 MOST_THREADS = 1024
 

@@ -224,13 +224,13 @@ def test_no_operation_of_an_attached_client_leaves_the_process() -> None:
 @pytest.mark.parametrize("service", ["s3", "textract"])
 def test_a_client_of_another_service_is_refused(service: str) -> None:
     other = boto3.client(service, region_name="us-east-1")
-    with pytest.raises(InvalidRequest, match=f"a boto3 client of rekognition is needed, .*, not one of {service}"):
+    with pytest.raises(InvalidRequest, match=f"client must be a boto3 client of rekognition, not one of {service}"):
         attach(other, Gateway(Operations()))
 
 
 @pytest.mark.parametrize("thing", [None, "rekognition", boto3])
 def test_what_is_no_client_is_refused(thing: object) -> None:
-    with pytest.raises(InvalidRequest, match="a boto3 client of rekognition is needed"):
+    with pytest.raises(InvalidRequest, match="client must be a boto3 client of rekognition"):
         attach(thing, Gateway(Operations()))
 
 

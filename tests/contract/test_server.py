@@ -302,7 +302,7 @@ def test_a_body_that_is_too_large_gets_a_413_and_a_clean_close(server: Running, 
     assert (reply.status, reply.headers["connection"]) == (413, "close")
     assert reply.json == {
         "__type": "RequestEntityTooLargeException",
-        "message": "the request is 20.0 MB, 14.5 MB are taken; pass large pictures by S3Object",
+        "message": "the request is 20.0 MB, at most 14.5 MB are allowed; send large images by S3Object",
     }
     assert {"date", "x-amzn-requestid"} <= set(reply.headers)
 
@@ -313,7 +313,7 @@ def test_boto3_shows_what_is_wrong_with_a_request_that_is_too_large(server: Runn
     response = caught.value.response
     assert response["Error"] == {
         "Code": "RequestEntityTooLargeException",
-        "Message": "the request is 16.8 MB, 14.5 MB are taken; pass large pictures by S3Object",
+        "Message": "the request is 16.8 MB, at most 14.5 MB are allowed; send large images by S3Object",
     }
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 413
     assert response["ResponseMetadata"]["RetryAttempts"] == 0
@@ -327,7 +327,7 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
         assert reply.startswith(b"HTTP/1.1 408 ")
         assert json.loads(reply.partition(b"\r\n\r\n")[2]) == {
             "__type": "RequestTimeoutException",
-            "message": "the body did not arrive within 0.2 seconds: 1 bytes came",
+            "message": "the body did not arrive within 0.2 seconds: 1 bytes arrived",
         }
         assert ask(it.port, body=BODY, headers=signed(it.url)).status == 200
 

@@ -103,7 +103,7 @@ def test_another_page_may_not_and_the_log_says_so(server: Running, origin: str, 
     (line,) = [line for line in server.lines("answered") if line["request_id"] == wanted]
     assert (line["outcome"], line["reason"].partition(": ")[2]) == (
         "CrossOriginRefused",
-        f"asked by a page of {origin}",
+        f"sent by a page of {origin}",
     )
 
 

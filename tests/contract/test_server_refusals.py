@@ -36,7 +36,7 @@ from visavis.api.operations import SERVICE
 from visavis.boto3_client import make_client
 from visavis.server.app import ServerConfig
 
-ABOUT = f"This is visavis: it answers {SERVICE.answered} of Amazon Rekognition"
+ABOUT = f"This is visavis. It answers {SERVICE.answered} of Amazon Rekognition"
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_an_unknown_operation_is_named_beside_what_is_answered(
     server: Running, service: str, operation: str, params: dict[str, Any], named: str
 ) -> None:
     response = refused(server, service, operation, **params)
-    message = f"{named} is not answered here; visavis answers {SERVICE.answered}"
+    message = f"{named} is not supported; visavis answers {SERVICE.answered}"
     assert response["Error"]["Message"] == message
     assert response["Error"]["Code"] == "UnknownOperationException"
     line = line_of(server, response["ResponseMetadata"]["RequestId"])
@@ -122,8 +122,8 @@ def test_an_unknown_operation_is_named_beside_what_is_answered(
     ("target", "what"),
     [
         (None, "the request has no X-Amz-Target header"),
-        ("RekognitionService.Nope", "Nope is not answered here"),
-        ("rekognitionservice.comparefaces", "rekognitionservice.comparefaces is not answered here"),
+        ("RekognitionService.Nope", "Nope is not supported"),
+        ("rekognitionservice.comparefaces", "rekognitionservice.comparefaces is not supported"),
     ],
 )
 def test_an_unknown_target_is_refused_even_unsigned(server: Running, target: str | None, what: str) -> None:  # case 70
@@ -141,7 +141,7 @@ def test_a_browser_gets_a_short_text(server: Running) -> None:
         urllib.request.urlopen(server.url)
     with caught.value as reply:
         assert reply.headers["content-type"] == "text/plain; charset=utf-8"
-        assert reply.read().decode().startswith(f"{ABOUT}, asked for by POST in AWS JSON 1.1.")
+        assert reply.read().decode().startswith(f"{ABOUT}, sent by POST in AWS JSON 1.1.")
     assert reply.status == 404
 
 
@@ -150,7 +150,7 @@ def test_a_wrong_path_says_where_the_operation_is() -> None:
         compare_faces(client, bytes(5_000_000), bytes(5_000_000))
     error = caught.value.response["Error"]
     assert error["Code"] == "UnknownOperationException"
-    assert error["Message"].startswith("CompareFaces is answered to POST at /faces/, and not at this path")
+    assert error["Message"].startswith("CompareFaces must be sent by POST to /faces/, not to this path")
 
 
 def test_the_body_of_a_refused_request_is_read_before_the_answer_so_that_nothing_is_reset(server: Running) -> None:
@@ -220,7 +220,7 @@ def test_the_line_of_a_refused_signature_says_why_and_repeats_no_header(server: 
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
         ),
         "the X-Amz-Date header is not of the form 20260131T235959Z",
-        "the signature is not that of the key's secret: the secret is another one",
+        "the signature does not match the key's secret: the client has another secret",
     ]
     assert {line["operation"] for line in lines} == {"CompareFaces"}
     assert "c2VjcmV0" not in server.log.getvalue()
@@ -230,7 +230,7 @@ def test_the_line_of_a_request_for_another_region_names_both(server: Running) ->
     with boto(server.url, region_name="eu-west-1") as client, pytest.raises(ClientError) as caught:
         compare_faces(client)
     line = line_of(server, caught.value.response["ResponseMetadata"]["RequestId"])
-    assert line["reason"].endswith("Signed for eu-west-1; this server takes us-east-1.")
+    assert line["reason"].endswith("Signed for eu-west-1; this server requires us-east-1.")
 
 
 def test_the_line_of_a_withheld_object_says_why_and_not_which_key() -> None:
@@ -240,7 +240,8 @@ def test_the_line_of_a_withheld_object_says_why_and_not_which_key() -> None:
         )
     line = line_of(it, caught.value.response["ResponseMetadata"]["RequestId"])
     assert line["reason"] == (
-        "source: the object in bucket photos is missing, forbidden or out of reach: no store holds this bucket"
+        "source: the object in bucket photos is missing, forbidden or unreachable: "
+        "no store is configured for this bucket"
     )
     assert "jane" not in it.log.getvalue()
 
@@ -273,11 +274,11 @@ def test_the_lines_of_requests_that_came_to_no_operation_have_their_numbers() ->
     assert [(line["outcome"], line["reason"]) for line in (large, full, late, gone)] == [
         (
             "BodyTooLarge",
-            "the request is 1001 bytes, 1000 bytes are taken; pass large pictures by S3Object",
+            "the request is 1001 bytes, at most 1000 bytes are allowed; send large images by S3Object",
         ),
-        ("ThrottlingException", "queue: 0 waiting, at most 0; all 1 workers are taken"),
-        ("BodyTooSlow", "the body did not arrive within 0.3 seconds: 2 bytes came"),
-        ("ClientGone", "the client went away before the end of the body: 2 bytes came"),
+        ("ThrottlingException", "queue: 0 requests wait, at most 0 may; all 1 workers are busy"),
+        ("BodyTooSlow", "the body did not arrive within 0.3 seconds: 2 bytes arrived"),
+        ("ClientGone", "the client disconnected before the end of the body: 2 bytes arrived"),
     ]
     assert {line["operation"] for line in (large, full, late, gone)} == {"CompareFaces"}
     assert all(line["request_id"] for line in (large, full, late, gone))
@@ -286,7 +287,7 @@ def test_the_lines_of_requests_that_came_to_no_operation_have_their_numbers() ->
 def test_the_line_of_a_request_over_the_rate_has_the_rate() -> None:
     with running(gateway=make_gateway(tps=0.001)) as it:
         replies = [ask(it.port, body=BODY, headers=signed(it.url)) for _ in range(2)]
-        assert line_for(it, replies[1])["reason"] == "rate: the key may make 0.001 requests a second"
+        assert line_for(it, replies[1])["reason"] == "rate: the key may make 0.001 requests per second"
 
 
 def test_what_a_caller_writes_cannot_break_or_fill_the_log(server: Running) -> None:
@@ -326,8 +327,8 @@ def test_the_logger_says_why_a_client_in_this_process_was_refused(
             SourceImage={"S3Object": {"Bucket": "photos", "Name": "jane-doe.jpg"}}, TargetImage={"Bytes": b"a"}
         )
     first, second, third = (record.__dict__ for record in caplog.records)
-    unknown = f"DetectLabels is not answered here; visavis answers {SERVICE.answered}"
-    missing = "the object in bucket photos is missing, forbidden or out of reach: no store holds this bucket"
+    unknown = f"DetectLabels is not supported; visavis answers {SERVICE.answered}"
+    missing = "the object in bucket photos is missing, forbidden or unreachable: no store is configured for this bucket"
     assert heard.getvalue().splitlines() == [
         f"CompareFaces refused: target: 64 x 512 pixels, at least 80 are needed (request {first['request_id']})",
         f"DetectLabels refused: {unknown} (request {second['request_id']})",

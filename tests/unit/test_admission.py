@@ -47,7 +47,7 @@ def test_a_body_over_the_limit_is_read_to_its_end_and_refused() -> None:
     async def main() -> None:
         with pytest.raises(BodyError) as caught:
             await read_body(receive, limit=10, seconds=5)
-        assert (caught.value.refusal.status, caught.value.outcome) == (413, "BodyTooLarge")
+        assert (caught.value.response_error.status, caught.value.outcome) == (413, "BodyTooLarge")
         with pytest.raises(TimeoutError):  # nothing is left to read
             await asyncio.wait_for(receive(), 0.01)
 
@@ -58,14 +58,14 @@ def test_a_body_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(admission, "MAX_DISCARDED", 20)
     with pytest.raises(BodyError) as caught:
         read([b"1234567890"] * 10 + [None])
-    assert caught.value.refusal.status == 413  # not ClientGone: the end was never reached
+    assert caught.value.response_error.status == 413  # not ClientGone: the end was never reached
 
 
 @pytest.mark.parametrize(("chunks", "status", "outcome"), [([b"a", None], 400, "ClientGone"), ([], 408, "BodyTooSlow")])
 def test_a_body_that_never_ends_is_refused(chunks: list[bytes | None], status: int, outcome: str) -> None:
     with pytest.raises(BodyError) as caught:
         read(chunks, seconds=0.02)
-    assert (caught.value.refusal.status, caught.value.outcome) == (status, outcome)
+    assert (caught.value.response_error.status, caught.value.outcome) == (status, outcome)
 
 
 def test_memory_is_lent_and_given_back() -> None:

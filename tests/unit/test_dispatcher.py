@@ -118,7 +118,7 @@ def test_another_operation_is_unknown() -> None:
         Dispatcher(FakeEngine(), NoStore()).dispatch("DetectMoods", {}, LOCAL_CALLER)
     assert (caught.value.code, caught.value.message) == (
         "UnknownOperationException",
-        f"DetectMoods is not answered here; visavis answers {SERVICE.answered}",
+        f"DetectMoods is not supported; visavis answers {SERVICE.answered}",
     )
 
 

@@ -123,7 +123,7 @@ def strings_passed(functions: set[str], keyword: str = "") -> set[str]:
 
 def outcomes() -> list[str]:
     """The codes of errors, and the words that stand in their place in logs and metrics."""
-    told = strings_passed({"WireError", "_refused", "cls"}, "outcome")
+    told = strings_passed({"WireError", "_error", "cls"}, "outcome")
     codes = {word for word in told if re.fullmatch(r"([A-Z][a-z0-9]+){2,}", word)}
     # These three are told in the answer; the outcome has a word of its own.
     told_only = {"RequestEntityTooLargeException", "RequestTimeoutException"}

@@ -210,7 +210,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.
     (tmp_path / "file").touch()
     assert main(["evaluate", str(people_folder(tmp_path)), "--out", str(tmp_path / "file")]) == 2
     assert (
-        f"--out must be a folder, which is made if it is not there, not '{tmp_path / 'file'}'"
+        f"--out must be a folder, which is created if it does not exist, not '{tmp_path / 'file'}'"
         in capsys.readouterr().err
     )
 

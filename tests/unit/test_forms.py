@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from visavis.api.operations import SERVICE
-from visavis.aws.forms import Form, asked_action, error_in, form_of, unsupported_request
+from visavis.aws.forms import Form, error_in, form_of, requested_action, unsupported_request
 from visavis.aws.wire import CONTENT_TYPE, WireError
 
 QUERY_BODY = "application/x-www-form-urlencoded; charset=utf-8"
@@ -59,14 +59,14 @@ def test_the_form_is_that_of_the_asker(method: str, query: str, headers: dict[st
     ],
 )
 def test_the_action_of_a_form_body_is_named(body: bytes, action: str | None) -> None:
-    assert asked_action(SERVICE, Form.QUERY, {}, body) == action
+    assert requested_action(SERVICE, Form.QUERY, {}, body) == action
 
 
 @pytest.mark.parametrize("form", Form)
 def test_a_stranger_hears_what_stands_here(form: Form) -> None:
     error = unsupported_request(SERVICE, form, "SomeOperation")
     assert error.status >= 400
-    assert f"This is visavis: it answers {SERVICE.answered} of Amazon Rekognition" in (error.message or "")
+    assert f"This is visavis. It answers {SERVICE.answered} of Amazon Rekognition" in (error.message or "")
 
 
 def test_an_error_has_the_form_that_its_reader_parses() -> None:

@@ -87,7 +87,7 @@ def test_a_key_that_names_no_file_in_the_folder_finds_nothing(folder: Path, name
 def test_the_text_has_the_reason_and_the_caller_is_told_the_same_of_each(folder: Path, name: str, reason: str) -> None:
     with pytest.raises(ObjectUnavailable) as caught:
         read(folder, name)
-    assert str(caught.value) == f"the object in bucket photos is missing, forbidden or out of reach: {reason}"
+    assert str(caught.value) == f"the object in bucket photos is missing, forbidden or unreachable: {reason}"
     assert to_wire(caught.value).args == to_wire(ObjectUnavailable("another")).args
 
 
@@ -204,5 +204,5 @@ def test_a_folder_that_cannot_be_looked_at_is_named() -> None:
 
 @pytest.mark.parametrize("folder", ["", None, b"photos", 3])
 def test_what_is_no_path_to_a_folder_is_refused(folder: object) -> None:
-    with pytest.raises(SettingsError, match="bucket photos: a folder is needed, as a path"):
+    with pytest.raises(SettingsError, match="bucket photos: the folder must be a path"):
         FolderStore({"photos": folder})  # type: ignore[dict-item]

@@ -79,7 +79,9 @@ def test_a_folder_may_be_made_but_not_in_the_place_of_a_file(tmp_path: Path) -> 
     (tmp_path / "file").touch()
     assert folder_to_make(str(tmp_path)) == tmp_path
     assert folder_to_make(str(tmp_path / "new/one")) == tmp_path / "new/one"
-    with pytest.raises(BadValue, match=r"must be a folder, which is made if it is not there, not '.*': it is a file"):
+    with pytest.raises(
+        BadValue, match=r"must be a folder, which is created if it does not exist, not '.*': it is a file"
+    ):
         folder_to_make(str(tmp_path / "file"))
     with pytest.raises(BadValue, match=f"{tmp_path / 'file'} is a file"):
         folder_to_make(str(tmp_path / "file/below"))

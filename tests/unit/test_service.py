@@ -34,23 +34,23 @@ JSON_ONLY = f"which must be {CONTENT_TYPE}"
     [
         ({}, "the request has no X-Amz-Target header"),
         ({"Content-Type": CONTENT_TYPE}, "the request has no X-Amz-Target header"),
-        (headers("PictureService.Nope"), "Nope is not answered here"),
-        (headers("PictureService.FindBirds"), "FindBirds is not answered here"),
+        (headers("PictureService.Nope"), "Nope is not supported"),
+        (headers("PictureService.FindBirds"), "FindBirds is not supported"),
         (headers("PictureService."), "the request has no X-Amz-Target header"),
-        (headers("pictureservice.findcats"), "pictureservice.findcats is not answered here"),
-        (headers("PictureService.FindCats.More"), "FindCats.More is not answered here"),
+        (headers("pictureservice.findcats"), "pictureservice.findcats is not supported"),
+        (headers("PictureService.FindCats.More"), "FindCats.More is not supported"),
         (
             headers("Other.PictureService.FindCats"),
-            "Other.PictureService.FindCats is not answered here",
+            "Other.PictureService.FindCats is not supported",
         ),
-        (headers("FindCats"), "FindCats is not answered here"),
-        (headers("OtherService.FindCats"), "OtherService.FindCats is not answered here"),
-        (headers("DynamoDB_20120810.ListTables"), "DynamoDB_20120810.ListTables is not answered here"),
+        (headers("FindCats"), "FindCats is not supported"),
+        (headers("OtherService.FindCats"), "OtherService.FindCats is not supported"),
+        (headers("DynamoDB_20120810.ListTables"), "DynamoDB_20120810.ListTables is not supported"),
         (
             headers(content_type="application/json; charset=utf-8"),
-            f"FindCats was asked for as Content-Type application/json, {JSON_ONLY}",
+            f"FindCats was sent with Content-Type application/json, {JSON_ONLY}",
         ),
-        (headers(content_type=""), f"FindCats was asked for without a Content-Type, {JSON_ONLY}"),
+        (headers(content_type=""), f"FindCats was sent without a Content-Type, {JSON_ONLY}"),
     ],
 )
 def test_an_operation_that_is_not_ours_is_named_beside_what_is(given: dict[str, str], what: str) -> None:
@@ -64,9 +64,9 @@ def test_an_operation_that_is_not_ours_is_named_beside_what_is(given: dict[str, 
 
 
 def test_what_a_caller_wrote_is_repeated_on_one_line_and_cut() -> None:
-    asked = SERVICE.asked_operation({"x-amz-target": "PictureService.A\r\n\x1b\x85B" + "x" * 10_000})
+    asked = SERVICE.requested_operation({"x-amz-target": "PictureService.A\r\n\x1b\x85B" + "x" * 10_000})
     assert asked == "A????B" + "x" * 57 + "…"
-    assert SERVICE.asked_operation({}) is None
+    assert SERVICE.requested_operation({}) is None
     with pytest.raises(WireError) as caught:
         SERVICE.operation_of(headers(content_type="text/\x1b" + "y" * 10_000))
     assert "text/?yyy" in str(caught.value)

@@ -9,6 +9,8 @@ from visavis.errors import SettingsError
 from visavis.runtime import open_engine
 from visavis.settings import Settings
 
+MADE = "a folder, which is created if it does not exist"
+
 
 def test_settings_come_from_the_environment() -> None:
     env = {
@@ -47,8 +49,8 @@ def test_without_an_environment_or_with_an_empty_one_there_are_defaults(env: dic
 @pytest.mark.parametrize(
     ("name", "value", "right"),
     [
-        pytest.param("VISAVIS_HOME", "/dev/null", "a folder, which is made if it is not there", marks=posix),
-        pytest.param("VISAVIS_HOME", "/dev/null/models", "a folder, which is made if it is not there", marks=posix),
+        pytest.param("VISAVIS_HOME", "/dev/null", MADE, marks=posix),
+        pytest.param("VISAVIS_HOME", "/dev/null/models", MADE, marks=posix),
         ("VISAVIS_OFFLINE", "maybe", "1 or 0"),
         ("VISAVIS_ACCURACY", "best", "standard or high"),
         ("VISAVIS_THREADS", "0", "a whole number from 1 to 1024"),

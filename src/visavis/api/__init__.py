@@ -1,1 +1,1 @@
-"""Amazon Rekognition's operations in its own terms: what comes in, what goes out, and the name of each failure."""
+"""Amazon Rekognition's operations in Amazon's terms: their requests, responses and errors."""

@@ -1,4 +1,4 @@
-"""CompareFaces: the largest face of a source image against the faces of a target image."""
+"""CompareFaces: compares the largest face of a source image with the faces of a target image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ __all__ = ["COMPARE_FACES", "CompareFacesRequest", "render"]
 
 @dataclass(frozen=True, slots=True)
 class CompareFacesRequest:
-    """A request that keeps the model's constraints. similarity_threshold: 0..100, inclusive."""
+    """A request that meets the service model's constraints.
+
+    Attributes:
+        source: the image whose largest face is compared.
+        target: the image whose faces it is compared with.
+        similarity_threshold: 0..100; a face with this similarity is a match.
+        quality_filter: the least quality of faces that are compared.
+    """
 
     source: ImageInput
     target: ImageInput
@@ -45,7 +52,7 @@ def _run(request: CompareFacesRequest, context: Context) -> Comparison:
 
 
 def _read(context: Context, image: ImageInput, role: Role) -> bytes:
-    """As `Context.read`; an error names the role."""
+    """As `Context.read`; the text of an error begins with the image's role."""
     try:
         return context.read(image)
     except (ObjectUnavailable, ImageTooLarge) as error:
@@ -54,10 +61,11 @@ def _read(context: Context, image: ImageInput, role: Role) -> bytes:
 
 
 def render(comparison: Comparison, attributes: Attributes) -> Json:
-    """The response's members. Every number is a float32 value as a Python float.
+    """The members of the response. Every number is a float32 value as a Python float.
 
     Args:
-        attributes: how much is said of each face of the target; of the source's it is always the same.
+        comparison: the result of a comparison of one source with one target.
+        attributes: which members each face of the target has. The face of the source always has the same two.
     """
     return {
         "SourceImageFace": {
@@ -81,7 +89,7 @@ def _compared_face(face: Face, attributes: Attributes) -> Json:
         "Quality": response.quality(face),
     }
     if attributes is Attributes.ALL:
-        # What was not looked for is left out.
+        # The service omits members that it does not determine, instead of sending null or an empty list.
         found = {"Emotions": response.emotions(face), "Smile": response.attribute(face.smile)}
         members |= {name: value for name, value in found.items() if value}
     return members

@@ -1,4 +1,4 @@
-"""A typed request against the service model: every violation, in the words of a ValidationException."""
+"""Checks a typed request against the service model and reports every violation as a ValidationException does."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from visavis.aws.wire import WireError
 
 __all__ = ["Violation", "check", "violations"]
 
-SHOWN = 2048
-"""Characters of an offending value that a message repeats: every legal value fits, a text of megabytes does not."""
+MAX_SHOWN = 2048
+"""Characters of a wrong value that a message repeats at most. Every valid value is shorter."""
 
 CONTAINERS = ("structure", "list", "map")
 
@@ -27,11 +27,12 @@ CONTAINERS = ("structure", "list", "map")
 class Violation:
     """One broken constraint.
 
-    path:     of the member, as `sourceImage.s3Object.name` or `userIds.1.member`
-    shown:    its value as Amazon repeats it to the caller; a name or part of one, so never for a log
-    measured: what a log may say of the value: a number, a length, or nothing
-    clause:   the constraint, in the model's words
-    subject:  what the constraint is on: the member, or the keys or values of a map
+    Attributes:
+        path: the path of the member, such as `sourceImage.s3Object.name` or `userIds.1.member`.
+        shown: the value as Amazon repeats it to the caller. It may be a person's name, so it is never logged.
+        measured: what the log says about the value: a number, a length, or nothing.
+        clause: the constraint in Amazon's words.
+        subject: what the constraint applies to: the member, or the keys or values of a map.
     """
 
     path: str
@@ -45,15 +46,16 @@ class Violation:
 
     @property
     def reason(self) -> str:
+        """The violation in words for the log, without the value."""
         subject = "" if self.subject == "Member" else self.subject.lower()
         return " ".join(part for part in (self.path, self.measured, subject, self.clause) if part)
 
 
 def check(shape: Shape, fields: Fields) -> None:
-    """Accept `fields` only if they keep every constraint of `shape`.
+    """Accept `fields` if they meet every constraint of `shape`.
 
     Raises:
-        WireError: ValidationException, which lists all violations; its `reason` repeats no text of the caller's.
+        WireError: ValidationException, which lists all violations. Its `reason` repeats no text of the caller.
     """
     found = list(violations(shape, fields))
     if found:
@@ -64,7 +66,23 @@ def check(shape: Shape, fields: Fields) -> None:
 
 
 def violations(shape: Shape, fields: Fields, path: str = "") -> Iterator[Violation]:
-    """What is wrong with `fields`, in the model's order. `path` leads to the structure and ends in a dot."""
+    """Every violation in `fields`, in the model's order.
+
+    Args:
+        shape: the structure in the service model.
+        fields: the members, typed.
+        path: the path of the structure with a dot at its end; empty for the request itself.
+
+    Yields:
+        A violation for each constraint that a member breaks.
+
+    Example:
+        >>> from visavis.api.shapes import input_of
+        >>> for violation in violations(input_of("CompareFaces"), {"SourceImage": {}, "SimilarityThreshold": 101.0}):
+        ...     print(violation.reason)
+        targetImage must not be null
+        similarityThreshold is 101 and must have value less than or equal to 100
+    """
     for name, member in shape.members.items():
         here = path + name[0].lower() + name[1:]
         if name in fields:
@@ -95,7 +113,7 @@ def _violations_of(shape: Shape, value: Any, path: str) -> Iterator[Violation]:
 
 
 def _broken_by_one(shape: Shape, values: Sequence[Any]) -> Iterator[str]:
-    """The clause for a list or map of which one value breaks a constraint: it names all constraints of its values."""
+    """The clause for a list or map with a value that breaks a constraint; it names all constraints of the values."""
     for value in values:
         constraints = list(_constraints(shape, value))
         if not all(kept for _, kept in constraints):
@@ -104,14 +122,14 @@ def _broken_by_one(shape: Shape, values: Sequence[Any]) -> Iterator[str]:
 
 
 def _constraints(shape: Shape, value: Any) -> Iterator[tuple[str, bool]]:
-    """Each constraint of `shape` in the model's words, and whether `value` keeps it."""
+    """Each constraint of `shape` in Amazon's words, and whether `value` meets it."""
     if shape.enum:
         yield f"must satisfy enum value set: [{', '.join(shape.enum)}]", value in shape.enum
     if shape.pattern is not None:
         kept = _compiled(shape.pattern).fullmatch(value) is not None
         yield f"must satisfy regular expression pattern: {shape.pattern}", kept
     measure, amount = ("value", value) if isinstance(value, int | float) else ("length", len(value))
-    # A comparison with NaN is false, so NaN breaks the maximum and not the minimum too.
+    # Comparisons with NaN are false. This way NaN breaks the maximum only, and not the minimum as well.
     if shape.maximum is not None:
         yield f"must have {measure} less than or equal to {shape.maximum}", amount <= shape.maximum
     if shape.minimum is not None:
@@ -120,13 +138,13 @@ def _constraints(shape: Shape, value: Any) -> Iterator[tuple[str, bool]]:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    r"""A pattern of the model, which is one of Java's: Python has no `\p{L}`."""
+    r"""A pattern of the model as a Python expression: the model's patterns are Java's, and Python has no `\p{L}`."""
     return re.compile(re.sub(r"\\p\{(\w)\}", lambda found: _category(found[1]), pattern))
 
 
 @cache
 def _category(initial: str) -> str:
-    """The characters whose Unicode category begins with `initial`, as ranges to stand in a set."""
+    """The characters whose Unicode category begins with `initial`, as ranges for a set of an expression."""
     ranges: list[list[int]] = []
     for code in range(sys.maxunicode + 1):
         if unicodedata.category(chr(code))[0] == initial:
@@ -144,18 +162,18 @@ def _measure(value: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    """`value` as Java prints it, cut to `SHOWN` characters."""
+    """`value` as Java prints it, cut to `MAX_SHOWN` characters."""
     match value:
         case bytes():
             return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
         case str():
-            return value[:SHOWN]
+            return value[:MAX_SHOWN]
         case bool():
             return str(value).lower()
         case float() if not math.isfinite(value):
             return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         case list():
-            return f"[{', '.join(map(_show, value[:SHOWN]))[:SHOWN]}]"
+            return f"[{', '.join(map(_show, value[:MAX_SHOWN]))[:MAX_SHOWN]}]"
         case dict():
-            return f"{{{', '.join(f'{key}={_show(inner)}' for key, inner in value.items())[:SHOWN]}}}"
+            return f"{{{', '.join(f'{key}={_show(inner)}' for key, inner in value.items())[:MAX_SHOWN]}}}"
     return str(value)

@@ -1,4 +1,4 @@
-"""JSON values to the types of the service model. The first that does not fit is a SerializationException."""
+"""Converts JSON values to the types of the service model. The first wrong type raises a SerializationException."""
 
 from __future__ import annotations
 
@@ -15,26 +15,35 @@ from visavis.aws.wire import WireError, serialization_error
 __all__ = ["Fields", "decode_structure"]
 
 Fields: TypeAlias = dict[str, Any]
-"""A structure's members, each of the type that the model gives its name: bytes, str, float, int, bool, a list, a dict
-with the keys of a map, or Fields again."""
+"""The members of a structure by name, each of the type that the model gives it: bytes, str, float, int, bool, a list, a
+dict for a map, or Fields for a structure."""
 
-SHOWN = 64
-"""Characters of an offending text that an error repeats; a whole image in base64 would not help."""
+MAX_SHOWN = 64
+"""Characters of a wrong text that an error repeats at most, because the text may be an image in base64."""
 
 LIST_FOUND = "Start of list found where not expected"
 MAP_FOUND = "Start of structure or map found where not expected."
 
 FLOAT_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-"""How the protocol writes the floats that JSON lacks; they pass here, and then fail the range."""
+"""The protocol's texts for the floats that JSON lacks. They are accepted here and then break the constraints."""
 
 
 def decode_structure(shape: Shape, value: object) -> Fields:
-    """The members of `value` that the model knows, typed, in the model's order.
+    r"""The members of `value` that the model has, typed, in the model's order.
 
     A member that is null counts as absent. A blob is base64 in a str, or plain bytes.
 
+    Args:
+        shape: the structure in the service model.
+        value: the JSON value.
+
     Raises:
-        WireError: SerializationException.
+        WireError: SerializationException, for the first value of a wrong type.
+
+    Example:
+        >>> from visavis.api.shapes import input_of
+        >>> decode_structure(input_of("DetectFaces"), {"Image": {"Bytes": "/9j/"}, "Unknown": 1})
+        {'Image': {'Bytes': b'\xff\xd8\xff'}}
     """
     if _is_list(value):
         raise serialization_error(LIST_FOUND)
@@ -61,7 +70,7 @@ def _decode_map(shape: Shape, value: object) -> dict[str, Any]:
 
 def _decode_item(shape: Shape, value: object) -> Any:
     if value is None or shape.item is None:
-        # A list that lost an item would no longer be the caller's.
+        # Dropping the item would change the caller's list.
         raise serialization_error(reason=f"a {shape.kind} contains null")
     return _decode(shape.item, value)
 
@@ -89,11 +98,11 @@ def _blob(value: object) -> bytes:
         blob = base64.b64decode(value, validate=True)
     except ValueError as error:
         raise _bad_base64(value) from error
-    # Python lets two faults pass: a whole group of padding, and bits that are not zero beyond the last byte.
+    # Python accepts two faults: a whole group of padding, and bits other than 0 after the last byte.
     if value.endswith("==="):
         raise _bad_base64(value)
     if value.endswith("=") and base64.b64encode(blob[-(len(blob) % 3) :]).decode() != value[-4:]:
-        raise _not_a_blob(value, "Invalid last non-pad Base64 character dectected")  # the runtime's own spelling
+        raise _not_a_blob(value, "Invalid last non-pad Base64 character dectected")  # spelt like this by the service
     return blob
 
 
@@ -105,16 +114,16 @@ def _bad_base64(text: str) -> WireError:
 
 
 def _not_a_blob(text: str, why: str) -> WireError:
-    # The text should have been an image, so the log gets its length only.
+    # The text may be an image, so the log gets only its length.
     reason = f"a text of {len(text)} characters can not be converted to a Blob: {why}"
-    return serialization_error(f"'{text[:SHOWN]}' can not be converted to a Blob: {why}", reason=reason)
+    return serialization_error(f"'{text[:MAX_SHOWN]}' can not be converted to a Blob: {why}", reason=reason)
 
 
 def _string(value: object) -> str:
     if not isinstance(value, str):
         raise _not_convertible(value, "String")
     if not value.isascii() and re.search("[\ud800-\udfff]", value):
-        # Half of a surrogate pair is no character, and no store could be asked for it.
+        # Half of a surrogate pair is not a character, and a key with it cannot be encoded.
         raise serialization_error(reason="a text contains half of a surrogate pair")
     return value
 
@@ -123,7 +132,7 @@ def _float(value: object) -> float:
     if isinstance(value, str):
         if value in FLOAT_WORDS:
             return FLOAT_WORDS[value]
-        raise serialization_error("class java.lang.String can not be converted to an Float")  # recorded so
+        raise serialization_error("class java.lang.String can not be converted to an Float")  # "an" was recorded
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _not_convertible(value, "Float")
     try:
@@ -169,4 +178,4 @@ CONTAINERS: dict[str, Callable[[Shape, object], object]] = {
     "map": _decode_map,
     "structure": decode_structure,
 }
-"""Decoders by kind. A kind that neither table has, which a later model may bring, is an error and never skipped."""
+"""Decoders by kind. A kind in neither table, which a later model may have, raises an error and is not skipped."""

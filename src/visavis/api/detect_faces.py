@@ -1,4 +1,4 @@
-"""DetectFaces: the faces of one image, the largest first."""
+"""DetectFaces: lists the faces of one image, the largest first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["DETECT_FACES", "DetectFacesRequest", "FaceAttribute", "detail_for", 
 
 
 class FaceAttribute(StrEnum):
-    """What a request may ask for beside the default members: the service model's enum `Attribute`, in its order."""
+    """What a request may name beside the default members: the service model's enum `Attribute`, in its order."""
 
     DEFAULT = "DEFAULT"
     ALL = "ALL"
@@ -59,12 +59,17 @@ _MEMBERS: Mapping[str, tuple[FaceAttribute, Callable[[Face], object]]] = {
     "Confidence": (DEFAULT, lambda face: response.number(face.confidence)),
     "EyeDirection": (FaceAttribute.EYE_DIRECTION, _eye_direction),
 }
-"""The members that are known, in the model's order: which attribute asks for each, and its value."""
+"""The members that visavis determines, in the model's order: the attribute that selects a member, and its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectFacesRequest:
-    """A request that keeps the model's constraints. attributes: DEFAULT is meant even where it is not named."""
+    """A request that meets the service model's constraints.
+
+    Attributes:
+        image: the image whose faces are listed.
+        attributes: what the request names. The default members are always sent, also if DEFAULT is not named.
+    """
 
     image: ImageInput
     attributes: frozenset[FaceAttribute] = frozenset()
@@ -80,17 +85,23 @@ def _run(request: DetectFacesRequest, context: Context) -> Analysis:
 
 
 def detail_for(attributes: Collection[FaceAttribute]) -> Detail:
-    """How much of a face has to be found out to answer with `attributes`."""
+    """How much of each face has to be computed to answer with `attributes`.
+
+    Example:
+        >>> detail_for([FaceAttribute.SMILE])
+        <Detail.ALL: 'ALL'>
+    """
     beyond = {ALL, *(attribute for attribute, _ in _MEMBERS.values())} - {DEFAULT}
     return DETAIL[Attributes.DEFAULT if beyond.isdisjoint(attributes) else Attributes.ALL]
 
 
 def render(analysis: Analysis, attributes: Collection[FaceAttribute]) -> Json:
-    """The response's members. Every number is a float32 value as a Python float.
+    """The members of the response. Every number is a float32 value as a Python float.
 
     Args:
-        attributes: ALL gives every member that is known, and all landmarks. Otherwise the default members are given
-            with five landmarks, and with them the members that are named here.
+        analysis: the faces of the image.
+        attributes: what each face has. ALL selects every member that visavis determines, and all landmarks. Without
+            ALL a face has the default members, with five landmarks, and the members that are named here.
     """
     return {"FaceDetails": [_face_detail(face, attributes) for face in analysis.faces]}
 
@@ -102,7 +113,7 @@ def _face_detail(face: Face, attributes: Collection[FaceAttribute]) -> Json:
     }
     if ALL in wanted:
         members["Landmarks"] = response.landmarks(face, Attributes.ALL)
-    # What could not be found out is left out.
+    # The service omits members that it cannot determine, instead of sending null.
     return {name: value for name, value in members.items() if value is not None}
 
 

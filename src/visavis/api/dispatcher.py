@@ -1,4 +1,4 @@
-"""Every door leads here: the name of an operation, its parameters and its caller become the members of a response."""
+"""Carries out requests of every kind of client: from operation, parameters and caller to the response's members."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from visavis.api.operation import Context, FaceEngine
 from visavis.api.operations import OPERATIONS, SERVICE
 from visavis.api.response import Attributes, Json
 from visavis.aws.policy import Caller, Verdict
-from visavis.aws.wire import SHOWN, WireError, printable
+from visavis.aws.wire import MAX_SHOWN, WireError, printable
 from visavis.errors import ImageTooLarge, ObjectUnavailable
 
 __all__ = ["Dispatcher"]
@@ -26,15 +26,15 @@ DENIALS = {
 
 
 class Dispatcher:
-    """The operations, bound to what carries them out. Safe to share between threads if its parts are."""
+    """The operations with the engine and the store that they use. Safe to share between threads if both are."""
 
     def __init__(self, engine: FaceEngine, objects: ObjectStore, attributes: Attributes = Attributes.ALL) -> None:
-        """Bind the parts.
+        """Keep the parts.
 
         Args:
-            engine: finds and compares faces.
-            objects: where an S3Object is read from.
-            attributes: how much responses say of a face where a request cannot ask for it.
+            engine: detects and compares faces.
+            objects: the store that an S3Object is read from.
+            attributes: how much a response contains about a face in operations whose requests cannot choose.
         """
         self._engine = engine
         self._objects = objects
@@ -44,17 +44,18 @@ class Dispatcher:
         """The members of the response to one request.
 
         Args:
-            operation: the name, as `Service.operation_of` found it.
+            operation: the name, as `Service.operation_of` gives it.
             params: JSON values; `Bytes` may also be plain bytes.
-            caller: the sender, as verified; its policy, if it has one, is applied here.
+            caller: the verified sender. If it has a policy, the policy is applied here.
 
         Raises:
-            WireError: the request is refused in Amazon's own terms: unknown operation, types, policy, constraints.
-            VisavisError: the operation failed; `api.errors.to_wire` has Amazon's term for it.
+            WireError: the operation is unknown, a type is wrong, the policy does not allow the request, or a
+                constraint is broken.
+            VisavisError: the operation failed. `api.errors.to_wire` gives Amazon's error for it.
         """
         found = OPERATIONS.get(operation)
         if found is None:
-            raise SERVICE.unknown_operation(printable(operation, SHOWN))
+            raise SERVICE.unknown_operation(printable(operation, MAX_SHOWN))
         fields = found.decode(params)
         _authorize(caller, found.action)
         request = found.accept(fields)
@@ -68,7 +69,7 @@ class Dispatcher:
             _check_policy(caller, image)
             return self._objects.read(image, limit=OBJECT_LIMIT)
         except (ObjectUnavailable, ImageTooLarge) as error:
-            # The key is logged at debug level only, because images are often named after people.
+            # The key is logged only at the debug level, because images are often named after people.
             log.debug("object refused", extra={"bucket": image.bucket, "key": image.name, "reason": str(error)})
             raise
 
@@ -82,14 +83,15 @@ def _authorize(caller: Caller, action: str) -> None:
 
 
 def _check_policy(caller: Caller, ref: S3ObjectRef) -> None:
-    """Accept an object that the caller's policy allows it to read.
+    """Check that the caller's policy allows it to read the object.
 
     Raises:
-        ObjectUnavailable: as for an object that does not exist, so that a caller cannot probe a bucket.
+        ObjectUnavailable: it does not. The error is that of a missing object, so that a caller cannot find out which
+            objects a bucket has.
     """
     arn = f"arn:aws:s3:::{ref.bucket}/{ref.name}"
     for action in ["s3:GetObject"] if ref.version is None else ["s3:GetObject", "s3:GetObjectVersion"]:
         verdict = caller.verdict(action, arn)
         if verdict is not Verdict.ALLOWED:
-            refused = "denies" if verdict is Verdict.DENIED else "does not allow"
-            raise ObjectUnavailable(f"the policy of {caller.arn} {refused} {action} on this key of bucket {ref.bucket}")
+            refusal = "denies" if verdict is Verdict.DENIED else "does not allow"
+            raise ObjectUnavailable(f"the policy of {caller.arn} {refusal} {action} on this key of bucket {ref.bucket}")

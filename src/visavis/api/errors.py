@@ -1,6 +1,6 @@
-"""What Amazon calls each of our errors: the one table. What it does not list is a fault of the server's own.
+"""The table from visavis's errors to Amazon's. An error that it does not list is an InternalServerError.
 
-Amazon's texts say little, so `reason_of` gives the cause in our words and with its numbers, for the log only.
+Amazon's texts name no cause, so `reason_of` gives the cause with its numbers, for the log only.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from visavis.errors import (
 __all__ = ["TABLE", "reason_of", "to_wire"]
 
 Row: TypeAlias = tuple[int, str, str]
-"""Status, code, text. Rows are data, not WireErrors: an exception once raised carries the traceback of one call."""
+"""Status, code, text. A row is not a WireError, because an exception that is raised twice keeps the first traceback."""
 
 INVALID_PARAMETER: Row = (400, "InvalidParameterException", "Request has invalid parameters")
 INTERNAL: Row = (500, "InternalServerError", "Internal server error")
@@ -51,7 +51,14 @@ TABLE: dict[type[VisavisError], Row] = {
 
 
 def to_wire(error: Exception) -> WireError:
-    """`error` as the caller receives it: a subclass as its nearest listed ancestor, anything unlisted as a 500."""
+    """`error` as the caller receives it.
+
+    A class that the table does not list counts as its nearest listed base class; without one the status is 500.
+
+    Example:
+        >>> to_wire(BadImage("cut short")).code
+        'InvalidImageFormatException'
+    """
     if isinstance(error, WireError):
         return error
     rows = (TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
@@ -60,9 +67,9 @@ def to_wire(error: Exception) -> WireError:
 
 
 def reason_of(error: Exception) -> str:
-    """The cause in our words, for the log: never an object's name, nor any part of an image.
+    """The cause of `error` for the log, without an object's name and without any part of an image.
 
-    For an error of another library it is only the type's name, because the text may hold anything.
+    For an error of another library it is only the name of the type, because the text may contain anything.
     """
     if isinstance(error, WireError):
         return error.reason or error.message or error.code

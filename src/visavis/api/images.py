@@ -13,7 +13,13 @@ __all__ = ["ImageInput", "S3ObjectRef", "image_of"]
 
 @dataclass(frozen=True, slots=True)
 class S3ObjectRef:
-    """An object in a bucket. `name` is the plain key, not escaped; without a `version` the latest is meant."""
+    """An object in a bucket.
+
+    Attributes:
+        bucket: the bucket's name.
+        name: the key, not escaped.
+        version: the version's id; None for the latest version.
+    """
 
     bucket: str
     name: str
@@ -24,14 +30,15 @@ ImageInput: TypeAlias = bytes | S3ObjectRef
 
 
 def image_of(fields: Fields, called: str) -> ImageInput:
-    """The image in `fields`, a typed `Image` structure.
+    """The image in an `Image` structure.
 
     Args:
-        called: the image in an error's text, such as "the source image".
+        fields: the members of the structure, typed.
+        called: what an error's text calls the image, such as "the source image".
 
     Raises:
-        InvalidRequest: `fields` have neither or both of Bytes and S3Object, or half a reference. The model cannot say
-            so, which is why its constraints let such a request pass.
+        InvalidRequest: `fields` have neither or both of Bytes and S3Object, or a reference without Bucket or Name. The
+            service model's constraints do not cover these cases.
 
     Example:
         >>> image_of({"S3Object": {"Bucket": "photos", "Name": "a.jpg"}}, "the image")

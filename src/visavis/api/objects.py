@@ -1,8 +1,8 @@
-"""S3Object to bytes: from folders that stand for buckets, or from S3 and its like through boto3.
+"""Reads the bytes of an S3Object: from folders that serve as buckets, or through boto3 from S3 or a compatible server.
 
-The error's text says why an object cannot be read. It is for the server's log and never sent to the caller, to whom a
-missing object and a forbidden one must look the same. It does not contain the key, because pictures are often named
-after people.
+The text of an error says why an object cannot be read. It is for the server's log and is never sent to the caller, who
+must not be able to distinguish a missing object from a forbidden one. It does not contain the key, because images are
+often named after people.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from visavis.forks import keep_for_ever, renew_in_children
 __all__ = ["OBJECT_LIMIT", "FolderStore", "NoStore", "ObjectStore", "S3Store"]
 
 OBJECT_LIMIT = 15 * 1024 * 1024
-"""Bytes of the largest object that is analysed; the developer guide says 15 MB."""
+"""Bytes of the largest object that is analysed. Amazon's developer guide says 15 MB."""
 
 CHUNK = 64 * 1024
-"""Bytes between two looks at the limit and the clock."""
+"""Bytes that are read between two checks of the limit and the clock."""
 
 
 class ObjectStore(Protocol):
-    """Where S3Object references lead.
+    """What S3Object references are read from.
 
     Example:
         >>> import visavis
@@ -64,10 +64,11 @@ class ObjectStore(Protocol):
 
 
 class NoStore:
-    """The store of a server that was given none."""
+    """The store in which no object exists, for servers and clients without folders and without S3."""
 
     def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:  # noqa: ARG002
-        raise _unavailable(ref, "no store holds this bucket")
+        """Raise `ObjectUnavailable`."""
+        raise _unavailable(ref, "no store is configured for this bucket")
 
 
 class FolderStore:
@@ -81,10 +82,14 @@ class FolderStore:
     """
 
     def __init__(self, buckets: Mapping[str, str | os.PathLike[str]], *, otherwise: ObjectStore | None = None) -> None:
-        """Take `buckets`, from bucket name to folder.
+        """Check the folders.
+
+        Args:
+            buckets: folders by bucket name.
+            otherwise: the store for all other buckets; None if they do not exist.
 
         Raises:
-            SettingsError: `buckets` is no mapping, or one of them is not a folder.
+            SettingsError: `buckets` is not a mapping, or a value in it is not a folder.
 
         Example:
             >>> store = FolderStore({"photos": "."})
@@ -115,7 +120,8 @@ class FolderStore:
             with _file_of(root, ref).open("rb") as file:
                 data = file.read(limit + 1)
         except (OSError, ValueError, RuntimeError) as error:
-            # ValueError: a NUL, or what the file system cannot spell. RuntimeError: a loop of links, before 3.13.
+            # ValueError: the key has a NUL or a character that the file system cannot encode.
+            # RuntimeError: a loop of links, in Python before 3.13.
             raise _unavailable(ref, getattr(error, "strerror", None) or type(error).__name__) from error
         if len(data) > limit:
             raise _too_large(limit)
@@ -124,33 +130,33 @@ class FolderStore:
 
 def _folder(name: str, folder: object) -> Path:
     if not isinstance(folder, str | os.PathLike) or not str(folder):
-        raise SettingsError(f"bucket {name}: a folder is needed, as a path, not {folder!r}")
+        raise SettingsError(f"bucket {name}: the folder must be a path, not {folder!r}")
     path = Path(os.fsdecode(folder))
     try:
         if path.is_dir():
             return path.resolve()
-    except (OSError, RuntimeError) as error:  # out of reach, too long a name, or a loop of links
+    except (OSError, RuntimeError) as error:  # no access, a name that is too long, or a loop of links
         raise SettingsError(f"bucket {name}: {path} cannot be used: {error}") from error
     raise SettingsError(f"bucket {name}: {path} is not a folder")
 
 
 def _file_of(root: Path, ref: S3ObjectRef) -> Path:
-    """The regular file that the key names below `root`, with every symbolic link followed and found to stay inside."""
+    """The regular file that the key names, with symbolic links resolved; it lies inside `root`."""
     parts = ref.name.split("/")
     if any(part in {"", ".", ".."} for part in parts):
         raise _unavailable(ref, "the key is not a plain path")
     path = root.joinpath(*parts).resolve(strict=True)
-    # Opening a pipe or a device would wait for ever, so only a plain file is opened.
+    # Opening a pipe or a device could block for ever, so only a regular file is opened.
     if not path.is_relative_to(root) or not path.is_file():
         raise _unavailable(ref, "the key leads out of the folder, or to something other than a file")
     return path
 
 
 class S3Store:
-    """S3, or a server with its API, with the credentials that boto3 finds: those of this process, not the caller's.
+    """S3 or a compatible server, read with the credentials that boto3 finds for this process, not the caller's.
 
-    A HEAD request comes first, so that an object over the limit is never fetched. Each call is tried at most twice. A
-    forked child makes its own client, because over its parent's connections it could get another process's object.
+    A HEAD request is sent first, so that an object over the limit is not fetched. Each call is tried at most twice. A
+    forked child makes its own client, because on its parent's connections it could receive another process's object.
 
     Example:
         >>> import visavis
@@ -169,14 +175,14 @@ class S3Store:
         """Prepare a client; nothing is sent yet.
 
         Args:
-            endpoint_url: of an S3-compatible server, asked with the bucket in the path; None for Amazon's, or for
-                what boto3's own configuration says.
-            region: None for what boto3's own configuration says.
-            timeout: seconds for a connection, and for each wait for bytes.
-            deadline: seconds for the whole of an object to arrive.
+            endpoint_url: the URL of an S3-compatible server, which gets the bucket in the path; None for the one in
+                boto3's configuration, or Amazon's.
+            region: the region of the buckets; None for the one in boto3's configuration.
+            timeout: seconds to wait for a connection, and for each part of a body.
+            deadline: seconds in which a whole object must arrive.
 
         Raises:
-            SettingsError: boto3 cannot make a client of that.
+            SettingsError: boto3 cannot make a client with these values.
         """
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
@@ -185,22 +191,25 @@ class S3Store:
             connect_timeout=timeout,
             read_timeout=timeout,
             retries={"mode": "standard", "total_max_attempts": 2},
-            # Names below an own server's seldom resolve, and its certificate seldom covers them.
+            # Names below that of a private server seldom resolve, and its certificate seldom covers them.
             s3={"addressing_style": "path"} if endpoint_url else None,
         )
         self._deadline = deadline
-        # ValueError: a key that is not Unicode, or a bucket that makes no host name.
+        # ValueError: a key that is not Unicode, or a bucket that cannot be part of a host name.
         self._failures = (BotoCoreError, ClientError, ValueError)
         self._options = {"endpoint_url": endpoint_url, "region_name": region, "config": config}
         self._client: Any = None
         try:
             self._s3()
         except (BotoCoreError, ValueError) as error:
-            raise SettingsError(f"no S3 client: {error}") from error
+            raise SettingsError(f"boto3 cannot make an S3 client: {error}") from error
         renew_in_children(self)
 
     def renew(self) -> None:
-        """Forget the parent's client, in a forked child. Closing it could wait for locks of threads that are gone."""
+        """Discard the parent's client, in a forked child.
+
+        It is not closed, because closing could wait for locks of threads that the child does not have.
+        """
         if self._client is not None:
             keep_for_ever(self._client)
             self._client = None
@@ -224,17 +233,17 @@ class S3Store:
             visavis.errors.ObjectUnavailable: the object in bucket photos is missing, ...
         """
         if any(part in {".", ".."} for part in ref.name.split("/")):
-            # A proxy before the store may shorten such a path into another bucket.
+            # A proxy in front of the store may shorten such a path so that it names another bucket.
             raise _unavailable(ref, "the key is not a plain path")
-        asked = {"Bucket": ref.bucket, "Key": ref.name}
+        parameters = {"Bucket": ref.bucket, "Key": ref.name}
         if ref.version is not None:
-            asked["VersionId"] = ref.version
+            parameters["VersionId"] = ref.version
         started = time.monotonic()
         try:
             client = self._s3()
-            if client.head_object(**asked).get("ContentLength", 0) > limit:
+            if client.head_object(**parameters).get("ContentLength", 0) > limit:
                 raise _too_large(limit)
-            with closing(client.get_object(**asked)["Body"]) as body:
+            with closing(client.get_object(**parameters)["Body"]) as body:
                 return self._collect(ref, body.iter_chunks(CHUNK), limit, started)
         except self._failures as error:
             raise _unavailable(ref, _reason(error)) from error
@@ -243,17 +252,17 @@ class S3Store:
         data = bytearray()
         for chunk in chunks:
             data += chunk
-            if len(data) > limit:  # the object grew since HEAD, or HEAD was not true
+            if len(data) > limit:  # the object grew after HEAD, or HEAD gave a wrong size
                 raise _too_large(limit)
             if time.monotonic() - started > self._deadline:
-                raise _unavailable(ref, "the deadline passed")
+                raise _unavailable(ref, f"it did not arrive within {self._deadline:g} seconds")
         return bytes(data)
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, short: S3's own code where it answered, else the kind of failure."""
-    answer = getattr(error, "response", None)
-    return str(answer["Error"]["Code"]) if answer else type(error).__name__
+    """S3's error code if S3 responded, else the type of the error."""
+    response = getattr(error, "response", None)
+    return str(response["Error"]["Code"]) if response else type(error).__name__
 
 
 def _too_large(limit: int) -> ImageTooLarge:
@@ -261,4 +270,4 @@ def _too_large(limit: int) -> ImageTooLarge:
 
 
 def _unavailable(ref: S3ObjectRef, reason: str) -> ObjectUnavailable:
-    return ObjectUnavailable(f"the object in bucket {ref.bucket} is missing, forbidden or out of reach: {reason}")
+    return ObjectUnavailable(f"the object in bucket {ref.bucket} is missing, forbidden or unreachable: {reason}")

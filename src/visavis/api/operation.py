@@ -1,4 +1,4 @@
-"""What an operation is: one value with everything that the doors need to know of it."""
+"""The type of an operation: one value from which the wire, the dispatcher, metrics and policies get what they need."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ResultT = TypeVar("ResultT")
 
 
 class FaceEngine(Protocol):
-    """What operations run on; `visavis.Engine` is one."""
+    """The part of `visavis.Engine` that operations use."""
 
     def compare(self, source: bytes, target: bytes, options: CompareOptions, /) -> Comparison:
         """As `Engine.compare`."""
@@ -38,10 +38,11 @@ class FaceEngine(Protocol):
 class Context:
     """What an operation may use to carry out one request.
 
-    engine:     finds and compares faces
-    attributes: how much responses say of a face where the request cannot ask for it
-    read:       an image to its bytes; raises `ObjectUnavailable` for an S3 object that is missing or that the caller
-                may not read, and `ImageTooLarge`
+    Attributes:
+        engine: detects and compares faces.
+        attributes: how much a response contains about a face in operations whose requests cannot choose.
+        read: returns the bytes of an image. It raises `ObjectUnavailable` for an S3 object that is missing or that the
+            caller may not read, and `ImageTooLarge`.
     """
 
     engine: FaceEngine
@@ -53,11 +54,12 @@ class Context:
 class Operation(Generic[RequestT, ResultT]):
     """One operation of the service.
 
-    name:       as the service model names it, such as `CompareFaces`; botocore's shape of that name is the input
-    parse:      typed fields that keep the model's constraints to a request; may raise `InvalidRequest`
-    run:        carries a request out; may raise any `VisavisError`
-    render:     a result to the response's members, in the model's order
-    face_lists: the members of a response that are lists of faces, for logs and metrics
+    Attributes:
+        name: the name in the service model, such as `CompareFaces`; botocore has the input's shape under it.
+        parse: makes a request of typed fields that meet the model's constraints; may raise `InvalidRequest`.
+        run: carries out a request; may raise any `VisavisError`.
+        render: makes the members of the response of a result, in the model's order.
+        face_lists: the members of the response that are lists of faces, for logs and metrics.
     """
 
     name: str
@@ -73,14 +75,14 @@ class Operation(Generic[RequestT, ResultT]):
 
     @property
     def input_shape(self) -> Shape:
-        """What the service model says of a request."""
+        """The shape of a request in the service model."""
         return shapes.input_of(self.name)
 
     def decode(self, params: Mapping[str, object]) -> Fields:
-        """The first step of reading a request: JSON values to the model's types.
+        """Convert JSON values to the model's types, as the first step of reading a request.
 
         Args:
-            params: as in the body, or as boto3 takes them: `Bytes` is base64 in a str, or plain bytes.
+            params: the values in the body or the arguments of boto3: `Bytes` is base64 in a str, or plain bytes.
 
         Raises:
             WireError: SerializationException, for the first value of a wrong type.
@@ -88,18 +90,18 @@ class Operation(Generic[RequestT, ResultT]):
         return decoding.decode_structure(self.input_shape, params)
 
     def accept(self, fields: Fields) -> RequestT:
-        """The second step: the model's constraints, then what the model cannot say.
+        """Check the model's constraints and make the request, as the second step.
 
-        The steps are two because authorization comes between them.
+        There are two steps because the service authorizes the caller between them.
 
         Raises:
-            WireError: ValidationException, for all broken constraints at once.
-            InvalidRequest: the fields keep the constraints and still make no sense.
+            WireError: ValidationException, which lists all broken constraints.
+            InvalidRequest: the fields meet the constraints but contradict each other or are incomplete.
         """
         constraints.check(self.input_shape, fields)
         return self.parse(fields)
 
     def count_faces(self, response: Mapping[str, object]) -> int | None:
-        """How many faces `response` lists; None for an operation that lists none."""
+        """The number of faces in `response`; None for an operation without lists of faces."""
         lists = [response.get(name) for name in self.face_lists]
         return sum(len(faces) for faces in lists if isinstance(faces, list)) if lists else None

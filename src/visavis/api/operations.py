@@ -1,6 +1,6 @@
-"""The operations that are answered: the one table. The wire, the dispatcher, logs, metrics and policies derive from it.
+"""The table of operations. The wire, the dispatcher, logs, metrics and policies derive from it.
 
-A further operation is a file beside this one and a line here.
+A new operation needs a file beside this one and a line here.
 """
 
 from __future__ import annotations

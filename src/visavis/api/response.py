@@ -1,7 +1,7 @@
-"""A face in the members of responses: fractions of the image, float32 numbers, members in the model's order.
+"""The members about a face that responses of several operations share.
 
-What several operations say of a face stands here, once. The members for orientation correction are never written,
-because the service leaves them out.
+Positions are fractions of the image, numbers are float32 values, and members have the model's order. The members for
+orientation correction are not written, because the service omits them.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ Json: TypeAlias = dict[str, object]
 
 
 class Attributes(StrEnum):
-    """How much a response says of a face.
+    """How much a response contains about a face.
 
-    DEFAULT: what the service was recorded to send: five landmarks, neither emotions nor smile
-    ALL:     every field of the API reference that is known
+    Attributes:
+        DEFAULT: what recorded responses contain: five landmarks, and neither emotions nor smile.
+        ALL: every field of the API reference that visavis determines.
     """
 
     DEFAULT = "DEFAULT"
@@ -41,7 +42,7 @@ class Attributes(StrEnum):
 
 
 DETAIL = {Attributes.DEFAULT: Detail.MINIMAL, Attributes.ALL: Detail.ALL}
-"""How much of a face is found out: attributes that a response omits are not computed."""
+"""How much of a face is computed: attributes that a response omits are not."""
 
 RECORDED_LANDMARKS = (
     LandmarkType.EYE_LEFT,
@@ -50,7 +51,7 @@ RECORDED_LANDMARKS = (
     LandmarkType.MOUTH_RIGHT,
     LandmarkType.NOSE,
 )
-"""In the order of the service's responses since 2019, which is not the model's."""
+"""The order of the service's responses since 2019, which is not the model's."""
 
 LANDMARKS = {
     Attributes.DEFAULT: RECORDED_LANDMARKS,
@@ -59,7 +60,12 @@ LANDMARKS = {
 
 
 def number(value: float) -> float:
-    """`value` rounded to float32: the service computes so and prints the widened value, 0.1 as 0.10000000149011612."""
+    """`value` rounded to float32, because the service computes in float32 and prints the number as a double.
+
+    Example:
+        >>> number(0.1)
+        0.10000000149011612
+    """
     return float(np.float32(value))
 
 
@@ -75,7 +81,7 @@ def bounding_box(face: Face) -> Json:
 
 
 def landmarks(face: Face, attributes: Attributes) -> list[Json]:
-    """`Landmarks`, in fractions of the image: the recorded five, and under ALL the others behind them."""
+    """`Landmarks`, in fractions of the image: the recorded five, and with ALL the others after them."""
     order = LANDMARKS[attributes]
     wanted = sorted(
         (landmark for landmark in face.landmarks if landmark.type in order),
@@ -102,7 +108,7 @@ def quality(face: Face) -> Json:
 
 
 def emotions(face: Face) -> list[Json]:
-    """`Emotions`, the highest confidence first; empty where they were not looked for."""
+    """`Emotions`, the highest confidence first; empty if they were not computed."""
     return [
         {"Type": emotion.type.value, "Confidence": number(emotion.confidence)}
         for emotion in sorted(face.emotions, key=lambda emotion: -emotion.confidence)
@@ -110,5 +116,5 @@ def emotions(face: Face) -> list[Json]:
 
 
 def attribute(found: Attribute | None) -> Json | None:
-    """`Smile` and others of its form; None where it was not looked for."""
+    """`Smile`, or another member of its form; None if it was not computed."""
     return None if found is None else {"Value": found.value, "Confidence": number(found.confidence)}

@@ -1,6 +1,6 @@
-"""The service model's shapes and constraints, read from the copy that botocore carries rather than written again.
+"""The service model's shapes and constraints, read from the copy in botocore.
 
-botocore is imported when a shape is first needed, because that takes a while and `import visavis` must not.
+botocore is imported when a shape is first needed, because importing it is slow and `import visavis` must be fast.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ if TYPE_CHECKING:
 __all__ = ["SERVICE_NAME", "Shape", "input_of"]
 
 SERVICE_NAME = "rekognition"
-"""The service's name: of its model, in signatures and before the colon of its IAM actions."""
+"""The service's name in botocore, in the scope of signatures and before the colon of IAM actions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """One shape of a request.
 
-    kind:             structure, list, map, blob, string, float, integer, long or boolean, as the model names it
-    members:          of a structure, by name, in the model's order
-    item:             of a list, the shape of its items; of a map, that of its values
-    key:              of a map, the shape of its keys
-    required:         names of the members that must be there
-    minimum, maximum: of a number its value, of a string its characters, of a blob its bytes, of a list or map its
-                      items; both inclusive
-    pattern:          a regular expression, as Java writes it, that the whole of a string matches
-    enum:             the values a string may take; empty for any
+    Attributes:
+        kind: the model's name of the type: structure, list, map, blob, string, float, integer, long or boolean.
+        members: the shapes of a structure's members by name, in the model's order.
+        item: the shape of a list's items or of a map's values.
+        key: the shape of a map's keys.
+        required: the names of members that a structure must have.
+        minimum: the least value of a number, characters of a string, bytes of a blob, or items of a list or map.
+        maximum: the greatest value or number of the same; inclusive, as `minimum` is.
+        pattern: a regular expression in Java's syntax that the whole string must match.
+        enum: the values that a string may have; empty for any.
 
     Example:
         >>> input_of("DetectFaces").members["Attributes"].item.kind
@@ -51,7 +52,7 @@ class Shape:
 
 @cache
 def input_of(operation: str) -> Shape:
-    """The shape of a request of `operation`."""
+    """The shape of a request of `operation`, such as `CompareFaces`."""
     from botocore.loaders import Loader
     from botocore.model import ServiceModel
 

@@ -1,1 +1,1 @@
-"""What every AWS JSON 1.1 service has in common: the wire, signatures and policies. Nothing here knows of faces."""
+"""What AWS JSON 1.1 services share: the wire format, signatures and policies. Nothing here is about faces."""

@@ -1,8 +1,9 @@
-"""IAM policies, cut down to what operations on one account need.
+"""IAM policies, reduced to what operations of one account need.
 
-A statement has Effect, Action and Resource; `*` and `?` are wildcards. An explicit Deny wins over any Allow, and what
-nothing allows is denied. The elements left out (Condition, Principal, NotAction, NotResource, policy variables) are
-refused when the policy is read: leaving one aside in silence would widen what its author meant.
+A statement has Effect, Action and Resource; `*` and `?` are wildcards. An explicit Deny overrides any Allow, and what
+no statement allows is denied. A policy with an element that is not supported (Condition, Principal, NotAction,
+NotResource, policy variables) is refused when it is read, because ignoring the element could allow more than the
+policy's author meant.
 """
 
 from __future__ import annotations
@@ -22,12 +23,20 @@ VERSIONS = ("2012-10-17", "2008-10-17")
 
 
 class Effect(Enum):
+    """What a statement does to the actions that it covers."""
+
     ALLOW = "Allow"
     DENY = "Deny"
 
 
 class Verdict(Enum):
-    """What a policy says to one action; `NOT_ALLOWED` is silence, `DENIED` an explicit Deny."""
+    """What a policy decides on one action.
+
+    Attributes:
+        ALLOWED: a statement allows the action and none denies it.
+        NOT_ALLOWED: no statement covers the action.
+        DENIED: a statement denies the action explicitly.
+    """
 
     ALLOWED = "allowed"
     NOT_ALLOWED = "not allowed"
@@ -36,7 +45,13 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """actions: patterns, in any case; resources: patterns, in exact case."""
+    """One statement of a policy.
+
+    Attributes:
+        effect: whether the statement allows or denies.
+        actions: patterns of actions such as `rekognition:*`; their case does not matter.
+        resources: patterns of ARNs; their case matters.
+    """
 
     effect: Effect
     actions: tuple[str, ...]
@@ -44,16 +59,16 @@ class Statement:
 
     @classmethod
     def parse(cls, value: object) -> Statement:
-        """Read a statement of a policy document.
+        """Read a statement of a policy document, as JSON or TOML gives it.
 
         Raises:
-            SettingsError: an element is missing, malformed or not known here.
+            SettingsError: an element is missing, malformed or not supported.
         """
         if not isinstance(value, Mapping):
             raise SettingsError("a policy statement must be an object")
         unknown = sorted(set(value) - {"Sid", "Effect", "Action", "Resource"})
         if unknown:
-            raise SettingsError(f"a policy statement has what visavis does not know: {', '.join(unknown)}")
+            raise SettingsError(f"a policy statement has elements that are not supported: {', '.join(unknown)}")
         if value.get("Effect") not in ("Allow", "Deny"):
             raise SettingsError("Effect must be Allow or Deny")
         actions, resources = _texts(value, "Action"), _texts(value, "Resource")
@@ -66,6 +81,7 @@ class Statement:
         return cls(Effect(value["Effect"]), actions, resources)
 
     def covers(self, action: str, resource: str) -> bool:
+        """Whether a pattern of the statement matches `action` and another one matches `resource`."""
         return any(_matches(pattern.lower(), action.lower()) for pattern in self.actions) and any(
             _matches(pattern, resource) for pattern in self.resources
         )
@@ -73,7 +89,13 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Statements, in no order that matters."""
+    """Statements, whose order does not matter.
+
+    Example:
+        >>> policy = Policy.parse([{"Effect": "Allow", "Action": "s3:Get*", "Resource": "arn:aws:s3:::photos/*"}])
+        >>> policy.verdict("s3:GetObject", "arn:aws:s3:::photos/a.jpg")
+        <Verdict.ALLOWED: 'allowed'>
+    """
 
     statements: tuple[Statement, ...]
 
@@ -87,7 +109,7 @@ class Policy:
         if isinstance(document, Mapping):
             unknown = sorted(set(document) - {"Version", "Id", "Statement"})
             if unknown:
-                raise SettingsError(f"a policy has what visavis does not know: {', '.join(unknown)}")
+                raise SettingsError(f"a policy has elements that are not supported: {', '.join(unknown)}")
             if document.get("Version", VERSIONS[0]) not in VERSIONS:
                 raise SettingsError(f"a policy's Version must be one of {', '.join(VERSIONS)}")
             document = document.get("Statement")
@@ -98,7 +120,7 @@ class Policy:
         return cls(tuple(Statement.parse(statement) for statement in document))
 
     def verdict(self, action: str, resource: str = "*") -> Verdict:
-        """Judge `action` on `resource`; an action that has no resources is judged on `*`."""
+        """The verdict on `action` on `resource`, an ARN; for an action that has no resources it is `*`."""
         effects = {statement.effect for statement in self.statements if statement.covers(action, resource)}
         if Effect.DENY in effects:
             return Verdict.DENIED
@@ -107,18 +129,25 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. Without a policy everything is allowed."""
+    """The sender of a request. Without a policy everything is allowed.
+
+    Attributes:
+        access_key_id: the key that signed the request.
+        arn: the sender's ARN, which texts of AccessDenied errors name.
+        policy: what the sender may do; None allows everything.
+    """
 
     access_key_id: str
     arn: str
     policy: Policy | None = None
 
     def verdict(self, action: str, resource: str = "*") -> Verdict:
+        """As `Policy.verdict`."""
         return Verdict.ALLOWED if self.policy is None else self.policy.verdict(action, resource)
 
 
 LOCAL_CALLER = Caller("local", "arn:aws:iam::000000000000:user/local")
-"""Whoever runs this process: the library and the command line ask in their own name."""
+"""The user of this process. The library and the command line act as this caller."""
 
 
 def _texts(statement: Mapping[str, object], name: str) -> tuple[str, ...]:
@@ -136,5 +165,6 @@ def _matches(pattern: str, text: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    # IAM has no [sets], and fnmatch has; its expression is linear in the text, which a caller chooses.
+    # IAM has no [sets], but fnmatch has. The expression that fnmatch makes takes time linear in the text, which matters
+    # because a caller chooses the text.
     return re.compile(fnmatch.translate(pattern.replace("[", "[[]")))

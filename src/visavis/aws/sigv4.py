@@ -1,7 +1,6 @@
-"""Signature Version 4: who signed a request, found from the request alone. No I/O and no clock.
+"""Signature Version 4: verifies a request and finds the key that signed it. No I/O and no clock.
 
-The order of the checks is that of the service: the header's form, the key and its token, the scope, the time, the
-signature. Every refusal is a `WireError` that carries Amazon's code and text.
+The checks have the service's order: the header's form, the key and its token, the scope, the time, the signature.
 """
 
 from __future__ import annotations
@@ -32,23 +31,25 @@ _MISMATCH = (
     "and signing method. Consult the service documentation for details."
 )
 _UNCOVERED = (
-    "the signed headers leave out host or an x-amz- header, or name one that did not come, "
-    "or x-amz-content-sha256 is not the body's"
+    "the signed headers omit host or an x-amz- header, or name one that the request lacks, "
+    "or x-amz-content-sha256 is not the hash of the body"
 )
 _OTHER_SIGNATURE = (
-    "the signature is not that of the key's secret: the secret is another one, "
-    "or the path, the body or a signed header (Host, for instance) changed on the way"
+    "the signature does not match the key's secret: the client has another secret, "
+    "or the path, the body or a signed header (Host, for example) changed in transit"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """What a signature covers.
+    """The parts of a request that a signature covers.
 
-    path:        as it stood in the request line, still percent-encoded, without the query
-    query:       likewise, without the question mark
-    headers:     in the order received, a repeated one as often as it came; bytes decoded as Latin-1
-    body_sha256: 64 lower-case hexadecimal digits, computed from the bytes received
+    Attributes:
+        method: the HTTP method.
+        path: the path as received, percent-encoded, without the query.
+        query: the query as received, percent-encoded, without the question mark.
+        headers: names and values in the order received, with repetitions, decoded as Latin-1.
+        body_sha256: 64 lower-case hexadecimal digits, computed from the bytes received.
     """
 
     method: str
@@ -58,7 +59,7 @@ class SignedRequest:
     body_sha256: str
 
     def canonical_headers(self) -> dict[str, str]:
-        """Values by lower-case name as they are signed: trimmed, inner spaces collapsed, repeats joined by a comma."""
+        """Values by lower-case name, as signed: trimmed, runs of spaces as one, repeated headers joined by a comma."""
         values: dict[str, list[str]] = {}
         for name, value in self.headers:
             values.setdefault(name.lower(), []).append(re.sub(r"[ \t]+", " ", value.strip(" \t")))
@@ -67,7 +68,14 @@ class SignedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """A key that may sign. `session_token` goes with temporary keys; `expires` is aware, and None means never."""
+    """A key that may sign requests.
+
+    Attributes:
+        access_key_id: the public id.
+        secret_access_key: the secret.
+        session_token: what requests of a temporary key must send; None for other keys.
+        expires: the aware time from which the key is invalid; None for never.
+    """
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -80,7 +88,7 @@ AnyCredential = TypeVar("AnyCredential", bound=Credential)
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What the Authorization header says, before any of it is verified."""
+    """The content of the Authorization header, not yet verified."""
 
     access_key_id: str
     date: str
@@ -102,51 +110,51 @@ def verify(
     """The credential that signed `request`.
 
     Args:
-        request: as it was received.
-        service: the one service that a signature may be scoped to.
-        credential_for: from access key id to its credential, or None for an unknown one.
-        region: the one region a signature may be scoped to; None accepts any.
-        now: aware.
+        request: the request as received.
+        service: the service that the signature must be scoped to.
+        credential_for: returns the credential of an access key id, or None for an unknown id.
+        region: the region that the signature must be scoped to; None accepts every region.
+        now: the current time, aware.
 
     Raises:
-        WireError: with the code and text that Amazon gives.
+        WireError: a check fails; the code and text are Amazon's.
     """
     headers = request.canonical_headers()
     claim = _read_authorization(headers, request.query)
     signed_at = _signing_time(headers)
-    credential = _genuine(credential_for(claim.access_key_id), headers, now)
+    credential = _checked_credential(credential_for(claim.access_key_id), headers, now)
     _check_scope(claim, service, region, signed_at)
     _check_skew(signed_at, now)
-    if not _covers_what_it_must(claim, headers, request.body_sha256):
-        raise _refused("InvalidSignatureException", _MISMATCH, _UNCOVERED)
+    if not _covers_required_headers(claim, headers, request.body_sha256):
+        raise _error("InvalidSignatureException", _MISMATCH, _UNCOVERED)
     expected = _signature(request, headers, claim, signed_at, credential.secret_access_key)
-    # As bytes: compare_digest refuses text beyond ASCII, and what came in a header is Latin-1.
+    # As bytes, because compare_digest refuses text beyond ASCII, and a header can contain any Latin-1 character.
     if not hmac.compare_digest(expected.encode("latin-1"), claim.signature.encode("latin-1")):
-        raise _refused("InvalidSignatureException", _MISMATCH, _OTHER_SIGNATURE)
+        raise _error("InvalidSignatureException", _MISMATCH, _OTHER_SIGNATURE)
     return credential
 
 
 def claimed_key_id(headers: Mapping[str, str]) -> str | None:
-    """The access key id that `headers` (lower-case names) claim, unverified: fit for a log line, not for a decision.
+    """The access key id in the Authorization header, not verified, and so only for the log.
 
-    None where the claim may be a secret given in place of the id: Amazon's secrets have 40 characters, and its ids 20.
-    A slash in a secret adds a part to the scope.
+    `headers` have names in lower case. The result is None if the value may be a secret given in place of the id:
+    Amazon's secrets have 40 characters and its ids 20, and a slash in a secret adds a part to the scope.
     """
     match = _CLAIM.search(headers.get("authorization", ""))
     return match[1] if match else None
 
 
-def _refused(code: str, message: str, reason: str | None = None) -> WireError:
-    """A refusal; `reason` is for the log, and given wherever `message` repeats a header, which may hold a secret."""
+def _error(code: str, message: str, reason: str | None = None) -> WireError:
+    """An error with status 400. `reason` must be given if `message` repeats a header, which may contain a secret."""
     return WireError(400, code, message, "framework", reason)
 
 
 def _read_authorization(headers: Mapping[str, str], query: str) -> _Claim:
     header = headers.get("authorization")
     if header is None:
-        raise _refused("MissingAuthenticationTokenException", "Missing Authentication Token")
+        raise _error("MissingAuthenticationTokenException", "Missing Authentication Token")
     if re.search(r"(^|&)X-Amz-Algorithm=", query):
-        raise _refused(
+        raise _error(
             "InvalidSignatureException",
             "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.",
         )
@@ -156,21 +164,21 @@ def _read_authorization(headers: Mapping[str, str], query: str) -> _Claim:
         faults.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
     if faults:
         text = "".join(faults)
-        raise _refused("IncompleteSignatureException", f"{text}Authorization={header}", text.rstrip())
+        raise _error("IncompleteSignatureException", f"{text}Authorization={header}", text.rstrip())
     scope = parameters["Credential"].split("/")
     if len(scope) != 5:
-        raise _refused(
+        raise _error(
             "IncompleteSignatureException",
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
             f"got '{parameters['Credential']}'",
-            f"Credential has {len(scope)} parts between slashes, and must have 5",
+            f"Credential has {len(scope)} parts separated by slashes; it must have 5",
         )
     key_id, date, region, service, terminator = scope
     return _Claim(key_id, date, region, service, terminator, parameters["SignedHeaders"], parameters["Signature"])
 
 
 def _parameters(header: str) -> dict[str, str]:
-    """The parts of an Authorization header by name; none for another algorithm or for a header sent twice."""
+    """The parts of an Authorization header by name; empty for another algorithm or a header that was sent twice."""
     algorithm, _, rest = header.partition(" ")
     pairs = [part.strip().partition("=")[::2] for part in rest.split(",")]
     if algorithm != ALGORITHM or len({name for name, _ in pairs}) != len(pairs):
@@ -179,14 +187,14 @@ def _parameters(header: str) -> dict[str, str]:
 
 
 def _signing_time(headers: Mapping[str, str]) -> datetime:
-    own = "x-amz-date" in headers
-    text = headers["x-amz-date" if own else "date"]
-    moment = _basic_time(text) if own else _any_time(text)
+    is_amz = "x-amz-date" in headers
+    text = headers["x-amz-date" if is_amz else "date"]
+    moment = _basic_time(text) if is_amz else _any_time(text)
     if moment is None:
-        raise _refused(
+        raise _error(
             "IncompleteSignatureException",
             f"Date must be in ISO-8601 'basic format'. Got '{text}'. See http://en.wikipedia.org/wiki/ISO_8601",
-            f"the {'X-Amz-Date' if own else 'Date'} header is not of the form 20260131T235959Z",
+            f"the {'X-Amz-Date' if is_amz else 'Date'} header is not of the form 20260131T235959Z",
         )
     return moment
 
@@ -201,27 +209,27 @@ def _basic_time(text: str) -> datetime | None:
 
 
 def _any_time(text: str) -> datetime | None:
-    """A Date header: ISO 8601's basic form, or the form of mail and HTTP."""
+    """The time in a Date header, in ISO 8601's basic form or in the form of mail and HTTP; None for another form."""
     basic = _basic_time(text)
     if basic is not None:
         return basic
     try:
         moment = parsedate_to_datetime(text)
-        # A zone of -0000 says "UTC, place unknown", and Python gives it back without a zone.
+        # The zone -0000 means UTC in an unknown place; Python returns such a time without a zone.
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def _genuine(credential: AnyCredential | None, headers: Mapping[str, str], now: datetime) -> AnyCredential:
-    """`credential`, if it is known, goes with the session token given (or with none), and has not expired."""
+def _checked_credential(credential: AnyCredential | None, headers: Mapping[str, str], now: datetime) -> AnyCredential:
+    """`credential`, if the key is known, the request has its session token (or neither has one) and it is valid now."""
     given = headers.get("x-amz-security-token", "").encode("latin-1")
     wanted = ((credential.session_token if credential else None) or "").encode()
     if credential is None or not hmac.compare_digest(given, wanted):
-        reason = "no such key" if credential is None else "the session token is missing, or not the one of this key"
-        raise _refused("UnrecognizedClientException", "The security token included in the request is invalid.", reason)
+        reason = "no such key" if credential is None else "the session token is missing or is not that of this key"
+        raise _error("UnrecognizedClientException", "The security token included in the request is invalid.", reason)
     if credential.expires is not None and now >= credential.expires:
-        raise _refused("ExpiredTokenException", "The security token included in the request is expired")
+        raise _error("ExpiredTokenException", "The security token included in the request is expired")
     return credential
 
 
@@ -240,8 +248,8 @@ def _check_scope(claim: _Claim, service: str, region: str | None, signed_at: dat
             f"'{claim.date}' != '{moment[:8]}', from '{moment}'."
         )
     if faults:
-        where = "" if region in (None, claim.region) else f"Signed for {claim.region}; this server takes {region}."
-        raise _refused("InvalidSignatureException", "".join(faults), f"{''.join(faults)}{where}".rstrip())
+        where = "" if region in (None, claim.region) else f"Signed for {claim.region}; this server requires {region}."
+        raise _error("InvalidSignatureException", "".join(faults), f"{''.join(faults)}{where}".rstrip())
 
 
 def _check_skew(signed_at: datetime, now: datetime) -> None:
@@ -254,11 +262,11 @@ def _check_skew(signed_at: datetime, now: datetime) -> None:
         text = f"Signature not yet current: {moment} is still later than {limit} ({current} + 5 min.)"
     else:
         return
-    raise _refused("InvalidSignatureException", text)
+    raise _error("InvalidSignatureException", text)
 
 
-def _covers_what_it_must(claim: _Claim, headers: Mapping[str, str], body_sha256: str) -> bool:
-    """Whether the signed headers are well listed, all there, and leave none of Amazon's out; and the body's hash."""
+def _covers_required_headers(claim: _Claim, headers: Mapping[str, str], body_sha256: str) -> bool:
+    """Whether the signed headers are sorted, present and include host and all x-amz- ones, and the hash is right."""
     names = claim.signed_headers.split(";")
     compulsory = {"host"} | {name for name in headers if name.startswith("x-amz-")}
     return (
@@ -281,13 +289,10 @@ def _signature(
 
 
 def _canonical(request: SignedRequest, headers: Mapping[str, str], signed_headers: str) -> str:
-    from botocore.utils import normalize_url_path  # here, so that `import visavis` stays free of botocore
+    from botocore.utils import normalize_url_path  # here, because `import visavis` must not import botocore
 
     path = quote(normalize_url_path(request.path), safe="/~")
-    query = "&".join("=".join(pair) for pair in sorted(_query_pairs(request.query)))
+    pairs = [part.partition("=")[::2] for part in request.query.split("&")] if request.query else []
+    query = "&".join("=".join(pair) for pair in sorted(pairs))
     lines = [f"{name}:{headers[name]}" for name in signed_headers.split(";")]
     return "\n".join((request.method, path, query, *lines, "", signed_headers, request.body_sha256))
-
-
-def _query_pairs(query: str) -> list[tuple[str, str]]:
-    return [(name, value) for name, _, value in (part.partition("=") for part in query.split("&"))] if query else []

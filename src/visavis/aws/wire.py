@@ -1,12 +1,13 @@
 """AWS JSON 1.1: the body of a request, and the bytes of a response. No I/O and no clock.
 
-An error's body has one of three forms. SDKs read them alike, but callers of the raw service see a difference:
+An error's body has one of three forms. SDKs treat them alike, but a program that reads the body itself sees a
+difference:
 
-service        {"__type":CODE,"Code":CODE,"Message":TEXT}   the operation's own exceptions
-framework      {"__type":CODE,"message":TEXT}               signatures, constraints, unknown operations
-serialization  {"__type":CODE,"Message":TEXT}               a body that cannot be read
+    service        {"__type":CODE,"Code":CODE,"Message":TEXT}   the operation's own exceptions
+    framework      {"__type":CODE,"message":TEXT}               signatures, constraints, unknown operations
+    serialization  {"__type":CODE,"Message":TEXT}               a body that cannot be read
 
-Without a text all three are {"__type":CODE}. `forms` has the errors of other protocols.
+Without a text all three are {"__type":CODE}. The module `forms` has the errors of other protocols.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Literal, NoReturn
 
 __all__ = [
     "CONTENT_TYPE",
-    "SHOWN",
+    "MAX_SHOWN",
     "Kind",
     "WireError",
     "encode",
@@ -31,24 +32,25 @@ __all__ = [
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 
-SHOWN = 64
-"""Characters of an operation's name, as the caller wrote it, that are repeated to it and in the log."""
+MAX_SHOWN = 64
+"""Characters of an operation's name from the caller that responses and the log repeat at most."""
 
 Kind = Literal["service", "framework", "serialization"]
 
 
 class WireError(Exception):
-    """An error as the caller receives it: everything that a response needs.
+    """An error as the caller receives it, with everything that the response needs.
 
-    status:  HTTP status
-    code:    the shape's bare name, as in `InvalidParameterException`
-    message: the text, or None for a body that has none
-    kind:    which of the three forms the body takes
-    reason:  what the log says in place of `message`: given where the message repeats a value of the caller's, which
-             may be an image or a name, and where more is known than the caller may learn
+    Attributes:
+        status: the HTTP status.
+        code: the bare name of the error's shape, such as `InvalidParameterException`.
+        message: the text, or None for a body without one.
+        kind: which of the three forms the body has.
+        reason: the text for the log in place of `message`, or None. It is given if the message repeats a value of
+            the caller, which may be an image or a name, or if the cause is more than the caller may know.
     """
 
-    # Not a frozen dataclass: contextlib assigns __traceback__ to exceptions that pass through a `with`.
+    # Not a frozen dataclass, because contextlib assigns __traceback__ to exceptions that leave a `with` block.
     def __init__(
         self, status: int, code: str, message: str | None = None, kind: Kind = "service", reason: str | None = None
     ) -> None:
@@ -64,12 +66,22 @@ class WireError(Exception):
 
 
 def serialization_error(message: str | None = None, *, reason: str | None = None) -> WireError:
-    """The error for a body that is not JSON, or whose JSON has the wrong types."""
+    """The error for a body that is not JSON or has values of wrong types.
+
+    Args:
+        message: Amazon's text, or None where Amazon sends none.
+        reason: the text for the log; None repeats the message.
+    """
     return WireError(400, "SerializationException", message, "serialization", reason)
 
 
 def printable(text: str, most: int) -> str:
-    """At most `most` characters of `text`, with `?` for those that would break a line or hide in it."""
+    r"""`text` cut to `most` characters, each character that is not printable replaced with `?`.
+
+    Example:
+        >>> printable("two\nlines of text", 10)
+        'two?lines…'
+    """
     cut = text if len(text) <= most else text[: most - 1] + "…"
     return "".join(character if character.isprintable() else "?" for character in cut)
 
@@ -78,7 +90,7 @@ def parse_body(body: bytes) -> dict[str, object]:
     """The JSON object in `body`.
 
     Raises:
-        WireError: SerializationException, for anything but one JSON object in UTF-8.
+        WireError: SerializationException, if the body is not one JSON object in UTF-8.
     """
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
@@ -92,20 +104,25 @@ def parse_body(body: bytes) -> dict[str, object]:
 
 
 def _refuse_constant(token: str) -> NoReturn:
-    # Python's parser takes NaN and Infinity as bare tokens; JSON has none.
+    # Python's parser accepts NaN and Infinity as bare tokens, but JSON has neither.
     raise ValueError(f"{token} is not JSON")
 
 
 def encode(value: Mapping[str, object]) -> bytes:
-    """Compact JSON in ASCII, keys in the order given; a float always has a point or an exponent.
+    """Compact JSON in ASCII with keys in the given order. A float always has a point or an exponent.
 
     Raises:
-        ValueError: a number is NaN or infinite, which JSON cannot say.
+        ValueError: a number is NaN or infinite, which JSON cannot express.
+
+    Example:
+        >>> encode({"Similarity": 100.0})
+        b'{"Similarity":100.0}'
     """
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def error_body(error: WireError) -> bytes:
+    """The body of `error` in AWS JSON 1.1, in the form that its `kind` selects."""
     body = {"__type": error.code}
     if error.message is not None:
         if error.kind == "service":

@@ -1,1 +1,1 @@
-"""The operations over HTTP: Starlette's routes on uvicorn, with a gateway behind them."""
+"""The HTTP server: a Starlette app on uvicorn that passes requests to a gateway."""

@@ -1,4 +1,4 @@
-"""The server's limits on load: size of a body, work at once, time in the queue, requests a second of one key."""
+"""The server's limits on load: body size, concurrency, time in the queue and requests per second of a key."""
 
 from __future__ import annotations
 
@@ -32,34 +32,46 @@ MAX_DISCARDED = 64 * 1024 * 1024
 
 
 class BodyError(Exception):
-    """The request has no body that can be worked on.
+    """The body of a request is too large, too slow or incomplete.
 
-    outcome: the word for it in logs and metrics
-    refusal: the error as the caller receives it
+    Attributes:
+        outcome: the outcome in logs and metrics.
+        response_error: the error as the caller receives it.
     """
 
-    def __init__(self, outcome: str, refusal: WireError) -> None:
-        super().__init__(outcome, refusal)
+    def __init__(self, outcome: str, response_error: WireError) -> None:
+        super().__init__(outcome, response_error)
         self.outcome = outcome
-        self.refusal = refusal
+        self.response_error = response_error
 
     @classmethod
     def too_large(cls, size: int, limit: int, *, whole: bool = True) -> BodyError:
-        """A body of `size` bytes, or of more where it was not read to its end, where `limit` are taken."""
-        is_, taken = _megabytes(size), _megabytes(limit)
-        if is_ == taken:  # both rounded
-            is_, taken = f"{size} bytes", f"{limit} bytes"
-        text = f"the request is {'' if whole else 'over '}{is_}, {taken} are taken; pass large pictures by S3Object"
+        """The error for a body over the limit.
+
+        Args:
+            size: bytes of the body, or those that were read.
+            limit: the most bytes that a body may have.
+            whole: whether `size` is that of the whole body.
+        """
+        actual, allowed = _megabytes(size), _megabytes(limit)
+        if actual == allowed:  # because both are rounded
+            actual, allowed = f"{size} bytes", f"{limit} bytes"
+        text = (
+            f"the request is {'' if whole else 'over '}{actual}, at most {allowed} are allowed; "
+            "send large images by S3Object"
+        )
         return cls("BodyTooLarge", WireError(413, "RequestEntityTooLargeException", text, "framework"))
 
     @classmethod
     def too_slow(cls, size: int, seconds: float) -> BodyError:
-        text = f"the body did not arrive within {seconds:g} seconds: {size} bytes came"
+        """The error for a body of which only `size` bytes arrived within `seconds`."""
+        text = f"the body did not arrive within {seconds:g} seconds: {size} bytes arrived"
         return cls("BodyTooSlow", WireError(408, "RequestTimeoutException", text, "framework"))
 
     @classmethod
     def client_gone(cls, size: int) -> BodyError:
-        text = f"the client went away before the end of the body: {size} bytes came"
+        """The error for a client that disconnected after `size` bytes of the body."""
+        text = f"the client disconnected before the end of the body: {size} bytes arrived"
         return cls("ClientGone", WireError(400, "ClientGone", text, "framework"))
 
 
@@ -68,18 +80,18 @@ def _megabytes(size: int) -> str:
 
 
 async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
-    """The whole request body.
+    """The whole body of a request.
 
-    What goes beyond the limit is read too, within reason: a connection closed with bytes unread is reset, and the
-    client then never sees why.
+    Up to `MAX_DISCARDED` bytes over the limit are read and discarded, because a connection that is closed with unread
+    bytes is reset, and the client then does not see the response.
 
     Args:
-        receive: ASGI's.
-        limit: bytes, inclusive.
-        seconds: for all of it to arrive.
+        receive: ASGI's function that gives the next part of the body.
+        limit: the most bytes that the body may have.
+        seconds: the time in which the whole body must arrive.
 
     Raises:
-        BodyError: too large, too slow, or the client went away.
+        BodyError: the body is too large or too slow, or the client disconnected.
     """
     chunks: list[bytes] = []
     size, more = 0, True
@@ -103,7 +115,7 @@ async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
 
 
 class MemoryBudget:
-    """Bytes that bodies being read or worked on may hold together. For one event loop."""
+    """A limit on the bytes of all bodies in progress together. For one event loop."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -111,16 +123,16 @@ class MemoryBudget:
 
     @contextmanager
     def reserve(self, size: int) -> Iterator[None]:
-        """Set `size` bytes aside.
+        """Reserve `size` bytes for the time of a `with` block.
 
         Raises:
-            Overloaded: fewer are left.
+            Overloaded: fewer bytes are left.
         """
         if size > self._left:
             held = _megabytes(self._total - self._left)
             raise Overloaded(
-                f"memory: bodies in flight hold {held}, this one takes {_megabytes(size)}, "
-                f"at most {_megabytes(self._total)} together"
+                f"memory: the bodies in progress have {held} and this one {_megabytes(size)}; "
+                f"together they may have {_megabytes(self._total)}"
             )
         self._left -= size
         try:
@@ -130,18 +142,18 @@ class MemoryBudget:
 
 
 class WorkQueue:
-    """Runs plain functions in `workers` threads, with at most `waiting` more in line. For one event loop.
+    """Runs functions in a fixed number of threads, with a bounded queue. For one event loop.
 
-    The queue is short on purpose, because a caller that is refused at once can back off.
+    A full queue refuses at once, because a caller that learns of the load early can back off.
     """
 
     def __init__(self, *, workers: int, waiting: int, seconds: float) -> None:
-        """Start nothing yet; threads come as they are needed.
+        """Prepare the queue. Threads start when they are needed.
 
         Args:
-            workers: threads, at least 1.
-            waiting: functions in line, at least 0.
-            seconds: the longest that one may wait in line.
+            workers: the number of threads, at least 1.
+            waiting: the most functions that may wait, at least 0.
+            seconds: the longest time that a function may wait.
         """
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="visavis-request")
         self._turns = asyncio.Semaphore(workers)
@@ -153,27 +165,31 @@ class WorkQueue:
 
     @property
     def running(self) -> int:
-        """Functions that run in a thread, including those whose caller has gone."""
+        """The number of functions that run in a thread, including those whose client disconnected."""
         return self._running
 
     @property
     def depth(self) -> int:
-        """Functions in line, not counting those that run."""
+        """The number of functions that wait, without those that run."""
         return max(0, self._inside - self._workers)
 
     @property
     def full(self) -> bool:
+        """Whether `run` would refuse a function now."""
         return self._inside >= self._workers + self._waiting
 
     async def run(self, work: Callable[[float], Result]) -> Result:
-        """What `work` returns; it is given the seconds that it waited.
+        """Run `work` in a thread and return its result.
+
+        Args:
+            work: the function; its argument is the seconds that it waited.
 
         Raises:
-            Overloaded: the line is full, or the turn did not come in time.
+            Overloaded: the queue is full, or no thread became free in time.
         """
         if self.full:
             raise Overloaded(
-                f"queue: {self.depth} waiting, at most {self._waiting}; all {self._workers} workers are taken"
+                f"queue: {self.depth} requests wait, at most {self._waiting} may; all {self._workers} workers are busy"
             )
         self._inside += 1
         try:
@@ -181,7 +197,7 @@ class WorkQueue:
             await self._turn()
             waited = time.perf_counter() - started
             future = asyncio.get_running_loop().run_in_executor(self._threads, work, waited)
-            # The thread's end, not this task's, gives the turn back: a cancelled task leaves its thread working.
+            # The turn ends with the thread's work, not with this task, because the thread of a cancelled task works on.
             self._running += 1
             future.add_done_callback(self._end)
             return await asyncio.shield(future)
@@ -200,14 +216,19 @@ class WorkQueue:
             raise Overloaded(f"queue: no worker was free within {self._seconds:g} seconds") from error
 
     def close(self) -> None:
-        """Take no more work; what runs is left to end."""
+        """Accept no more functions. Those that run are not stopped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class TokenBuckets:
-    """At most `rate` requests a second for a key, and at most `burst` at once. Safe to share between threads.
+    """A token bucket for each key, which limits its requests per second. Safe to share between threads.
 
-    Only the `keys` keys seen last are remembered: a forgotten one starts with a full bucket.
+    Only the keys used last have a bucket; any other key starts with a full one.
+
+    Example:
+        >>> buckets = TokenBuckets(1.0, clock=lambda: 0.0)
+        >>> buckets.take("AKIAFRONTDOOR"), buckets.take("AKIAFRONTDOOR")
+        (True, False)
     """
 
     def __init__(
@@ -221,10 +242,10 @@ class TokenBuckets:
         """Start with every bucket full.
 
         Args:
-            rate: requests a second, above 0.
-            burst: requests, at least 1; a second's worth if None.
-            keys: at least 1.
-            clock: seconds, never going back.
+            rate: requests per second that a key may make, above 0.
+            burst: the most requests that a key may make at once, at least 1; None for those of one second.
+            keys: the number of keys that have a bucket, at least 1.
+            clock: returns seconds; must be monotonic.
         """
         self.rate = rate
         self._burst = max(1.0, rate) if burst is None else burst
@@ -234,7 +255,7 @@ class TokenBuckets:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # key -> tokens, when they were counted
 
     def take(self, key: str) -> bool:
-        """Whether `key` may make one more request now; if so, it is counted."""
+        """Whether `key` may make one more request now. If it may, the request is counted."""
         with self._lock:
             now = self._clock()
             tokens, counted_at = self._buckets.pop(key, (self._burst, now))

@@ -1,9 +1,9 @@
-"""The ASGI app: the operations at the root of their prefix, and beside them what an operator asks for.
+"""The ASGI app, with the operations and the paths for operators.
 
-POST PREFIX/    an operation
-GET  /healthz   the process is alive
-GET  /readyz    it would take a request now
-GET  /metrics   for Prometheus
+- `POST PREFIX/`: an operation.
+- `GET /healthz`: whether the process is alive.
+- `GET /readyz`: whether a request would be accepted now.
+- `GET /metrics`: metrics for Prometheus.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from visavis.server.hosts import Hosts, origin_of
 __all__ = ["MAX_BODY", "Endpoint", "ServerConfig", "build_app"]
 
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
-"""Answered under every Host: probes use addresses and service names that cannot be listed, and the answers reveal
-nothing else."""
+"""Paths that are answered under every Host, because probes use addresses and service names that cannot be listed. The
+responses reveal nothing else."""
 
 
 def build_app(
@@ -43,18 +43,16 @@ def build_app(
     ready: Callable[[], bool] = lambda: True,
     routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """The app around `gateway`.
+    """The app for `gateway`. Its `app.state.endpoint` is the `Endpoint`.
 
     Args:
-        gateway: answers requests; called in worker threads.
-        config: the limits; the defaults if None.
-        ready: whether what stands behind the gateway can work; must not block.
-        routes: more of them, as for a page; looked at first.
-
-    The `Endpoint` is at `app.state.endpoint`, for its queue, its metrics and whether it verifies signatures.
+        gateway: handles requests; it is called in worker threads.
+        config: the limits; None for the defaults.
+        ready: returns whether the gateway can handle requests; must not block.
+        routes: further routes, such as pages, which take precedence.
 
     Raises:
-        SettingsError: pages of every origin would be let in where no signatures are verified.
+        SettingsError: pages of every origin could send requests, but no signatures are verified.
     """
     config = config or ServerConfig()
     config.check_origins(verifies=gateway.verifies)
@@ -65,31 +63,17 @@ def build_app(
         yield
         endpoint.queue.close()
 
-    async def healthz(_: HttpRequest) -> HttpResponse:
-        return _status(200, alive=True)
-
-    async def readyz(_: HttpRequest) -> HttpResponse:
-        is_ready = endpoint.ready()
-        return _status(200 if is_ready else 503, ready=is_ready)
-
-    async def metrics(_: HttpRequest) -> HttpResponse:
-        return response_of(
-            plain_response(200, endpoint.metrics.render(), endpoint.metrics.media_type, datetime.now(UTC))
-        )
-
-    # Some SDKs sign and send the path of an endpoint as it is given, without a slash at its end.
+    # Some SDKs sign and send the path of an endpoint URL without adding a slash.
     root = f"{config.prefix}/"
 
     async def refuse(request: HttpRequest, _: Exception) -> HttpResponse:
-        return await endpoint.refuse(request, _misdirected(request, root))
+        return await endpoint.refuse(request, _not_found(request, root))
 
     app = Starlette(
         routes=[
             *routes,
             *(Route(path, endpoint, methods=["POST"]) for path in sorted({config.prefix or "/", root})),
-            Route("/healthz", healthz, methods=["GET"]),
-            Route("/readyz", readyz, methods=["GET"]),
-            Route("/metrics", metrics, methods=["GET"]),
+            *_operator_routes(endpoint),
         ],
         middleware=_middleware(endpoint, config),
         exception_handlers={404: refuse, 405: refuse},
@@ -100,8 +84,27 @@ def build_app(
     return app
 
 
+def _operator_routes(endpoint: Endpoint) -> list[Route]:
+    async def healthz(_: HttpRequest) -> HttpResponse:
+        return _status(200, alive=True)
+
+    async def readyz(_: HttpRequest) -> HttpResponse:
+        is_ready = endpoint.ready()
+        return _status(200 if is_ready else 503, ready=is_ready)
+
+    async def metrics(_: HttpRequest) -> HttpResponse:
+        body, media_type = endpoint.metrics.render(), endpoint.metrics.media_type
+        return response_of(plain_response(200, body, media_type, datetime.now(UTC)))
+
+    return [
+        Route("/healthz", healthz, methods=["GET"]),
+        Route("/readyz", readyz, methods=["GET"]),
+        Route("/metrics", metrics, methods=["GET"]),
+    ]
+
+
 def _middleware(endpoint: Endpoint, config: ServerConfig) -> list[Middleware]:
-    """Outermost first: CORS headers go on the refusals of the host check too, so that a page can read them."""
+    """The middleware, outermost first. Errors of the host check get CORS headers too, so that a page can read them."""
     wanted = []
     origins = frozenset(map(origin_of, config.cors_origins))
     if origins:
@@ -112,7 +115,7 @@ def _middleware(endpoint: Endpoint, config: ServerConfig) -> list[Middleware]:
 
 
 class _HostGuard:
-    """Lets only requests for the server's own hosts through to `app`."""
+    """Passes only requests that name an allowed host to `app`."""
 
     def __init__(self, app: ASGIApp, *, endpoint: Endpoint, hosts: Hosts) -> None:
         self._app = app
@@ -130,21 +133,16 @@ class _HostGuard:
         await handler(scope, receive, send)
 
 
-def _misdirected(request: HttpRequest, root: str) -> WireError:
-    """The error for a method and path that nothing is at."""
+def _not_found(request: HttpRequest, root: str) -> WireError:
+    """The error for a method and path without a route."""
     query = request.scope["query_string"].decode("latin-1")
     form = form_of(request.method, query, request.headers)
-    asked = SERVICE.asked_operation(request.headers)
-    if form is Form.JSON and asked in SERVICE.operations:
-        text = f"{asked} is answered to POST at {root}, and not at this path: look at the endpoint URL and at --prefix"
-        return WireError(
-            404,
-            "UnknownOperationException",
-            text,
-            "framework",
-            f"{asked} was asked for at another path than its own",
-        )
-    return unsupported_request(SERVICE, form, asked)
+    requested = SERVICE.requested_operation(request.headers)
+    if form is Form.JSON and requested in SERVICE.operations:
+        text = f"{requested} must be sent by POST to {root}, not to this path: check the endpoint URL and --prefix"
+        reason = f"{requested} was not sent by POST to {root}"
+        return WireError(404, "UnknownOperationException", text, "framework", reason)
+    return unsupported_request(SERVICE, form, requested)
 
 
 def _status(status: int, **fields: bool) -> HttpResponse:

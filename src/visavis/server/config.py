@@ -1,4 +1,4 @@
-"""The server's limits, and which callers it accepts."""
+"""The server's limits and the requests that it accepts."""
 
 from __future__ import annotations
 
@@ -13,23 +13,27 @@ __all__ = ["DEFAULT_HOST", "MAX_BODY", "ServerConfig"]
 DEFAULT_HOST = "127.0.0.1"
 
 MAX_BODY = 14_500_000
-"""Bytes. Two images of the largest size that is taken are 13,981,016 in base64, and the envelope is small."""
+"""Bytes. Two images of the largest size have 13,981,016 bytes in base64, and the JSON around them is small."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
     """The server's limits and which requests it accepts.
 
-    prefix:          the path before the root, without a slash at its end; empty for none
-    max_body:        bytes of a request's body
-    body_seconds:    for a body to arrive
-    memory:          bytes that the bodies in flight may hold together
-    workers:         requests worked on at once
-    waiting:         requests that may wait for a worker
-    waiting_seconds: the longest that one may wait for a worker
-    cors_origins:    origins of web pages that may ask, such as https://app.example.com; `*` for every one
-    host:            the name or address that is listened on
-    allowed_hosts:   more names that a request's Host may hold where no signatures are verified
+    Attributes:
+        prefix: the path at which operations are served, without a slash at its end; empty for the root.
+        max_body: the most bytes of a request's body.
+        body_seconds: the time in which a body must arrive.
+        memory: the most bytes of all bodies in progress together.
+        workers: the number of requests processed at once.
+        waiting: the number of requests that may wait for a worker.
+        waiting_seconds: the longest time that a request may wait for a worker.
+        cors_origins: origins of web pages that may send requests, such as https://app.example.com; `*` for all.
+        host: the name or address that the server listens on.
+        allowed_hosts: further names that a request's Host may have if no signatures are verified.
+
+    Raises:
+        SettingsError: a number is out of range, or the prefix, an origin or a host name is not valid.
     """
 
     prefix: str = ""
@@ -44,19 +48,16 @@ class ServerConfig:
     allowed_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the ranges.
-
-        Raises:
-            SettingsError: a number is out of range, or the prefix, an origin or a host name is not valid.
-        """
         if (
             min(self.max_body, self.workers) < 1
             or self.waiting < 0
             or min(self.body_seconds, self.waiting_seconds) <= 0
         ):
-            raise SettingsError("sizes, seconds and workers must be positive, and waiting must not be negative")
+            raise SettingsError(
+                "max_body, workers, body_seconds and waiting_seconds must be positive, and waiting must not be negative"
+            )
         if self.memory < self.max_body:
-            raise SettingsError(f"memory ({self.memory} bytes) must hold at least one body ({self.max_body} bytes)")
+            raise SettingsError(f"memory must be at least max_body, {self.max_body} bytes, not {self.memory}")
         for name, texts, check in (
             ("prefix", [self.prefix], path_prefix),
             ("cors_origins", self.cors_origins, origin_of),
@@ -69,7 +70,10 @@ class ServerConfig:
                 raise SettingsError(f"{name} {error}") from error
 
     def check_origins(self, *, verifies: bool) -> None:
-        """Accept `*` among the origins only where signatures are verified.
+        """Check that `*` is among the origins only if signatures are verified.
+
+        Args:
+            verifies: whether the server verifies signatures.
 
         Raises:
             SettingsError: every web page could use this server.

@@ -1,15 +1,15 @@
-"""Access keys from a TOML file, read again when it changes.
+"""Access keys from a TOML file, which is read again when it changes.
 
     [[keys]]
     access_key_id = "AKIAIOSFODNN7EXAMPLE"
     secret_access_key = "..."
-    session_token = "..."                       # temporary keys only
-    expires = 2030-01-01T00:00:00Z              # never, if left out
-    user = "door"                               # appears in denials; the key's id, if left out
-    account_id = "123456789012"
-    policy = [{ Effect = "Allow", Action = "rekognition:CompareFaces", Resource = "*" }]   # everything, if left out
+    session_token = "..."                       # only for temporary keys
+    expires = 2030-01-01T00:00:00Z              # default: never
+    user = "door"                               # appears in texts of denials; default: the key's id
+    account_id = "123456789012"                 # default: 000000000000
+    policy = [{ Effect = "Allow", Action = "rekognition:CompareFaces", Resource = "*" }]   # default: allow everything
 
-No message ever holds a secret.
+No error and no log line contains a secret.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ __all__ = ["CredentialsFile", "parse_keys"]
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 1.0
-"""How long a change of the file may go unnoticed."""
+"""Seconds between two checks whether the file changed."""
 
 _FIELDS = {"access_key_id", "secret_access_key", "session_token", "expires", "user", "account_id", "policy"}
 _NO_ACCOUNT = "000000000000"
 
 
 class CredentialsFile:
-    """The keys in a file. A change that cannot be read leaves the old keys in force, and the log says why.
+    """The keys in a file. Safe to share between threads.
 
-    Safe to share between threads.
+    If a changed file has a fault, the old keys stay in force and the log says what is wrong.
     """
 
     def __init__(
@@ -51,25 +51,25 @@ class CredentialsFile:
         """Read `path`.
 
         Args:
-            path: a TOML file as in this module's head.
-            allow_readable: accept a file that its group or everybody may read, as mounted secrets often are.
-            clock: seconds, never going back.
+            path: a TOML file of the form that this module's docstring shows.
+            allow_readable: accept a file that other users can read. Mounted secrets often are.
+            clock: returns seconds; must be monotonic.
 
         Raises:
-            SettingsError: the file is missing, malformed, or open to others.
+            SettingsError: the file is missing or malformed, or other users can access it.
         """
         self._path = path
         self._allow_readable = allow_readable
         self._clock = clock
         self._lock = threading.Lock()
         self._checked_at = clock()
-        self._seen, self._keys = self._load()
+        self._last_stamp, self._keys = self._load()
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def principal_for(self, access_key_id: str) -> Principal | None:
-        """The key of that id, or None."""
+        """The key with this id; None without one."""
         with self._lock:
             if self._clock() - self._checked_at >= CHECK_SECONDS:
                 self._checked_at = self._clock()
@@ -77,19 +77,19 @@ class CredentialsFile:
             return self._keys.get(access_key_id)
 
     def _reload(self) -> None:
-        seen = self._stamp_now()
-        if seen == self._seen:
+        stamp = self._current_stamp()
+        if stamp == self._last_stamp:
             return
         try:
-            self._seen, self._keys = self._load()
+            self._last_stamp, self._keys = self._load()
         except SettingsError as error:
-            self._seen = seen  # so that one bad edit is one line in the log
-            # No traceback: the reason says which file, which table and which field.
-            log.error("credentials file not reloaded, the old keys stay", extra={"reason": str(error)})  # noqa: TRY400
+            self._last_stamp = stamp  # so that a fault is logged once, and not at every check
+            # A traceback is not needed, because the reason names the file, the table and the field.
+            log.error("credentials file not reloaded, old keys stay in force", extra={"reason": str(error)})  # noqa: TRY400
         else:
             log.info("credentials file reloaded", extra={"keys": len(self._keys)})
 
-    def _stamp_now(self) -> tuple[int, ...]:
+    def _current_stamp(self) -> tuple[int, ...]:
         try:
             return _stamp(self._path.stat())
         except OSError:
@@ -104,10 +104,10 @@ class CredentialsFile:
             raise SettingsError(f"{self._path}: {error.strerror or error}") from error
         except UnicodeDecodeError as error:
             raise SettingsError(f"{self._path} is not UTF-8") from error
-        # Windows has no such bits: there every file would look open.
+        # Windows does not have these bits, and every file would seem accessible.
         if os.name == "posix" and status.st_mode & 0o077 and not self._allow_readable:
             raise SettingsError(
-                f"{self._path} holds secrets, but others may use it (mode {status.st_mode & 0o777:04o}): "
+                f"{self._path} contains secrets, but other users can access it (mode {status.st_mode & 0o777:04o}): "
                 f"run `chmod 600 {self._path}`, or accept that with --allow-readable-credentials"
             )
         return _stamp(status), parse_keys(text, str(self._path))
@@ -118,19 +118,23 @@ def _stamp(status: os.stat_result) -> tuple[int, ...]:
 
 
 def parse_keys(text: str, where: str) -> dict[str, Principal]:
-    """The keys in the TOML `text` by access key id; `where` names the file in errors.
+    """The keys in a TOML document, by access key id.
+
+    Args:
+        text: the document, of the form that this module's docstring shows.
+        where: the file's name in errors.
 
     Raises:
-        SettingsError: anything missing, unknown, malformed or given twice.
+        SettingsError: a field is missing, unknown or malformed, or a key is given twice.
     """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        # Its message quotes at most a character of the file, never a value.
+        # The message quotes at most one character of the file, so it cannot contain a secret.
         raise SettingsError(f"{where} is not TOML: {error}") from error
     tables = document.get("keys")
     if set(document) != {"keys"} or not isinstance(tables, list) or not tables:
-        raise SettingsError(f"{where} must hold [[keys]] tables, at least one, and nothing else")
+        raise SettingsError(f"{where} must contain at least one [[keys]] table and nothing else")
     keys: dict[str, Principal] = {}
     for index, table in enumerate(tables):
         principal = _principal(table, f"{where}: keys[{index}]")
@@ -145,7 +149,7 @@ def _principal(table: object, where: str) -> Principal:
         raise SettingsError(f"{where} must be a table")
     unknown = sorted(set(table) - _FIELDS)
     if unknown:
-        raise SettingsError(f"{where} has what visavis does not know: {', '.join(unknown)}")
+        raise SettingsError(f"{where} has unknown fields: {', '.join(unknown)}")
     key_id = _text(table, "access_key_id", where, r"[A-Za-z0-9_-]{1,128}", "1 to 128 letters, digits, - or _")
     user = _text(table, "user", where, r"[\w+=,.@/-]{1,512}", "a name as IAM allows", default=key_id)
     account = _text(table, "account_id", where, r"[0-9]{12}", "12 digits in quotes", default=_NO_ACCOUNT)
@@ -178,5 +182,5 @@ def _moment(table: Mapping[str, object], name: str, where: str) -> datetime | No
     if value is None:
         return None
     if not isinstance(value, datetime) or value.tzinfo is None:
-        raise SettingsError(f"{where}: {name} must be a date and time with its zone, as in 2030-01-01T00:00:00Z")
+        raise SettingsError(f"{where}: {name} must be a date and time with a time zone, such as 2030-01-01T00:00:00Z")
     return value

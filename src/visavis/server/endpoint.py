@@ -1,4 +1,4 @@
-"""The ASGI side of a gateway: reads a body, waits for a worker, responds, and records what happened."""
+"""The ASGI app around a gateway: reads the body, waits for a worker, responds and records the request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,13 @@ access = logging.getLogger("visavis.access")
 
 
 class Endpoint:
-    """Serves the operations as an ASGI app, and responds to all requests that are refused."""
+    """Serves the operations as an ASGI app, and makes the responses to requests that the server refuses.
+
+    Attributes:
+        verifies: whether signatures are verified.
+        queue: the requests that wait or are processed.
+        metrics: the metrics of this app.
+    """
 
     def __init__(self, gateway: Gateway, config: ServerConfig, *, ready: Callable[[], bool]) -> None:
         self.verifies = gateway.verifies
@@ -42,43 +48,43 @@ class Endpoint:
         """Serve one request, as ASGI calls it."""
         started = time.perf_counter()
         request = HttpRequest(scope, receive)
-        # A client that sent `Expect: 100-continue` may not have sent its body when it is refused, so the next bytes on
-        # the connection need not begin a request.
-        close = _asks_first(request)
+        # A client that sent `Expect: 100-continue` may or may not send its body after a refusal, so the next bytes on
+        # the connection are not necessarily the start of a request.
+        close = _expects_continue(request)
         try:
             response, close = await self._respond(request), False
         except Overloaded as error:
             response = error_response(error, _request(scope), _now())
         except BodyError as error:
             response, close = (
-                replace(error_response(error.refusal, _request(scope), _now()), outcome=error.outcome),
+                replace(error_response(error.response_error, _request(scope), _now()), outcome=error.outcome),
                 True,
             )
-        except Exception as error:  # noqa: BLE001 - the log gets the reason, the caller a response in its own form
+        except Exception as error:  # noqa: BLE001 - the caller gets a response and the log the reason
             response, close = error_response(error, _request(scope), _now()), True
         await response_of(response, close=close)(scope, receive, send)
         self._record(response, request, started)
 
     def ready(self) -> bool:
-        """Whether a request would be taken now."""
+        """Whether a request would be accepted now."""
         return self._ready() and not self.queue.full
 
     async def refuse(self, request: HttpRequest, error: WireError) -> HttpResponse:
-        """What goes back to a request that is not let through to the operation; it is recorded."""
+        """The response with `error` to a request that does not reach the operation. The request is recorded."""
         started = time.perf_counter()
-        asks_first = _asks_first(request)
-        if not asks_first:
-            # A connection closed with bytes unread is reset, and the client then never sees why.
+        expects_continue = _expects_continue(request)
+        if not expects_continue:
+            # A connection that is closed with unread bytes is reset, and the client then does not see the response.
             with suppress(BodyError):
                 await read_body(request.receive, limit=0, seconds=self._config.body_seconds)
         response = error_response(error, _request(request.scope), _now())
         self._record(response, request, started)
-        return response_of(response, close=asks_first)
+        return response_of(response, close=expects_continue)
 
     async def _respond(self, request: HttpRequest) -> Response:
         config = self._config
         declared = int(request.headers.get("content-length", config.max_body))
-        if declared > config.max_body and _asks_first(request):
+        if declared > config.max_body and _expects_continue(request):
             raise BodyError.too_large(declared, config.max_body)
         with self._memory.reserve(min(declared, config.max_body)):
             started = time.perf_counter()
@@ -99,7 +105,16 @@ class Endpoint:
         self.record(response, request.headers, request.client.host if request.client else None, seconds)
 
     def record(self, response: Response, headers: Headers, client: str | None, seconds: float = 0.0) -> None:
-        """Count `response`, and log it; `headers` are the request's. Its path, which may hold a name, is not logged."""
+        """Add a response to the metrics and the log.
+
+        The path of the request is not logged, because it may contain a person's name.
+
+        Args:
+            response: the response.
+            headers: the headers of the request.
+            client: the client's address, or None.
+            seconds: the time from the request to the response.
+        """
         self.metrics.record(response)
         fields = {
             "request_id": response.request_id,
@@ -118,17 +133,17 @@ class Endpoint:
 
 
 def response_of(response: Response, *, close: bool = False) -> HttpResponse:
-    """`response` as Starlette sends it."""
+    """`response` as Starlette's type; `close` asks the client to close the connection."""
     headers = dict(response.headers)
     return HttpResponse(response.body, response.status, {**headers, "connection": "close"} if close else headers)
 
 
-def _asks_first(request: HttpRequest) -> bool:
+def _expects_continue(request: HttpRequest) -> bool:
     return request.headers.get("expect", "").lower() == "100-continue"
 
 
 def _request(scope: Scope, body: bytes = b"") -> Request:
-    """ASGI's view of a request as ours: the path as it was sent, not as it was decoded."""
+    """ASGI's request as a `Request`, with the path as it was sent and not as ASGI decodes it."""
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
     path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
     return Request(scope["method"], path, query, headers, body)

@@ -1,8 +1,8 @@
-"""Names of hosts and of origins, and which Host a request may name where no signature is verified.
+"""Names of hosts and origins, and the check of a request's Host on servers that verify no signatures.
 
-A web page can make the name it was loaded from resolve to this machine (DNS rebinding). The browser then treats its
-requests as same-origin, and only `Host`, which still contains that name, distinguishes them from a program's. Where
-signatures are verified, such a page has no key, and Host is not checked.
+A web page can make the name that it was loaded from resolve to this machine (DNS rebinding). The browser then treats
+its requests as same-origin, and only `Host`, which contains that name, distinguishes them from those of a program. If
+signatures are verified, Host is not checked, because such a page has no key.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ __all__ = ["ANY_ORIGIN", "Hosts", "host_of", "origin_of"]
 
 ANY_ORIGIN = "*"
 
-SHOWN = 253
-"""Characters of a Host that a refusal repeats: every name fits."""
+MAX_SHOWN = 253
+"""Characters of a Host that an error repeats at most. Every valid name is shorter."""
 
 _HEADER = re.compile(r"(\[[^\]\s]*\]|[^:\[\]\s]*)(:[0-9]*)?")
 _ORIGIN = re.compile(
@@ -30,13 +30,17 @@ _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_][a-z0-9_-]{0,62})*")
 
 
 def host_of(text: str) -> str:
-    """`text`, the value of an option, as hosts are compared: a name in lower case or an IP address, no brackets.
+    """The value of an option in the form in which hosts are compared: a name in lower case, or an IP address.
 
     Raises:
-        BadValue: it is neither.
+        BadValue: the text is neither.
+
+    Example:
+        >>> host_of("Faces.Example.com"), host_of("[::1]")
+        ('faces.example.com', '::1')
     """
     name = _bare(text)
-    if _address(name) is None and (not _NAME.fullmatch(name) or len(name) > SHOWN):
+    if _address(name) is None and (not _NAME.fullmatch(name) or len(name) > MAX_SHOWN):
         raise BadValue(
             "a name such as visavis or faces.example.com, or an IP address, without scheme, port or path", text
         )
@@ -44,10 +48,14 @@ def host_of(text: str) -> str:
 
 
 def origin_of(text: str) -> str:
-    """`text`, the value of an option, as browsers write origins: in lower case, without the scheme's usual port.
+    """The value of an option in the form in which browsers send origins: lower case, without the default port.
 
     Raises:
-        BadValue: it is neither an origin nor `*`.
+        BadValue: the text is neither an origin nor `*`.
+
+    Example:
+        >>> origin_of("https://App.example.com:443")
+        'https://app.example.com'
     """
     if text == ANY_ORIGIN:
         return text
@@ -59,42 +67,41 @@ def origin_of(text: str) -> str:
             "beyond ASCII written as xn--..., or *",
             text,
         )
-    usual = port is None or _DEFAULT_PORTS.get(found["scheme"]) == str(int(port))
-    return f"{found['scheme']}://{found['host']}" + ("" if usual else f":{port}")
+    is_default = port is None or _DEFAULT_PORTS.get(found["scheme"]) == str(int(port))
+    return f"{found['scheme']}://{found['host']}" + ("" if is_default else f":{port}")
 
 
 class Hosts:
-    """The hosts under which a server without credentials answers."""
+    """The hosts that requests to a server without credentials may name."""
 
     def __init__(self, bound: str, named: Iterable[str] = ()) -> None:
         """Allow loopback, `bound` and `named`.
 
         Args:
-            bound: the name or address that the server listens on. Where that is not loopback, every IP address is
-                allowed too: a rebinding attack needs a name, and the addresses by which a machine is reached cannot
-                all be listed.
-            named: more of them, as for `host_of`.
+            bound: the name or address that the server listens on. If it is not loopback, every IP address is allowed
+                as well, because a rebinding attack needs a name, and the addresses of a machine cannot all be listed.
+            named: further names and addresses, as `host_of` accepts them.
 
         Raises:
-            BadValue: one of `named` is not a host.
+            BadValue: a value in `named` is not a host.
         """
         self._names = {"localhost", _bare(bound), *map(host_of, named)}
         self._any_address = not _is_loopback(_bare(bound))
 
     def check(self, header: str | None) -> None:
-        """Accept a request with this Host header; browsers always send one, so a missing or empty one is accepted.
+        """Check the Host header of a request. It may be missing or empty, because browsers always send one.
 
         Raises:
-            WireError: 403, with the option that would allow it.
+            WireError: the host is not allowed. The status is 403, and the text names the option that would allow it.
         """
         if not header or self._allows(header):
             return
         found = _HEADER.fullmatch(header)
-        name = printable(_bare(found[1]) if found else header, SHOWN)
+        name = printable(_bare(found[1]) if found else header, MAX_SHOWN)
         raise WireError(
             403,
             "HostNotAllowedException",
-            f"without credentials this server answers only under loopback and allowed host names: "
+            "without credentials this server accepts only loopback and allowed host names: "
             f"start it with --allow-host {name}, or with --credentials FILE",
             "framework",
             f"Host {name} is neither loopback nor named by --allow-host",
@@ -109,7 +116,7 @@ class Hosts:
 
 
 def _bare(host: str) -> str:
-    """Lower case, without the brackets of an IPv6 address and the dot that ends a full name."""
+    """The host in lower case, without the brackets of an IPv6 address or the dot at the end of a full name."""
     host = host.lower()
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host.removesuffix(".")
 

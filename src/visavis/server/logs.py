@@ -1,4 +1,4 @@
-"""Log records as JSON lines: one object a line, with whatever a record was given as `extra`."""
+"""Log records as JSON lines, with the fields that a record has as `extra`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "colo
 
 
 class JsonLines(logging.Formatter):
-    """time, level, logger and event first, then the extra fields, then the traceback where there is one."""
+    """Formats a record as one JSON object: time, level, logger, event, the extra fields, and a traceback if any."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The line for `record`."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -29,7 +30,7 @@ class JsonLines(logging.Formatter):
 
 
 def log_to(stream: TextIO, level: int = logging.INFO) -> None:
-    """Send the process's log to `stream` as JSON lines, in place of what it was sent to before."""
+    """Send the log of the process to `stream` as JSON lines, and to nowhere else."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -1,4 +1,4 @@
-"""What an operator watches, for Prometheus. Every app has a registry of its own, so that two can live in a process."""
+"""Metrics for Prometheus. Each app has its own registry, so that a process can have several apps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FACES = (0, 1, 2, 3, 5, 10, 20, 50, 100)
 
 
 class Metrics:
-    """Counts and times. Safe to share between threads."""
+    """The server's counters and histograms. Safe to share between threads."""
 
     media_type = CONTENT_TYPE_LATEST
 
@@ -42,11 +42,11 @@ class Metrics:
         depth.set_function(queue_depth)
 
     def observe(self, stage: str, seconds: float) -> None:
-        """Count one passage through `stage`, a name from a small fixed set."""
+        """Add the duration of one `stage` of a request. Names of stages come from a small fixed set."""
         self._stages.labels(stage).observe(seconds)
 
     def record(self, response: Response) -> None:
-        """Count `response`, with its stages and faces."""
+        """Add `response`, with its stages and faces."""
         self._requests.labels(response.outcome).inc()
         for stage, seconds in response.seconds.items():
             self.observe(stage, seconds)
@@ -54,5 +54,5 @@ class Metrics:
             self._faces.observe(response.faces)
 
     def render(self) -> bytes:
-        """The text that Prometheus reads."""
+        """The metrics in the text format of Prometheus."""
         return generate_latest(self._registry)

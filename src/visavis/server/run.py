@@ -1,4 +1,4 @@
-"""An app on a socket: uvicorn, with a start and a stop that can be relied on."""
+"""Runs an app on uvicorn: binds the socket, reports the address, and stops on a signal."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 DEFAULT_PORT = 8080
 
 KEEP_ALIVE = 75
-"""Seconds that a connection may idle: longer than the minute of common load balancers, which should close first."""
+"""Seconds that a connection may idle. Common load balancers close theirs after 60, and they should close first."""
 
 BACKLOG = 1024
-"""Connections that the system may hold for us until they are accepted."""
+"""Connections that the operating system may queue until they are accepted."""
 
 
 def serve(
@@ -40,36 +40,39 @@ def serve(
     grace: float = 30.0,
     announce: Callable[[str], None] = log.info,
 ) -> None:
-    """Serve `app`, from `build_app`, until SIGTERM or SIGINT; then finish what is in flight and return.
+    """Serve `app` until SIGTERM or SIGINT, then finish the requests in progress and return.
 
     Args:
-        app: from `build_app`.
+        app: the result of `build_app`.
         host: a name or address of this machine.
-        port: 0 for any that is free.
-        insecure_no_auth: let an app that verifies no signatures listen beyond loopback.
-        grace: seconds for what is in flight when the stop comes. What takes longer is abandoned: the process then
-            exits with 0 without coming back from here.
-        announce: gets a line for the person at the terminal: once listening, and when nothing is verified.
+        port: the port; 0 takes a free one.
+        insecure_no_auth: allow an app that verifies no signatures to listen beyond loopback.
+        grace: seconds to finish the requests in progress. If some take longer, the process exits with status 0 and the
+            function does not return.
+        announce: gets lines for the user at the terminal: the address, and a warning if no signatures are verified.
 
     Raises:
-        SettingsError: the address cannot be had, or is refused without credentials.
+        SettingsError: the address cannot be used, or requires credentials.
     """
     endpoint: Endpoint = app.state.endpoint
     listener = bind(host, port, loopback_only=not endpoint.verifies and not insecure_no_auth)
     if not endpoint.verifies:
         announce("no credentials file: every request is answered, whoever signed it")
-    with _signals_end_quietly():
+    with _ignore_signals():
         make_server(app, grace=grace, announce=announce).run(sockets=[listener])
     if endpoint.queue.running and threading.current_thread() is threading.main_thread():
-        # Threads cannot be stopped from outside, and the interpreter would wait for them before it exits.
-        log.warning("stopped with work unfinished", extra={"requests": endpoint.queue.running})
+        # Python cannot stop a thread, and the interpreter would wait for the threads before it exits.
+        log.warning("stopped with requests in progress", extra={"requests": endpoint.queue.running})
         logging.shutdown()
         os._exit(0)
 
 
 def make_server(app: Starlette, *, grace: float = 30.0, announce: Callable[[str], None] = log.info) -> uvicorn.Server:
-    """A uvicorn server for `app`: `run(sockets=[...])` serves until its `should_exit` is set."""
-    # h11 by name: what uvicorn picks by itself depends on what else is installed, and behaves differently at the edges.
+    """A uvicorn server for `app`; arguments as for `serve`.
+
+    Its `run(sockets=[...])` serves until its `should_exit` is set.
+    """
+    # uvicorn's own choice of a parser depends on what is installed, and parsers differ on unusual requests.
     config = uvicorn.Config(
         app,
         http="h11",
@@ -89,14 +92,19 @@ def make_server(app: Starlette, *, grace: float = 30.0, announce: Callable[[str]
 def bind(host: str, port: int, *, loopback_only: bool = False) -> socket.socket:
     """A listening socket.
 
+    Args:
+        host: a name or address of this machine.
+        port: the port; 0 takes a free one.
+        loopback_only: refuse an address that other machines can reach.
+
     Raises:
-        SettingsError: the address cannot be had, or is not loopback where it must be.
+        SettingsError: the address cannot be used, or is not loopback although `loopback_only` is set.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         if loopback_only and not ip_address(address[0]).is_loopback:
             raise SettingsError(
-                f"without a credentials file anybody who reaches {host} could use this server: "
+                f"without a credentials file everyone who can reach {host} could use this server: "
                 "give --credentials FILE, listen on 127.0.0.1, or accept that with --insecure-no-auth"
             )
         return _listener(family, address)
@@ -105,10 +113,10 @@ def bind(host: str, port: int, *, loopback_only: bool = False) -> socket.socket:
 
 
 def _listener(family: socket.AddressFamily, address: tuple[object, ...]) -> socket.socket:
-    # The protocol is named because asyncio turns Nagle's delay off only then, and a small response would wait 40 ms.
+    # asyncio turns off Nagle's algorithm only if the protocol is given, and a small response would wait 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name == "posix":  # elsewhere this lets two servers share a port
+        if os.name == "posix":  # on Windows the option lets two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(BACKLOG)
@@ -119,7 +127,7 @@ def _listener(family: socket.AddressFamily, address: tuple[object, ...]) -> sock
 
 
 class _Announcing(uvicorn.Server):
-    """Says where it listens once it does; with port 0 nobody knows before."""
+    """Reports the address once the server listens, because with port 0 it is not known before."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[str], None]) -> None:
         super().__init__(config)
@@ -133,11 +141,11 @@ class _Announcing(uvicorn.Server):
 
 
 @contextmanager
-def _signals_end_quietly() -> Iterator[None]:
-    """Between uvicorn's stop and our return, a signal does nothing.
+def _ignore_signals() -> Iterator[None]:
+    """Ignore signals between uvicorn's stop and the end of `serve`.
 
-    After a clean stop uvicorn raises the signal that it caught once more, for whoever handled it before. By default
-    that kills the process, and a supervisor would see a failure in every ordinary stop.
+    After a clean stop uvicorn raises the signal again for the previous handler. The default handler kills the process,
+    so a supervisor would take every ordinary stop for a failure.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
