@@ -29,7 +29,8 @@ from visavis.evaluate.reporting.plots import (
     plot_scores,
     write_plots,
 )
-from visavis.evaluate.statistics.evaluation import Evaluation, evaluate
+from visavis.evaluate.statistics.counting import evaluate
+from visavis.evaluate.statistics.evaluation import Evaluation
 
 
 def made_up(n: int = 300, *, listed: bool = False) -> tuple[ComparisonProtocol, Acquired]:
@@ -219,7 +220,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.
     ("words", "says"),
     [
         (["--images", "."], "--images goes with a CSV file of pairs"),
-        (["--group", "sex"], "figures by 'sex' need"),
+        (["--group", "sex"], "groups by 'sex' need"),
         (["--calibration", "nowhere.json"], "--calibration must be a file that can be read, not 'nowhere.json'"),
     ],
 )
@@ -236,7 +237,7 @@ def test_calibrate_refuses_a_small_set_before_it_looks_at_a_picture(
     out = tmp_path / "calibration.json"
     assert main(["calibrate", str(people_folder(tmp_path)), "--out", str(out)]) == 2
     said = capsys.readouterr().err
-    assert "too few impostor pairs to carry the scale: 12." in said
+    assert "too few impostor pairs to fit a scale: 12." in said
     assert "needs 300,000 pairs" in said
     assert not out.exists()
 

@@ -43,11 +43,12 @@ TOLERATED_FACTOR = 2.0
 class HeldOutRate:
     """The false match rate at a promised similarity among people that the scale was not fitted on.
 
-    similarity:  that is promised
-    group:       of the impostors
-    within_fold: of pairs both of whose people are in the fold left out
-    unseen:      of pairs at least one of whose people is. These are far more, and none was fitted on either. Over all
-                 folds a pair across two folds is counted twice, each time against another scale.
+    Attributes:
+        similarity: that is promised.
+        group: of the impostors.
+        within_fold: of pairs both of whose people are in the fold left out.
+        unseen: of pairs at least one of whose people is. These are far more, and none was fitted on either. Over
+            all folds a pair across two folds is counted twice, each time against another scale.
     """
 
     similarity: int
@@ -69,10 +70,11 @@ class HeldOutRate:
 class FoldCheck:
     """The result of a cross-validation.
 
-    folds:   how many
-    checked: by similarity and group
-    scores:  by similarity, the lowest that reaches it on the scale of each fold
-    fnmr:    of all genuine pairs at `LOWEST_PROMISED`, each on the scale that its person was left out of
+    Attributes:
+        folds: how many.
+        checked: by similarity and group.
+        scores: by similarity, the lowest that reaches it on the scale of each fold.
+        fnmr: of all genuine pairs at `LOWEST_PROMISED`, each on the scale that its person was left out of.
     """
 
     folds: int
@@ -120,8 +122,8 @@ def grouped_folds(group: Groups, fold: Codes) -> Groups:
     """A column of groups and folds together: code = group * folds + fold.
 
     Args:
-        group: of each image
-        fold: (n,) of each image
+        group: of each image.
+        fold: (n,) of each image.
     """
     folds = int(fold.max()) + 1
     values = tuple(f"{value}/{k}" for value in group.values for k in range(folds))
@@ -132,8 +134,8 @@ def impostors_without(scores: Scores, tally: Tally, identity: Codes, group: Grou
     """The impostors of each named group neither of whose people is in fold `k`.
 
     Args:
-        tally: of `scores`, by the codes of `grouped_folds`
-        fold: (n,) of each image
+        tally: of `scores`, by the codes of `grouped_folds`.
+        fold: (n,) of each image.
     """
     folds = int(fold.max()) + 1
     inside = [i for i in range(folds) if i != k]
@@ -152,12 +154,12 @@ def check_folds(
     """Fit on all folds but one and count on that one, for each fold in turn. Counts are summed over the folds.
 
     Args:
-        scores: of every pair
-        tally: of `scores`, by the codes of `grouped_folds`
-        identity: (n,) of each image
-        group: of each image
-        fold: (n,) of each image; the images of one identity share it
-        identities: how many there are
+        scores: of every pair.
+        tally: of `scores`, by the codes of `grouped_folds`.
+        identity: (n,) of each image.
+        group: of each image.
+        fold: (n,) of each image; the images of one identity share it.
+        identities: how many there are.
 
     Raises:
         InvalidRequest: all folds but one are too few to fit on.
@@ -190,9 +192,9 @@ def _held_out(matches: Mask, first: Mask, second: Mask, trials: tuple[int, int])
     """The rates of pairs within the fold, and of unseen pairs.
 
     Args:
-        matches: (k,) pairs that match
-        first, second: (k,) whether each person is in the fold
-        trials: the comparisons of both kinds
+        matches: (k,) pairs that match.
+        first, second: (k,) whether each person is in the fold.
+        trials: the comparisons of both kinds.
     """
     within, unseen = int((matches & first & second).sum()), int((matches & (first | second)).sum())
     return Rate(within, trials[0]), Rate(unseen, trials[1])

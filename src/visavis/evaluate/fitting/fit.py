@@ -45,12 +45,14 @@ Floats = NDArray[np.float64]
 class Level:
     """The score of a promised similarity.
 
-    similarity:   that is promised
-    fmr:          its false match rate
-    score:        the lowest that reaches the similarity
-    interval:     95 % bootstrap interval of the score; NaN without replicates
-    counted:      by group, the false matches of the set at this score
-    extrapolated: fewer than 30 false matches are expected among all impostors, so the tail determines the score
+    Attributes:
+        similarity: that is promised.
+        fmr: its false match rate.
+        score: the lowest that reaches the similarity.
+        interval: 95 % bootstrap interval of the score; NaN without replicates.
+        counted: by group, the false matches of the set at this score.
+        extrapolated: fewer than 30 false matches are expected among all impostors, so the tail determines the
+            score.
     """
 
     similarity: int
@@ -65,10 +67,11 @@ class Level:
 class Fit:
     """A fitted scale.
 
-    curve:  (n, 2) float64, score and similarity, rising from (-1, 0) to (1, 100)
-    tails:  by group
-    levels: of the promised similarities, from the lowest
-    shape:  95 % bootstrap interval of the tails' shape; NaN without replicates
+    Attributes:
+        curve: (n, 2) float64, score and similarity, rising from (-1, 0) to (1, 100).
+        tails: by group.
+        levels: of the promised similarities, from the lowest.
+        shape: 95 % bootstrap interval of the tails' shape; NaN without replicates.
     """
 
     curve: Floats
@@ -92,11 +95,11 @@ class Fit:
         """The calibration of this fit.
 
         Args:
-            model_sha256: of the embedder's file
-            accuracy: at which the embeddings were made, "standard" or "high"
-            provenance: data set and counts; the date, the version, the tails and the levels are added
-            template_offset: from `fit_template_offset`; None where it was not measured
-            genuine: (n,) sorted scores of genuine pairs, for the FNMR at each similarity; None where there are none
+            model_sha256: of the embedder's file.
+            accuracy: at which the embeddings were made, "standard" or "high".
+            provenance: data set and counts; the date, the version, the tails and the levels are added.
+            template_offset: from `fit_template_offset`; None where it was not measured.
+            genuine: (n,) sorted scores of genuine pairs, for the FNMR at each similarity; None where there are none.
         """
         return Calibration(
             scores=self.curve[:, 0],
@@ -113,10 +116,10 @@ def fit_scale(impostors: Impostors, *, identities: int, replicates: int = 200, s
     """Fit the scale.
 
     Args:
-        impostors: to fit on
-        identities: how many people the indices of `impostors` are of
-        replicates: bootstrap replicates for the intervals; 0: no intervals
-        seed: of the bootstrap
+        impostors: to fit on.
+        identities: how many people the indices of `impostors` are of.
+        replicates: bootstrap replicates for the intervals; 0: no intervals.
+        seed: of the bootstrap.
 
     Raises:
         InvalidRequest: there are too few impostors; the text says how many would do.
@@ -149,8 +152,8 @@ def refuse_too_few(names: Sequence[str], pairs: NDArray[np.int64]) -> None:
     """Refuse a set on which too few false matches are expected at the lowest rate that must be counted.
 
     Args:
-        names: of the groups
-        pairs: (g,) impostor comparisons of each
+        names: of the groups.
+        pairs: (g,) impostor comparisons of each.
 
     Raises:
         InvalidRequest: there are too few pairs; the message says how many would do.
@@ -162,10 +165,10 @@ def refuse_too_few(names: Sequence[str], pairs: NDArray[np.int64]) -> None:
     each = ceil(needed / groups)
     people = ceil((1 + sqrt(1 + 8 * each)) / 2)
     raise InvalidRequest(
-        f"too few impostor pairs to carry the scale: {counts}. A false match rate of {MEASURED_RATE:.0e} needs "
-        f"{needed:,} pairs, for {RULE_OF_30} false matches to be expected"
+        f"too few impostor pairs to fit a scale: {counts}. A false match rate of {MEASURED_RATE:.0e} needs "
+        f"{needed:,} pairs, because {RULE_OF_30} false matches must be expected"
         + (f"; that is {each:,} in each of the {groups} groups" if groups > 1 else "")
-        + f". With one picture each, {people:,} people{' in each group' if groups > 1 else ''} give that many."
+        + f". With one image each, {people:,} people{' in each group' if groups > 1 else ''} give that many."
     )
 
 
@@ -173,8 +176,8 @@ def fit_tails(impostors: Impostors, weights: Floats | None = None) -> list[Paret
     """The tail of each group above the score that `TAIL_RATE` of it exceeds. All tails have one shape.
 
     Args:
-        impostors: to fit on
-        weights: (k,) of each of the highest impostors, 1 on average; default: 1
+        impostors: to fit on.
+        weights: (k,) of each of the highest impostors, 1 on average; default: 1.
     """
     weights = np.ones(len(impostors.score)) if weights is None else weights
     starts, exceedances, weighing = [], [], []

@@ -20,11 +20,12 @@ Floats = NDArray[np.float64]
 class Impostors:
     """The impostor comparisons to fit on, by group.
 
-    names:      of the groups
-    histograms: (g, BINS) int64
-    score:      (k,) float64, of the highest of them, from the highest down
-    group:      (k,) int32, index into `names`
-    first, second: (k,) int32, identities
+    Attributes:
+        names: of the groups.
+        histograms: (g, BINS) int64.
+        score: (k,) float64, of the highest of them, from the highest down.
+        group: (k,) int32, index into `names`.
+        first, second: (k,) int32, identities.
     """
 
     names: tuple[str, ...]
@@ -44,7 +45,7 @@ def effective_pairs(pairs: NDArray[np.int64]) -> int:
     """The pairs of a single group that determine its rate as well as these determine the mean of the groups' rates.
 
     Args:
-        pairs: (g,) comparisons of each group
+        pairs: (g,) comparisons of each group.
     """
     return int(len(pairs) ** 2 / (1 / pairs).sum()) if pairs.all() else 0
 
@@ -58,7 +59,7 @@ def possible_impostors(identity: Codes, group: Groups) -> NDArray[np.int64]:
     """(g,) the impostor pairs of each named group if every image gives an embedding.
 
     Args:
-        identity: (n,) of each image
+        identity: (n,) of each image.
     """
     counts = []
     for v in named_groups(group):
@@ -71,8 +72,8 @@ def impostors_of(scores: Scores, tally: Tally, identity: Codes, group: Groups) -
     """The impostors of each named group.
 
     Args:
-        tally: of `scores`, by the codes of `group`
-        identity: (n,) of each image
+        tally: of `scores`, by the codes of `group`.
+        identity: (n,) of each image.
     """
     histograms = np.stack([tally.impostor[v, v] for v in named_groups(group)])
     return collect_impostors(scores, histograms, identity, group, np.ones(len(identity), bool))
@@ -84,9 +85,9 @@ def collect_impostors(
     """The impostors with these histograms, and the highest of `scores` that belong to them.
 
     Args:
-        histograms: (g, BINS) of the named groups
-        identity: (n,) of each image
-        images: (n,) those that both images of a pair must be of
+        histograms: (g, BINS) of the named groups.
+        identity: (n,) of each image.
+        images: (n,) those that both images of a pair must be of.
     """
     known = named_groups(group)
     high = scores.high_impostors

@@ -25,8 +25,8 @@ def curve_of_group(histogram: Counts, tail: ParetoTail) -> tuple[Floats, Floats]
     """One group's scores and the -log10 of its FMR there.
 
     Args:
-        histogram: (BINS,) of the group's impostors
-        tail: of their scores
+        histogram: (BINS,) of the group's impostors.
+        tail: of their scores.
 
     Returns:
         Two arrays (k,), both rising; the scores end at 1.
@@ -59,8 +59,8 @@ def scale_curve(grid: Floats, levels: Floats) -> Floats:
     """The points of a calibration: (n, 2) score and similarity, from (-1, 0) to (1, 100).
 
     Args:
-        grid: (k,) scores
-        levels: (k,) -log10 FMR there
+        grid: (k,) scores.
+        levels: (k,) -log10 FMR there.
     """
     similarity = np.round(to_similarity(levels), 6)
     # Near the top several points round to one similarity. The first of them stays, so that the curve always rises.
@@ -92,11 +92,11 @@ def monotone_cubic(x: Floats, y: Floats, at: Floats) -> Floats:
     and of the last segment, because PCHIP extrapolates them from two segments, which bends the ends.
 
     Args:
-        x, y: (n,) the points, n of 2 or more
-        at: (k,) where to evaluate the curve
+        x, y: (n,) the points, n of 2 or more.
+        at: (k,) where to evaluate the curve.
 
     Returns:
-        (k,)
+        (k,).
 
     Example:
         >>> monotone_cubic(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]), np.array([0.5, 1.5])).tolist()

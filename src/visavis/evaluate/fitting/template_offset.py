@@ -36,11 +36,11 @@ def fit_template_offset(
     quality, and have the highest quality score of their images.
 
     Args:
-        embeddings: (n, d) float32, unit length, of usable images
-        quality: (n,) quality scores, 0..100
-        identity: (n,) int32
-        group: (n,) int32, which impostors share
-        seed: of the choice of images
+        embeddings: (n, d) float32, unit length, of usable images.
+        quality: (n,) quality scores, 0..100.
+        identity: (n,) int32.
+        group: (n,) int32, which impostors share.
+        seed: of the choice of images.
 
     Returns:
         The offset as a score, at a false match rate of 1e-3. It is measured with templates of three images, which show
@@ -79,9 +79,9 @@ def _offset_to(threshold: float, cosines: Floats, best: Floats, theirs: Floats) 
     """The offset at which templates reach `threshold` as often as single images do.
 
     Args:
-        threshold: score that single images reach at the false match rate
-        cosines: (m,) of templates and impostors
-        best, theirs: (m,) their quality scores
+        threshold: score that single images reach at the false match rate.
+        cosines: (m,) of templates and impostors.
+        best, theirs: (m,) their quality scores.
     """
 
     def missing(offset: float) -> float:
@@ -95,9 +95,9 @@ def genuine_scores(embeddings: NDArray[np.float32], quality: Floats, identity: N
     """(m,) the scores of all genuine pairs, sorted.
 
     Args:
-        embeddings: (n, d) float32, unit length, of usable images
-        quality: (n,) quality scores, 0..100
-        identity: (n,) int32
+        embeddings: (n, d) float32, unit length, of usable images.
+        quality: (n,) quality scores, 0..100.
+        identity: (n,) int32.
     """
     parts = [np.empty(0)]
     for person in np.unique(identity):

@@ -29,8 +29,8 @@ def as_markdown(e: Evaluation, plots: Sequence[str] = ()) -> str:
     """The evaluation for people.
 
     Args:
-        e: the evaluation
-        plots: file names of plots beside the report; those in PNG are shown
+        e: the evaluation.
+        plots: file names of plots beside the report; those in PNG are shown.
 
     Example:
         >>> from IPython.display import Markdown  # doctest: +SKIP

@@ -41,8 +41,8 @@ def write_plots(evaluation: Evaluation, folder: Path) -> list[str]:
     """Write each plot as PNG and SVG. Error versus discard is left out where every image has one quality score.
 
     Args:
-        evaluation: what to plot
-        folder: must exist
+        evaluation: what to plot.
+        folder: must exist.
 
     Returns:
         The file names.
@@ -78,8 +78,8 @@ def plot_scores(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     """The distributions of genuine and impostor scores, with the scores of the promised similarities.
 
     Args:
-        evaluation: what to plot
-        ax: to draw on; default: those of a new figure of pyplot, in the style of the report
+        evaluation: what to plot.
+        ax: to draw on; default: those of a new figure of pyplot, in the style of the report.
 
     Raises:
         InvalidRequest: matplotlib is not installed.
@@ -114,8 +114,8 @@ def plot_det(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     """The DET curve: FNMR against FMR, of all comparisons and of each group.
 
     Args:
-        evaluation: what to plot
-        ax: to draw on; default: those of a new figure of pyplot, in the style of the report
+        evaluation: what to plot.
+        ax: to draw on; default: those of a new figure of pyplot, in the style of the report.
 
     Raises:
         InvalidRequest: matplotlib is not installed.
@@ -162,8 +162,8 @@ def plot_calibration(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     """The promised and the measured FMR at each promised similarity, of all impostors and of each group.
 
     Args:
-        evaluation: what to plot
-        ax: to draw on; default: those of a new figure of pyplot, in the style of the report
+        evaluation: what to plot.
+        ax: to draw on; default: those of a new figure of pyplot, in the style of the report.
 
     Raises:
         InvalidRequest: matplotlib is not installed.
@@ -210,8 +210,8 @@ def plot_error_discard(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     """FNMR at the lowest promised similarity as the images of lowest quality are discarded.
 
     Args:
-        evaluation: what to plot; nothing is drawn but the axes where every image has one quality score
-        ax: to draw on; default: those of a new figure of pyplot, in the style of the report
+        evaluation: what to plot; nothing is drawn but the axes where every image has one quality score.
+        ax: to draw on; default: those of a new figure of pyplot, in the style of the report.
 
     Raises:
         InvalidRequest: matplotlib is not installed.

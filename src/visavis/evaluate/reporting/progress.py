@@ -16,8 +16,8 @@ class Progress:
     """A bar that redraws itself on a terminal. Elsewhere it is a line for each tenth, because logs keep every line.
 
     Args:
-        what: is counted
-        stream: default: standard error
+        what: is counted.
+        stream: default: standard error.
 
     Example:
         >>> progress = Progress("images", sys.stdout)
@@ -57,7 +57,7 @@ class Progress:
 
 def image_progress(*, shown: bool) -> Progress | None:
     """Of a run over images; None unless it is to be shown."""
-    return Progress("pictures") if shown else None
+    return Progress("images") if shown else None
 
 
 def comparison_progress(*, shown: bool) -> Progress | None:
