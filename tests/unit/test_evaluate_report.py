@@ -111,8 +111,8 @@ def test_errors_fall_with_poor_pictures_when_quality_tells(found: Evaluation) ->
 def test_the_markdown_says_what_the_data_cannot(found: Evaluation) -> None:
     text = as_markdown(found, ["det.png", "det.svg"])
     assert "300 images of 100 people" in text
-    assert "cannot be told: 44,252 impostors, 3,000,000 wanted" in text
-    assert "thin: 4 false matches, 30 wanted" in text
+    assert "insufficient: 44,252 impostors, 3,000,000 needed" in text
+    assert "thin: 4 false matches expected, 30 needed" in text
     assert "## By sex" in text
     assert "![det.png](det.png)" in text
     assert "det.svg" not in text
@@ -265,7 +265,7 @@ def test_calibrate_writes_a_scale_that_visavis_reads(
     assert main(["calibrate", str(folder), "--name", "a crowd", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "1e-04" in said
-    assert "(carried by the tail)" in said
+    assert "(extrapolated)" in said
     calibration = Calibration.read(out)
     assert calibration.provenance["data_set"] == "a crowd"
     assert calibration.provenance["impostor_pairs"] == {"F": 210_925, "M": 210_925}
