@@ -34,4 +34,4 @@ def test_the_example_photographs_are_told_apart_without_error(
     assert main([*words, str(tmp_path / "two")]) == 0
     assert len(work.read_text().splitlines()) == 7
     assert json.loads((tmp_path / "two/report.json").read_text()) == report
-    assert "pictures: 6 of 6" in capsys.readouterr().err
+    assert "images: 6 of 6" in capsys.readouterr().err

@@ -17,8 +17,8 @@ from visavis.evaluate.data.protocol import ComparisonProtocol, Groups, Pairs
 from visavis.evaluate.reporting.json_report import as_json
 from visavis.evaluate.reporting.markdown_report import as_markdown
 from visavis.evaluate.statistics import scores as scores_module
+from visavis.evaluate.statistics.counting import evaluate
 from visavis.evaluate.statistics.error_rates import Rate
-from visavis.evaluate.statistics.evaluation import evaluate
 from visavis.evaluate.statistics.k_fold import k_fold_accuracy
 from visavis.evaluate.statistics.pair_scores import block_scores, pair_scores
 from visavis.face import Face, Pose, Quality

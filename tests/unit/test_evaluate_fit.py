@@ -109,7 +109,7 @@ def test_the_scale_has_its_published_points() -> None:
 def test_a_set_too_small_is_refused_and_told_how_many_pairs_would_do() -> None:
     with pytest.raises(InvalidRequest, match=r"needs 300,000 pairs.*150,000 in each of the 2 groups.*549 people"):
         fit_scale(normal_impostors(100_000, {"F": 0.0, "M": 0.0}), identities=1000)
-    with pytest.raises(InvalidRequest, match=r"carry the scale: 1,000\..*776 people"):
+    with pytest.raises(InvalidRequest, match=r"fit a scale: 1,000\..*776 people"):
         fit_scale(normal_impostors(1000, {"": 0.0}), identities=1000)
 
 

@@ -190,7 +190,7 @@ def test_impostors_share_the_sex_where_the_folder_tells_it(
         (tmp_path / "set" / path.parent.name).mkdir(parents=True)
         (tmp_path / "set" / path.parent.name / "a.jpg").write_bytes(path.read_bytes())
     (tmp_path / "set/images.csv").write_text("\n".join(["image,identity,sex", *rows]))
-    with pytest.raises(InvalidRequest, match=r"carry the scale: 28 F, 300,700 M"):
+    with pytest.raises(InvalidRequest, match=r"fit a scale: 28 F, 300,700 M"):
         calibrate_folder(tmp_path / "set", settings=settings)
     assert engine.analysed == 0
 
@@ -238,7 +238,7 @@ def test_a_small_folder_is_refused_before_any_picture_is_looked_at(
 def test_arguments_that_cannot_be_meant_are_refused(staff: Path, settings: Settings) -> None:
     for call in (evaluate_folder, evaluate_pairs):
         with pytest.raises(
-            InvalidRequest, match=r"groups must be a list of columns, such as \['sex'\], not the text 'sex'"
+            InvalidRequest, match=r"groups must be a list of column names such as \['sex'\], not the string 'sex'"
         ):
             call(staff, groups="sex", settings=settings)
         with pytest.raises(InvalidRequest, match="replicates must be at least 0, not -1"):

@@ -81,10 +81,10 @@ def test_without_images_csv_pairs_of_one_person_make_the_people(folder: Maker) -
     ("labels", "says"),
     [
         ("image,sex\na1.jpg,F\n", r"images.csv, line 1: the column 'identity' is missing.*names image, sex"),
-        ("image,identity\na1.jpg,Ann\nz9.jpg,Zoe\n", r"line 3: .*z9.jpg is not there; images are looked for in"),
-        ("image,identity\na1.jpg,Ann\na1.jpg,Bob\n", r"line 3: a1.jpg stands in line 2 already"),
+        ("image,identity\na1.jpg,Ann\nz9.jpg,Zoe\n", r"line 3: .*z9.jpg does not exist; images are looked for in"),
+        ("image,identity\na1.jpg,Ann\na1.jpg,Bob\n", r"line 3: a1.jpg is in line 2 already"),
         ("image,identity\na1.jpg,\n", r"line 2: the column 'identity' is empty"),
-        ("image,identity\na1.jpg,Ann,x\n", r"line 2: 3 cells where the first line has 2"),
+        ("image,identity\na1.jpg,Ann,x\n", r"line 2: there are 3 cells, but the first line has 2"),
         ("image,identity\na1.jpg,Ann\na2.jpg,Ann\n", r"2 images of 1 identities; error rates need at least two people"),
         ("image,identity,identity\na1.jpg,Ann,Ann\n", r"a column is named twice"),
         ("", r"line 1: the column 'image' is missing.*names nothing"),
@@ -99,22 +99,22 @@ def test_a_wrong_images_csv_is_named_by_line(folder: Maker, labels: str, says: s
     ("pairs", "says"),
     [
         ("source,target\na1.jpg,a2.jpg\n", r"pairs.csv, line 1: the column 'same' is missing"),
-        ("source,target,same\na1.jpg,a2.jpg,maybe\n", r"line 2: `same` is 'maybe'; write 1 for one person, 0 for two"),
-        ("source,target,same\na1.jpg,z9.jpg,1\n", r"line 2: .*z9.jpg is not there"),
+        ("source,target,same\na1.jpg,a2.jpg,maybe\n", r"must be 1 \(one person\) or 0 \(two people\), not 'maybe'"),
+        ("source,target,same\na1.jpg,z9.jpg,1\n", r"line 2: .*z9.jpg does not exist"),
         ("source,target,same\na1.jpg,a1.jpg,1\n", r"line 2: a1.jpg is paired with itself"),
         (
             "source,target,same\na1.jpg,a2.jpg,1\na1.jpg,b1.jpg,0\na2.jpg,a1.jpg,1\n",
-            r"line 4: this pair stands in line 2 already",
+            r"line 4: this pair is in line 2 already",
         ),
-        ("source,target,same\na1.jpg,a2.jpg,1\n", r"every pair is of one person"),
+        ("source,target,same\na1.jpg,a2.jpg,1\n", r"every pair shows one person"),
         ("source,target,same,fold\na1.jpg,a2.jpg,1,\na1.jpg,b1.jpg,0,1\n", r"line 2: the column 'fold' is empty"),
         (
             "source,target,same,fold\na1.jpg,a2.jpg,1,x\na1.jpg,b1.jpg,0,1\n",
-            r"`fold` is 'x'; it must be a whole number",
+            r"`fold` must be a whole number such as 0, not 'x'",
         ),
-        ("source,target,same,fold\na1.jpg,a2.jpg,1,1\na1.jpg,b1.jpg,0,1\n", r"one fold only"),
-        ("source,target,same\na1.jpg,a2.jpg,0\nb1.jpg,b2.jpg,1\n", r"a1.jpg and a2.jpg are said to be two people"),
-        ("source,target,same\n", r"holds no pairs"),
+        ("source,target,same,fold\na1.jpg,a2.jpg,1,1\na1.jpg,b1.jpg,0,1\n", r"there is only one fold"),
+        ("source,target,same\na1.jpg,a2.jpg,0\nb1.jpg,b2.jpg,1\n", r"a1.jpg and a2.jpg are labelled as two people"),
+        ("source,target,same\n", r"pairs.csv has no pairs"),
     ],
 )
 def test_wrong_pairs_are_named_by_line(folder: Maker, pairs: str, says: str) -> None:
@@ -124,7 +124,7 @@ def test_wrong_pairs_are_named_by_line(folder: Maker, pairs: str, says: str) -> 
 
 def test_pairs_that_contradict_each_other_are_refused(folder: Maker) -> None:
     text = "source,target,same\na1.jpg,a2.jpg,1\na2.jpg,b1.jpg,1\na1.jpg,b1.jpg,0\na1.jpg,c1.jpg,0\n"
-    with pytest.raises(InvalidRequest, match=r"a1\.jpg and b1\.jpg are said to be two people, but other pairs"):
+    with pytest.raises(InvalidRequest, match=r"a1\.jpg and b1\.jpg are labelled as two people, but other pairs"):
         read_pairs(folder(None, text) / "pairs.csv")
 
 
@@ -143,7 +143,7 @@ def test_a_group_column_is_one_of_few_values(folder: Maker) -> None:
         read_folder(folder(LABELS), groups=["age"])
     names = [f"x{i}" for i in range(21)]
     text = "image,identity,no\n" + "".join(f"{n}.jpg,{n},{n}\n" for n in names)
-    with pytest.raises(InvalidRequest, match="'no' has 21 values; a group has at most 20"):
+    with pytest.raises(InvalidRequest, match="'no' has 21 values; group columns have at most 20"):
         read_folder(folder(text, images=" ".join(names)), groups=["no"])
 
 
@@ -170,10 +170,10 @@ def test_errata_change_listed_pairs_too(folder: Maker, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ("swap,a,b,\n", "errata.csv, line 2: 'swap' is not one of image, pair, same"),
+        ("swap,a,b,\n", "errata.csv, line 2: `what` must be one of image, pair, same, not 'swap'"),
         ("pair,a1.jpg,,\n", "line 2: the column 'second' is empty"),
-        ("image,a1.jpg,a2.jpg,\n", "a line about one image has no second"),
-        ("image,z9.jpg,,\n", "the errata name the image z9.jpg, which the set does not hold"),
+        ("image,a1.jpg,a2.jpg,\n", "`second` must be empty where `what` is image"),
+        ("image,z9.jpg,,\n", "the errata name the image z9.jpg, which is not in the data set"),
         ("same,Ann,Zoe,\n", "the errata name the identity Zoe"),
     ],
 )
@@ -215,7 +215,7 @@ def test_pictures_keep_their_order_and_failures_their_reason(tmp_path: Path) -> 
 
 
 def test_no_face_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match="none of 2 pictures gave a face; the first: no face found"):
+    with pytest.raises(InvalidRequest, match="none of 2 images has an embedding; the first: no face found"):
         acquire(FakeEngine(), pictures(tmp_path, [0, 0]), threads=1)  # type: ignore[arg-type]
 
 
@@ -273,7 +273,7 @@ def test_progress_is_a_bar_on_a_terminal_and_ten_lines_elsewhere() -> None:
             return True
 
     for stream, lines in ((io.StringIO(), 10), (Terminal(), 1)):
-        progress = Progress("pictures", stream)
+        progress = Progress("images", stream)
         for done in range(1001):
             progress(done, 1000)
         assert stream.getvalue().count("\n") == lines

@@ -29,7 +29,8 @@ from visavis.evaluate.reporting.plots import (
     plot_scores,
     write_plots,
 )
-from visavis.evaluate.statistics.evaluation import Evaluation, evaluate
+from visavis.evaluate.statistics.counting import evaluate
+from visavis.evaluate.statistics.evaluation import Evaluation
 
 
 def made_up(n: int = 300, *, listed: bool = False) -> tuple[ComparisonProtocol, Acquired]:
@@ -110,8 +111,8 @@ def test_errors_fall_with_poor_pictures_when_quality_tells(found: Evaluation) ->
 def test_the_markdown_says_what_the_data_cannot(found: Evaluation) -> None:
     text = as_markdown(found, ["det.png", "det.svg"])
     assert "300 images of 100 people" in text
-    assert "cannot be told: 44,252 impostors, 3,000,000 wanted" in text
-    assert "thin: 4 false matches, 30 wanted" in text
+    assert "insufficient: 44,252 impostors, 3,000,000 needed" in text
+    assert "thin: 4 false matches expected, 30 needed" in text
     assert "## By sex" in text
     assert "![det.png](det.png)" in text
     assert "det.svg" not in text
@@ -219,7 +220,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.
     ("words", "says"),
     [
         (["--images", "."], "--images goes with a CSV file of pairs"),
-        (["--group", "sex"], "figures by 'sex' need"),
+        (["--group", "sex"], "groups by 'sex' need"),
         (["--calibration", "nowhere.json"], "--calibration must be a file that can be read, not 'nowhere.json'"),
     ],
 )
@@ -236,7 +237,7 @@ def test_calibrate_refuses_a_small_set_before_it_looks_at_a_picture(
     out = tmp_path / "calibration.json"
     assert main(["calibrate", str(people_folder(tmp_path)), "--out", str(out)]) == 2
     said = capsys.readouterr().err
-    assert "too few impostor pairs to carry the scale: 12." in said
+    assert "too few impostor pairs to fit a scale: 12." in said
     assert "needs 300,000 pairs" in said
     assert not out.exists()
 
@@ -264,7 +265,7 @@ def test_calibrate_writes_a_scale_that_visavis_reads(
     assert main(["calibrate", str(folder), "--name", "a crowd", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "1e-04" in said
-    assert "(carried by the tail)" in said
+    assert "(extrapolated)" in said
     calibration = Calibration.read(out)
     assert calibration.provenance["data_set"] == "a crowd"
     assert calibration.provenance["impostor_pairs"] == {"F": 210_925, "M": 210_925}

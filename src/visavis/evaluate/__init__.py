@@ -6,14 +6,14 @@
     plot_det(evaluation)
     calibration = calibrate_folder("staff")                     # `visavis calibrate`
 
-Four packages, each of which uses those before it alone:
+The package consists of four packages. Each imports only those above it in this list:
 
-    data        which images are compared, with what labels, and their embeddings
-    statistics  scores of pairs; error rates, intervals and curves that are counted from them
+    data        which images are compared, their labels, and their embeddings
+    statistics  scores of pairs; error rates, intervals and curves counted from the scores
     fitting     the scale, fitted to the scores of impostors, and its cross-validation
     reporting   JSON, Markdown, plots and progress
 
-`evaluating` and `calibrating` run them in order. This package needs the extra: pip install "visavis[evaluate]".
+`evaluating` and `calibrating` call them in this order. They need the extra: pip install "visavis[evaluate]".
 """
 
 from visavis.errors import InvalidRequest

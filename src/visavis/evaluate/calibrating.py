@@ -1,4 +1,4 @@
-"""`calibrate_folder` and `cross_validate_folder`: a labelled folder in, a similarity scale or a check of one out."""
+"""`calibrate_folder` and `cross_validate_folder`: they fit a similarity scale to a labelled folder, and check it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,19 @@ _SEX = "sex"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FolderFit:
-    """A calibration, and the fit that it was made of: levels with their intervals and counts, and the tails."""
+    """A calibration and the fit that it was made from.
+
+    Attributes:
+        calibration: maps a score to a similarity.
+        fit: the levels of the scale with their intervals and counts, and the tails of the groups.
+
+    Example:
+        A folder to fit on has images of several hundred people; see `check_folder`:
+
+            fitted = fit_folder("staff")
+            fitted.calibration.lowest_score(80)
+            [(level.similarity, level.interval) for level in fitted.fit.levels]
+    """
 
     calibration: Calibration
     fit: Fit
@@ -57,30 +69,32 @@ def calibrate_folder(
     Every image is compared with every other. The impostors are the pairs of two people who share a value of `group`.
 
     Args:
-        folder: has `images.csv` (columns image and identity) beside `images/`, or one folder for each person.
-        group: column of `images.csv` whose values impostors share; default: sex, where there is such a column.
-        name: what the calibration calls the data set; default: the folder's name.
+        folder: either contains `images.csv` (columns image and identity) and the images, beside it or in `images/`; or
+            contains one folder for each person.
+        group: a column of `images.csv`. Two people who share a value of it are impostors of each other; default: sex,
+            where there is such a column.
+        name: the name of the data set in the calibration; default: the folder's name.
         errata: a CSV file of label errors to leave out; see `read_errata`.
         settings: embedder, accuracy, device and threads; default: from the environment.
-        resume: a file that holds the embeddings computed so far; a run that was interrupted goes on from it. It is
-            personal data. Default: none is written.
-        progress: report progress on standard error.
+        resume: a file of the embeddings computed so far, from which an interrupted run continues. It contains personal
+            data. Default: no file is written.
+        progress: whether to report progress on standard error.
 
     Returns:
-        The calibration: `similarity` maps a cosine to 0..100, `write` stores it, and `evaluate_folder` takes it.
+        The calibration. Its `similarity` maps a score to 0..100 and its `write` stores it; `evaluate_folder` takes it.
 
     Raises:
         InvalidRequest: the folder, a CSV file or an image is wrong, or there are too few impostor pairs to fit on.
         ModelError: a network is missing and cannot be fetched.
-        SettingsError: an environment variable holds something it cannot.
+        SettingsError: an environment variable has a value that it cannot have.
 
     Example:
-        >>> from pathlib import Path
-        >>> from visavis.evaluate import calibrate_folder, evaluate_folder
-        >>> calibration = calibrate_folder("staff")  # doctest: +SKIP
-        >>> calibration.lowest_score(80)  # doctest: +SKIP
-        >>> calibration.write(Path("calibration.json"))  # doctest: +SKIP
-        >>> evaluation = evaluate_folder("visitors", calibration=calibration)  # doctest: +SKIP
+        A folder to fit on has images of several hundred people; see `check_folder`:
+
+            calibration = calibrate_folder("staff")
+            calibration.lowest_score(80)
+            calibration.write(Path("calibration.json"))
+            evaluation = evaluate_folder("visitors", calibration=calibration)
     """
     return fit_folder(
         folder, group=group, name=name, errata=errata, settings=settings, resume=resume, progress=progress
@@ -99,12 +113,13 @@ def fit_folder(
 ) -> FolderFit:
     """Fit a scale as `calibrate_folder` does, and return the fit beside the calibration.
 
-    Arguments and errors are those of `calibrate_folder`.
+    The arguments and errors are those of `calibrate_folder`.
 
     Example:
-        >>> from visavis.evaluate import fit_folder
-        >>> fitted = fit_folder("staff")  # doctest: +SKIP
-        >>> [(level.similarity, level.interval) for level in fitted.fit.levels]  # doctest: +SKIP
+        A folder to fit on has images of several hundred people; see `check_folder`:
+
+            fitted = fit_folder("staff")
+            [(level.similarity, level.interval) for level in fitted.fit.levels]
     """
     settings = settings or Settings.from_env()
     data = _read(folder, group=group, errata=errata)
@@ -150,28 +165,38 @@ def cross_validate_folder(
     resume: str | Path | None = None,
     progress: bool = True,
 ) -> FoldCheck:
-    """Fit a scale on all folds of people but one and count on that one, for each fold in turn.
+    """Fit a scale on all folds of people but one and count false matches on that fold, for each fold in turn.
 
     Args:
-        folder: as for `calibrate_folder`.
-        folds: how many folds are made from the people's names, 2 or more.
-        folds_from: a CSV file of pairs whose folds to take instead.
-        group, errata, settings, resume, progress: as for `calibrate_folder`.
+        folder: either contains `images.csv` (columns image and identity) and the images, beside it or in `images/`; or
+            contains one folder for each person.
+        folds: the number of folds, 2 or more. A hash of each person's name decides the fold.
+        folds_from: a CSV file of pairs with folds, which are used instead of `folds`.
+        group: a column of `images.csv`. Two people who share a value of it are impostors of each other; default: sex,
+            where there is such a column.
+        errata: a CSV file of label errors to leave out; see `read_errata`.
+        settings: embedder, accuracy, device and threads; default: from the environment.
+        resume: a file of the embeddings computed so far, from which an interrupted run continues. It contains personal
+            data. Default: no file is written.
+        progress: whether to report progress on standard error.
 
     Returns:
-        The false match rates of people that the scale was not fitted on, and whether they keep the promise.
+        The false match rates of people that the scale was not fitted on, and whether the rates keep the promise.
 
     Raises:
-        InvalidRequest: as for `calibrate_folder`; also for fewer than two folds, or too few people without one fold.
-        ModelError, SettingsError: as for `calibrate_folder`.
+        InvalidRequest: as for `calibrate_folder`; or there are fewer than two folds, or too few people outside a fold.
+        ModelError: a network is missing and cannot be fetched.
+        SettingsError: an environment variable has a value that it cannot have.
 
     Example:
-        >>> from visavis.evaluate import cross_validate_folder
-        >>> check = cross_validate_folder("staff")  # doctest: +SKIP
-        >>> check.kept  # doctest: +SKIP
+        A folder to fit on has images of several hundred people; see `check_folder`:
+
+            check = cross_validate_folder("staff")
+            check.kept
+            [(rate.similarity, rate.ratio()) for rate in check.checked]
     """
     if folds < 2:
-        raise InvalidRequest(f"folds must be at least 2, not {folds}: one is left out, the others are fitted on")
+        raise InvalidRequest(f"folds must be at least 2, not {folds}, because the scale is fitted on all folds but one")
     settings = settings or Settings.from_env()
     data = _read(folder, group=group, errata=errata)
     protocol = data.protocol
@@ -189,23 +214,37 @@ def cross_validate_folder(
 
 
 def check_folder(folder: str | Path, *, group: str | None = None, errata: str | Path | None = None) -> None:
-    """Refuse a folder that cannot be fitted on, before any image is analysed. Arguments are as for `calibrate_folder`.
+    """Check that a folder has enough people to fit on, without analysing an image.
+
+    Args:
+        folder: either contains `images.csv` (columns image and identity) and the images, beside it or in `images/`; or
+            contains one folder for each person.
+        group: a column of `images.csv`. Two people who share a value of it are impostors of each other; default: sex,
+            where there is such a column.
+        errata: a CSV file of label errors to leave out; see `read_errata`.
 
     Raises:
-        InvalidRequest: it is not a labelled folder, or has too few people.
+        InvalidRequest: the folder is not a labelled folder, or it has too few people.
+
+    Example:
+        >>> from visavis.evaluate import check_folder
+        >>> check_folder("examples/photos")
+        Traceback (most recent call last):
+        visavis.errors.InvalidRequest: too few impostor pairs to fit a scale: 13. A false match rate of 1e-04 needs ...
     """
     _read(folder, group=group, errata=errata)
 
 
-_EVERYONE = ""  # the column of a set without groups
+_EVERYONE = ""  # the group column where the data set has none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Labelled:
     """A labelled folder that is large enough to fit on.
 
-    column: whose values impostors share; None: all are impostors of each other
-    group:  the images' values of it
+    Attributes:
+        column: impostors share a value of this column; None: all people are impostors of each other.
+        group: the value of each image in that column.
     """
 
     protocol: ComparisonProtocol

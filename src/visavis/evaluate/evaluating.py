@@ -1,4 +1,4 @@
-"""`evaluate_folder` and `evaluate_pairs`: a labelled data set in, its error rates out."""
+"""`evaluate_folder` and `evaluate_pairs`: they count the errors on a labelled data set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from visavis.evaluate.data.errata import NO_ERRATA, read_errata
 from visavis.evaluate.data.pairs import read_pairs
 from visavis.evaluate.data.protocol import ComparisonProtocol, read_folder
 from visavis.evaluate.reporting.progress import comparison_progress, image_progress
-from visavis.evaluate.statistics.evaluation import Evaluation, evaluate
+from visavis.evaluate.statistics.counting import evaluate
+from visavis.evaluate.statistics.evaluation import Evaluation
 from visavis.runtime import chosen_embedder, open_calibration
 from visavis.settings import SHIPPED_EMBEDDER, Settings
 
@@ -34,20 +35,20 @@ def evaluate_folder(
 ) -> Evaluation:
     """Compare every image of a labelled folder with every other, and count the errors.
 
-    The score of a pair is the one that a comparison computes from the largest face of each image.
+    The score of a pair is the score that a comparison computes from the largest face of each image.
 
     Args:
-        folder: has `images.csv` (columns image and identity, and any to group by) beside `images/`, or one folder for
-            each person.
-        groups: columns of `images.csv`; the rates of each of their values are given as well.
-        folds_from: a CSV file of pairs with folds among the folder's images, for k-fold accuracy.
+        folder: either contains `images.csv` (columns image, identity, and any group columns) and the images, beside it
+            or in `images/`; or contains one folder for each person.
+        groups: columns of `images.csv`. Each value of each column gets error rates too.
+        folds_from: a CSV file of pairs with folds. Its images are images of the folder, and it gives k-fold accuracy.
         errata: a CSV file of label errors to leave out; see `read_errata`.
-        calibration: the scale to evaluate, or its file; default: that of the embedder that `settings` choose.
+        calibration: the scale to evaluate, or its file; default: the scale of the embedder that `settings` choose.
         settings: embedder, accuracy, device and threads; default: from the environment.
-        replicates: bootstrap replicates for the intervals; 0: no bootstrap intervals.
-        resume: a file that holds the embeddings computed so far; a run that was interrupted goes on from it. It is
-            personal data. Default: none is written.
-        progress: report progress on standard error.
+        replicates: bootstrap replicates behind the intervals; 0: no bootstrap intervals.
+        resume: a file of the embeddings computed so far, from which an interrupted run continues. It contains personal
+            data. Default: no file is written.
+        progress: whether to report progress on standard error.
 
     Returns:
         Error rates with intervals at each promised similarity, TAR at fixed FMR, EER, the DET curve and more. Write
@@ -57,13 +58,14 @@ def evaluate_folder(
         InvalidRequest: the folder, a CSV file or an image is wrong; the text names the file and the line.
         CalibrationMismatch: the calibration was fitted on another embedder or at another accuracy.
         ModelError: a network is missing and cannot be fetched.
-        SettingsError: an environment variable holds something it cannot.
+        SettingsError: an environment variable has a value that it cannot have.
 
     Example:
         >>> from visavis.evaluate import evaluate_folder
-        >>> evaluation = evaluate_folder("staff", groups=["sex"])  # doctest: +SKIP
-        >>> at_80 = evaluation.points[0]  # doctest: +SKIP
-        >>> print(at_80.similarity, at_80.fmr.rate.value, at_80.fnmr.bootstrap)  # doctest: +SKIP
+        >>> evaluation = evaluate_folder("examples/photos", progress=False)
+        >>> at_80 = evaluation.points[0]
+        >>> at_80.similarity, at_80.fmr.rate, at_80.fnmr.rate
+        (80, Rate(errors=0, trials=13), Rate(errors=0, trials=2))
     """
     _check(groups, replicates)
     known = read_errata(Path(errata)) if errata else NO_ERRATA
@@ -90,20 +92,29 @@ def evaluate_pairs(
     """Compare the pairs that a CSV file lists, and count the errors.
 
     Args:
-        file: has the columns source, target, same (1 or 0) and, for k-fold accuracy, fold; see `read_pairs`.
+        file: a CSV file with the columns source, target, same (1 or 0) and, for k-fold accuracy, fold; see
+            `read_pairs`.
         images: the folder of the images; default: `images` beside the file, or else the folder of the file.
-        groups, errata, calibration, settings, replicates, resume, progress: as for `evaluate_folder`.
+        groups: columns of an `images.csv` beside the file. Each value of each column gets error rates too.
+        errata: a CSV file of label errors to leave out; see `read_errata`.
+        calibration: the scale to evaluate, or its file; default: the scale of the embedder that `settings` choose.
+        settings: embedder, accuracy, device and threads; default: from the environment.
+        replicates: bootstrap replicates behind the intervals; 0: no bootstrap intervals.
+        resume: a file of the embeddings computed so far, from which an interrupted run continues. It contains personal
+            data. Default: no file is written.
+        progress: whether to report progress on standard error.
 
     Returns:
-        What `evaluate_folder` returns, counted over the listed pairs.
+        The same values as `evaluate_folder`, counted over the listed pairs.
 
     Raises:
         VisavisError: the errors of `evaluate_folder`.
 
     Example:
         >>> from visavis.evaluate import evaluate_pairs
-        >>> evaluation = evaluate_pairs("lfw/pairs.csv")  # doctest: +SKIP
-        >>> evaluation.k_fold.mean()  # doctest: +SKIP
+        >>> evaluation = evaluate_pairs("examples/photos/pairs.csv", progress=False)
+        >>> evaluation.k_fold.tolist()
+        [1.0, 1.0]
     """
     _check(groups, replicates)
     known = read_errata(Path(errata)) if errata else NO_ERRATA
@@ -116,7 +127,7 @@ def evaluate_pairs(
 
 def _check(groups: Sequence[str], replicates: int) -> None:
     if isinstance(groups, str):
-        raise InvalidRequest(f"groups must be a list of columns, such as [{groups!r}], not the text {groups!r}")
+        raise InvalidRequest(f"groups must be a list of column names such as [{groups!r}], not the string {groups!r}")
     if replicates < 0:
         raise InvalidRequest(f"replicates must be at least 0, not {replicates}")
 
@@ -133,7 +144,7 @@ def _evaluate(
 ) -> Evaluation:
     settings = settings or Settings.from_env()
     scale = _calibration(calibration, settings)
-    whose = calibration if isinstance(calibration, str | Path) else _whose(calibration, settings)
+    origin = calibration if isinstance(calibration, str | Path) else _origin(calibration, settings)
     acquired = embed_images(
         protocol, settings, resume=Path(resume) if resume else None, progress=image_progress(shown=progress)
     )
@@ -147,7 +158,7 @@ def _evaluate(
         provenance={
             "visavis": __version__,
             "embedder": scale.model_sha256,
-            "scale": f"{whose}, fitted on {scale.provenance.get('data_set', '?')}",
+            "scale": f"{origin}, fitted on {scale.provenance.get('data_set', '?')}",
         },
     )
 
@@ -167,7 +178,7 @@ def _calibration(given: str | Path | Calibration | None, settings: Settings) -> 
     return given
 
 
-def _whose(calibration: Calibration | None, settings: Settings) -> str:
+def _origin(calibration: Calibration | None, settings: Settings) -> str:
     if calibration is not None:
         return "given"
     return "shipped" if settings.embedder == SHIPPED_EMBEDDER else f"of {settings.embedder}"

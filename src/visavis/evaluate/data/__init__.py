@@ -1,1 +1,1 @@
-"""Labelled data sets: which images are compared, with what labels and errata, and their embeddings."""
+"""Labelled data sets: which images are compared, their labels and errata, and their embeddings."""

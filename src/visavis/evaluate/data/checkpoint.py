@@ -1,8 +1,8 @@
-"""The embeddings computed so far, in a file from which an interrupted run resumes.
+"""A file of the embeddings computed so far, from which an interrupted run continues.
 
-Embeddings are personal data, so the file is written only where a user names one. It has one JSON object a line: first
-what the file is and the networks it was made with, then one line for each image, keyed by the SHA-256 of its bytes. A
-last line that is cut short is dropped.
+Embeddings are personal data, so the file is written only where a user names it. Each line is a JSON object. The first
+line says what the file is and which networks made it. Each further line is one image, keyed by the SHA-256 of its
+bytes. A last line that is cut short is dropped.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ _WHAT = "visavis embeddings: personal data, to be deleted when done with"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddingRecord:
-    """What one image gave.
+    """The result of one image.
 
-    embedding: (d,) float32, unit length; None where there is none
-    quality:   0..100, the face's quality score
-    failure:   why there is no embedding; empty otherwise
+    Attributes:
+        embedding: (d,) float32, unit length; None where the image has none.
+        quality: the face's quality score, 0..100.
+        failure: the reason why there is no embedding; empty where there is one.
     """
 
     embedding: NDArray[np.float32] | None
@@ -42,18 +43,26 @@ class EmbeddingRecord:
 
 
 class EmbeddingCheckpoint:
-    """The records of the images done so far, by the SHA-256 of their bytes. New ones are appended to the file.
+    """The records of the images that are done. New records are appended to the file.
 
     Args:
-        file: made if it is not there, readable by its owner only.
-        networks: what the embeddings depend on; a file made with others is refused.
+        file: created if it does not exist, readable by its owner only.
+        networks: everything that the embeddings depend on, as name and value. A file with other values is refused.
+
+    Attributes:
+        done: the records by the SHA-256 of the image's bytes, in hexadecimal.
 
     Raises:
         InvalidRequest: the file is something else, was made with other networks, or cannot be written.
 
     Example:
-        >>> with EmbeddingCheckpoint(Path("done"), {"embedder": "fb14..."}) as checkpoint:  # doctest: +SKIP
-        ...     checkpoint.add(sha256, EmbeddingRecord(embedding, quality=87.5))
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp(), "embeddings")
+        >>> with EmbeddingCheckpoint(file, {"embedder": "fb14..."}) as checkpoint:
+        ...     checkpoint.add("0c2d...", EmbeddingRecord(np.ones(1, np.float32), quality=87.5))
+        >>> with EmbeddingCheckpoint(file, {"embedder": "fb14..."}) as checkpoint:
+        ...     checkpoint.done["0c2d..."].quality
+        87.5
     """
 
     def __init__(self, file: Path, networks: Mapping[str, str]) -> None:
@@ -79,7 +88,7 @@ class EmbeddingCheckpoint:
         self.close()
 
     def add(self, sha256: str, record: EmbeddingRecord) -> None:
-        """Append the record of one image."""
+        """Append the record of the image with this SHA-256, in hexadecimal."""
         self.done[sha256] = record
         stored: dict[str, object] = {"sha256": sha256, "quality": record.quality, "failure": record.failure}
         if record.embedding is not None:
@@ -87,7 +96,7 @@ class EmbeddingCheckpoint:
         self._write(stored)
 
     def close(self) -> None:
-        """Close the file. The records stay readable."""
+        """Close the file. `done` stays usable."""
         self._out.close()
 
     def _write(self, line: Mapping[str, object]) -> None:
@@ -95,7 +104,7 @@ class EmbeddingCheckpoint:
         self._out.flush()
 
     def _read(self, file: Path) -> int:
-        """Read the records; returns how many bytes the whole lines have."""
+        """Read the records, and return the number of bytes in complete lines."""
         whole = 0
         with file.open("rb") as lines:
             for line in lines:
@@ -122,6 +131,8 @@ class EmbeddingCheckpoint:
 
     def _check(self, file: Path, stored: Mapping[str, object]) -> None:
         if stored.get("what") != _WHAT:
-            raise InvalidRequest(f"{file} is not a file to resume from; name one that visavis made, or a new one")
+            raise InvalidRequest(f"{file} is not a file to resume from; name a file that visavis wrote, or a new file")
         if dict(stored) != self._header:
-            raise InvalidRequest(f"{file} was made with other networks or another visavis; delete it and start afresh")
+            raise InvalidRequest(
+                f"{file} was made with other networks or another version of visavis; delete it, and start again"
+            )

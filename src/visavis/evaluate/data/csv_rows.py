@@ -12,9 +12,10 @@ __all__ = ["Row", "read_rows"]
 
 
 class Row:
-    """One line of a CSV file, with its place for error messages.
+    """One line of a CSV file. It knows its file and line, which error messages name.
 
-    line: number of the line in the file, from 1
+    Attributes:
+        line: the number of the line in the file, from 1.
     """
 
     __slots__ = ("_cells", "_file", "line")
@@ -27,10 +28,10 @@ class Row:
         return self._cells.get(column, "").strip()
 
     def required(self, column: str) -> str:
-        """The cell, which must not be empty.
+        """The cell, without white space around it.
 
         Raises:
-            InvalidRequest: it is.
+            InvalidRequest: the cell is empty.
         """
         if not (value := self[column]):
             raise self.wrong(f"the column {column!r} is empty")
@@ -49,15 +50,19 @@ def read_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
     """The rows of a CSV file whose first line names its columns, one at a time.
 
     Args:
-        file: CSV in UTF-8, with or without a byte order mark
-        columns: those that must be there; the file may have others
+        file: a CSV file in UTF-8, with or without a byte order mark.
+        columns: the columns that the file must have; it may have others.
+
+    Yields:
+        The rows that are not empty, in the order of the file.
 
     Raises:
         InvalidRequest: the file cannot be read, is not UTF-8, lacks a column, or a row has too few or too many cells.
 
     Example:
-        >>> for row in read_rows(Path("images.csv"), ("image", "identity")):  # doctest: +SKIP
-        ...     print(row.line, row["image"])
+        >>> row = next(read_rows(Path("examples/photos/images.csv"), ("image", "identity")))
+        >>> row.line, row["image"]
+        (2, 'ardern_2018.jpg')
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
@@ -69,7 +74,7 @@ def read_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
                 if not cells:
                     continue
                 if len(cells) != len(header):
-                    raise row.wrong(f"{len(cells)} cells where the first line has {len(header)}")
+                    raise row.wrong(f"there are {len(cells)} cells, but the first line has {len(header)}")
                 yield row
     except OSError as error:
         raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""The embedding of each image's largest face. An image that gives none is a failure to acquire, not an error."""
+"""The embedding of each image's largest face. An image without one is a failure to acquire, not an error."""
 
 from __future__ import annotations
 
@@ -28,19 +28,20 @@ __all__ = ["NO_FACE", "Acquired", "ProgressCallback", "acquire", "embed_images"]
 
 NO_FACE = "no face found"
 _AHEAD = 16
-"""Images that are read or analysed at a time, which bounds the memory whatever the number of images."""
+"""Images that are read or analysed at a time. Memory use then does not grow with the number of images."""
 
 ProgressCallback = Callable[[int, int], None]
-"""Called with how many parts of a task are done, from 0, and how many there are."""
+"""Called with the number of parts of a task that are done, from 0, and the number of all parts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Acquired:
-    """What `n` images gave.
+    """The embeddings of `n` images, or the reasons why there are none.
 
-    embeddings: (n, d) float32, unit length; zeros where there is none
-    quality:    (n,) float64, 0..100
-    failures:   (n,) why there is none; "" where there is one
+    Attributes:
+        embeddings: (n, d) float32, unit length; zeros where an image has no embedding.
+        quality: (n,) float64, the quality scores, 0..100.
+        failures: (n,) the reason why an image has no embedding; "" where it has one.
     """
 
     embeddings: NDArray[np.float32]
@@ -49,7 +50,7 @@ class Acquired:
 
     @property
     def usable(self) -> NDArray[np.bool_]:
-        """(n,) bool: there is an embedding."""
+        """(n,) bool: the image has an embedding."""
         return np.array([not why for why in self.failures])
 
 
@@ -63,18 +64,20 @@ def embed_images(
     """Open an engine, embed the largest face of each image, and close the engine. The embedder needs no calibration.
 
     Args:
-        protocol: whose images to embed
-        settings: embedder, accuracy, device and threads
-        resume: file with the embeddings of an interrupted run, to which new ones are added; None: keep none
-        progress: called after each image
+        protocol: names the images.
+        settings: embedder, accuracy, device and threads.
+        resume: a file with the embeddings of an interrupted run, to which new ones are added; None: write no file.
+        progress: called after each image.
 
     Raises:
         InvalidRequest: an image cannot be read, no image has a face, or `resume` was made with other networks.
         ModelError: a network is missing and cannot be fetched.
 
     Example:
-        >>> acquired = embed_images(read_folder(Path("staff")), Settings.from_env())  # doctest: +SKIP
-        >>> acquired.embeddings.shape  # doctest: +SKIP
+        >>> from visavis.evaluate.data.protocol import read_folder
+        >>> acquired = embed_images(read_folder(Path("examples/photos")), Settings.from_env())
+        >>> acquired.embeddings.shape
+        (6, 128)
     """
     opened = EmbeddingCheckpoint(resume, _made_by(settings)) if resume else nullcontext()
     with opened as checkpoint, open_uncalibrated(settings) as engine:
@@ -84,11 +87,11 @@ def embed_images(
 
 
 def _made_by(settings: Settings) -> dict[str, str]:
-    """All that an embedding depends on beside the image."""
+    """Everything that an embedding depends on, except the image."""
     networks = {name: model.sha256 for name, model in load_manifest().models.items()}
     embedder = chosen_embedder(settings)
     if embedder.user_provided:
-        # The same file with another input is another embedder.
+        # The same file with another input format gives other embeddings.
         networks |= {SHIPPED_EMBEDDER: embedder.sha256, "input": input_of(embedder.build)}
     return {"visavis": __version__, "accuracy": settings.accuracy, "device": settings.device, **networks}
 
@@ -104,18 +107,21 @@ def acquire(
     """Analyse the largest face of each image, `threads` images at a time.
 
     Args:
-        engine: need not have a calibration
-        paths: of the images
-        threads: how many images are analysed at a time
-        checkpoint: its images are not analysed again, and new ones are added to it
-        progress: called after each image
+        engine: an open engine; it needs no calibration.
+        paths: the files of the images.
+        threads: the number of images that are analysed at a time.
+        checkpoint: the images in it are not analysed again, and new ones are added to it.
+        progress: called after each image.
 
     Raises:
         InvalidRequest: an image cannot be read, or none gives an embedding.
 
     Example:
-        >>> with visavis.open_engine() as engine:  # doctest: +SKIP
-        ...     acquired = acquire(engine, sorted(Path("photos").glob("*.jpg")), threads=3)
+        >>> import visavis
+        >>> with visavis.open_engine() as engine:
+        ...     acquired = acquire(engine, [Path("examples/photos/obama.jpg")], threads=1)
+        >>> acquired.usable.tolist()
+        [True]
     """
     done = {} if checkpoint is None else checkpoint.done
 
@@ -138,7 +144,7 @@ def acquire(
 
 
 def analyse(engine: Engine, data: bytes) -> EmbeddingRecord:
-    """The embedding of an image's largest face, or why there is none."""
+    """The embedding of an image's largest face, or the reason why there is none."""
     try:
         faces = engine.analyze(data, largest_only=True, detail=Detail.MINIMAL).faces
     except (BadImage, ImageTooLarge, ImageTooSmall) as error:
@@ -174,7 +180,7 @@ def _in_order(
 def _stacked(results: Sequence[EmbeddingRecord]) -> Acquired:
     sizes = {len(record.embedding) for record in results if record.embedding is not None}
     if not sizes:
-        raise InvalidRequest(f"none of {len(results)} pictures gave a face; the first: {results[0].failure}")
+        raise InvalidRequest(f"none of {len(results)} images has an embedding; the first: {results[0].failure}")
     (size,) = sizes
     embeddings = np.zeros((len(results), size), np.float32)
     for i, record in enumerate(results):

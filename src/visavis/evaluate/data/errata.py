@@ -17,11 +17,12 @@ _KINDS = ("image", "pair", "same")
 
 @dataclass(frozen=True, slots=True)
 class Errata:
-    """What to leave out, and which names belong to one person.
+    """Images and pairs to leave out, and names that belong to one person.
 
-    images: left out of every comparison
-    pairs:  not compared with each other; each as (one, other), in either order
-    same:   identities that are one person
+    Attributes:
+        images: images that are left out of every comparison.
+        pairs: pairs of images that are not compared, as (one, other), in either order.
+        same: pairs of identities that are one person.
 
     Example:
         >>> Errata(same=(("Eve", "Eva"),)).merged_names()
@@ -33,7 +34,7 @@ class Errata:
     same: tuple[tuple[str, str], ...] = ()
 
     def merged_names(self) -> dict[str, str]:
-        """For each identity with several names: the name -> the first of its names in the alphabet."""
+        """Map each name of a person who has several to the first of these names in alphabetical order."""
         names = sorted({name for pair in self.same for name in pair})
         if not names:
             return {}
@@ -49,23 +50,23 @@ NO_ERRATA = Errata()
 def read_errata(file: Path) -> Errata:
     """Read a CSV file with the columns `what`, `first` and `second`. Further columns, such as a reason, are not read.
 
-        what,first,second,why
-        image,Ann_0003.jpg,,shows two people
-        pair,Ann_0001.jpg,Eve_0002.jpg,one picture under two names
-        same,Eve,Eva,one person
-
     Raises:
         InvalidRequest: the file cannot be read, or a line is none of the three kinds.
 
     Example:
-        >>> errata = read_errata(Path("errata.csv"))  # doctest: +SKIP
+        The file names the three kinds of errata in the column `what`:
+
+            what,first,second,why
+            image,Ann_0003.jpg,,shows two people
+            pair,Ann_0001.jpg,Eve_0002.jpg,one image under two names
+            same,Eve,Eva,one person
     """
     found: dict[str, list[tuple[str, str]]] = {kind: [] for kind in _KINDS}
     for row in read_rows(file, ("what", "first", "second")):
         what = row.required("what")
         if what not in _KINDS:
-            raise row.wrong(f"{what!r} is not one of {', '.join(_KINDS)}")
+            raise row.wrong(f"`what` must be one of {', '.join(_KINDS)}, not {what!r}")
         if what == "image" and row["second"]:
-            raise row.wrong("a line about one image has no second; write `pair` to keep two pictures apart")
+            raise row.wrong("`second` must be empty where `what` is image; write pair to leave out one comparison")
         found[what].append((row.required("first"), "" if what == "image" else row.required("second")))
     return Errata(frozenset(first for first, _ in found["image"]), tuple(found["pair"]), tuple(found["same"]))

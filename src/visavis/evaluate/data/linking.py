@@ -1,4 +1,4 @@
-"""Things that are the same thing because links join them, directly or through others."""
+"""Connected components: the things that links join, directly or through other things."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ def lowest_linked(count: int, first: NDArray[np.int32], second: NDArray[np.int32
     """The lowest index in the connected component of each index.
 
     Args:
-        count: how many indices there are
-        first, second: (k,) int32 indices in 0..count-1 that a link joins
+        count: the number of indices.
+        first: (k,) int32, one end of each link, 0..count-1.
+        second: (k,) int32, the other end of each link.
 
     Returns:
-        (count,) int32
+        (count,) int32 indices.
 
     Example:
         >>> lowest_linked(4, np.array([3], np.int32), np.array([1], np.int32)).tolist()

@@ -1,4 +1,4 @@
-"""Reads a list of pairs, of which the listed ones alone are compared."""
+"""Reads a list of pairs. Only the listed pairs are compared."""
 
 from __future__ import annotations
 
@@ -33,21 +33,22 @@ def read_pairs(
 ) -> ComparisonProtocol:
     """Read the pairs of a CSV file with the columns source, target, same (1 or 0) and, if there are folds, fold.
 
-    Identities and groups are read from `images.csv` where it lies beside the file. Otherwise images that pairs of one
-    person link are taken as one identity.
+    Identities and groups are read from `images.csv` beside the file. Where it does not exist, images that are linked by
+    pairs of one person are taken as one identity.
 
     Args:
-        file: the list of pairs
-        images: the folder of the images; default: `images` beside the file, or else the folder of the file
-        groups: columns of `images.csv` whose values have error rates of their own
-        errata: label errors to leave out
+        file: the list of pairs.
+        images: the folder of the images; default: `images` beside the file, or else the folder of the file.
+        groups: columns of `images.csv`. Each value of each column gets error rates too.
+        errata: label errors to leave out.
 
     Raises:
         InvalidRequest: a line is wrong or repeated, an image is missing, or all pairs are of one kind.
 
     Example:
-        >>> protocol = read_pairs(Path("lfw/pairs.csv"))  # doctest: +SKIP
-        >>> len(protocol.pairs)  # doctest: +SKIP
+        >>> protocol = read_pairs(Path("examples/photos/pairs.csv"))
+        >>> len(protocol.pairs)
+        4
     """
     below = images or (file.parent / "images" if (file.parent / "images").is_dir() else file.parent)
     rows, names = _read_pair_rows(file, below)
@@ -56,10 +57,10 @@ def read_pairs(
         known = read_labels(beside, groups=groups, below=None)
         check_errata(errata, known)
         if missing := next((name for name in names if name not in known), None):
-            raise InvalidRequest(f"{file} names {missing}, which {beside} does not")
+            raise InvalidRequest(f"{file} names {missing}, but {beside} does not")
         labels: Labels = {name: known[name] for name in names}
     elif groups:
-        raise InvalidRequest(f"figures by {groups[0]!r} need {beside} with the columns image, identity, {groups[0]}")
+        raise InvalidRequest(f"groups by {groups[0]!r} need {beside} with the columns image, identity and {groups[0]}")
     else:
         labels = {name: (who, {}) for name, who in _linked(rows, names).items()}
         check_errata(errata, labels)
@@ -69,7 +70,7 @@ def read_pairs(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _PairRows:
-    source: Codes  # index into the names in the order of the file
+    source: Codes  # index into the names, which are in the order of the file
     target: Codes
     same: NDArray[np.bool_]
     fold: Codes | None
@@ -77,7 +78,7 @@ class _PairRows:
 
 def _read_pair_rows(file: Path, below: Path) -> tuple[_PairRows, list[str]]:
     number: dict[str, int] = {}
-    # An array has four bytes a cell. A list of numbers needs ten times that, and there may be a hundred million pairs.
+    # A cell of an array has four bytes. A list needs ten times that, and there may be a hundred million pairs.
     source, target, same, fold, line = (array("i") for _ in range(5))
     for row in read_rows(file, ("source", "target", "same")):
         for column, ends in (("source", source), ("target", target)):
@@ -105,36 +106,36 @@ def _read_pair_rows(file: Path, below: Path) -> tuple[_PairRows, list[str]]:
 def _yes_or_no(row: Row) -> bool:
     value = row.required("same").lower()
     if value not in {"1", "0", "true", "false"}:
-        raise row.wrong(f"`same` is {value!r}; write 1 for one person, 0 for two")
+        raise row.wrong(f"`same` must be 1 (one person) or 0 (two people), not {value!r}")
     return value in {"1", "true"}
 
 
 def _fold(row: Row) -> int:
     value = row.required("fold")
     if not value.isdecimal():
-        raise row.wrong(f"`fold` is {value!r}; it must be a whole number such as 0")
+        raise row.wrong(f"`fold` must be a whole number such as 0, not {value!r}")
     return int(value)
 
 
 def _check_pair_rows(file: Path, rows: _PairRows, lines: Codes, images: int) -> None:
     if not len(rows.same):
-        raise InvalidRequest(f"{file} holds no pairs")
+        raise InvalidRequest(f"{file} has no pairs")
     low, high = np.minimum(rows.source, rows.target), np.maximum(rows.source, rows.target)
     key = low.astype(np.int64) * images + high
     order = np.argsort(key, kind="stable")
     again = np.flatnonzero(key[order][1:] == key[order][:-1])
     if len(again):
         first, second = lines[order[again[0]]], lines[order[again[0] + 1]]
-        raise InvalidRequest(f"{file}, line {second}: this pair stands in line {first} already; a pair counts once")
+        raise InvalidRequest(f"{file}, line {second}: this pair is in line {first} already; list each pair once")
     if not rows.same.any() or rows.same.all():
         kind = "two people" if not rows.same.any() else "one person"
-        raise InvalidRequest(f"{file}: every pair is of {kind}; error rates need pairs of both kinds")
+        raise InvalidRequest(f"{file}: every pair shows {kind}; error rates need pairs of both kinds")
     if rows.fold is not None and len(np.unique(rows.fold)) < 2:
-        raise InvalidRequest(f"{file}: there is one fold only; k-fold accuracy needs two, or no column `fold`")
+        raise InvalidRequest(f"{file}: there is only one fold; k-fold accuracy needs two, or no column `fold`")
 
 
 def _linked(rows: _PairRows, names: Sequence[str]) -> dict[str, str]:
-    """Image -> a name for its person: the first image that pairs of one person link it with."""
+    """Map each image to an identity: the first image that pairs of one person link it with."""
     first = lowest_linked(len(names), rows.source[rows.same], rows.target[rows.same])
     return {name: names[i] for name, i in zip(names, first.tolist(), strict=True)}
 
@@ -144,9 +145,8 @@ def _with_pairs(
 ) -> ComparisonProtocol:
     """Add the file's pairs to the protocol, except for those that the errata leave out.
 
-    Args:
-        inferred: identities come from the pairs, not from images.csv
-        merged: the errata merge identities, so labels of pairs may contradict the identities
+    `inferred` means that the identities come from the pairs and not from images.csv. `merged` means that the errata
+    merge identities, so that labels of pairs may contradict the identities.
 
     Raises:
         InvalidRequest: a pair's label contradicts the identities.
@@ -165,7 +165,7 @@ def _with_pairs(
         a, b = names[rows.source[wrong[0]]], names[rows.target[wrong[0]]]
         says = "one person" if rows.same[wrong[0]] else "two people"
         other = "other pairs link them as one person" if inferred else "images.csv says otherwise"
-        raise InvalidRequest(f"{file}: {a} and {b} are said to be {says}, but {other}")
+        raise InvalidRequest(f"{file}: {a} and {b} are labelled as {says}, but {other}")
     fold = None if rows.fold is None else rows.fold[kept]
     pairs = Pairs(source[kept], target[kept], same[kept], fold)
     return replace(protocol, pairs=pairs, inferred=inferred)

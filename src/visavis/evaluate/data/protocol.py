@@ -1,4 +1,4 @@
-"""Which images are compared with which; reads a labelled folder, of which every pair is compared."""
+"""Which images are compared with each other. Reads a labelled folder, of which every pair is compared."""
 
 from __future__ import annotations
 
@@ -28,17 +28,18 @@ __all__ = [
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 MOST_GROUPS = 20
-"""Values of a group column. A column with more holds names or numbers and not groups."""
+"""The most values of a group column. A column with more values has names or numbers and not groups."""
 
 Codes = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Groups:
-    """A column whose values have error rates of their own.
+    """A column of labels. Each of its values gets error rates.
 
-    values: of the column, in alphabetical order; "" where it is empty
-    codes:  (n,) int32, index into `values`, one for each image
+    Attributes:
+        values: the values of the column in alphabetical order; "" is an empty cell.
+        codes: (n,) int32, the index into `values` of each image.
     """
 
     values: tuple[str, ...]
@@ -49,9 +50,11 @@ class Groups:
 class Pairs:
     """`m` pairs of images.
 
-    source, target: (m,) int32, index into the protocol's images
-    same:           (m,) bool: both images show one person
-    fold:           (m,) int32, or None where the list has no folds
+    Attributes:
+        source: (m,) int32, index into the protocol's images.
+        target: (m,) int32, index into the protocol's images.
+        same: (m,) bool, both images show one person.
+        fold: (m,) int32, the fold of each pair; None where the list has no folds.
     """
 
     source: Codes
@@ -63,7 +66,7 @@ class Pairs:
         return len(self.source)
 
     def among(self, images: NDArray[np.bool_]) -> Pairs:
-        """The pairs both of whose images are selected; `images`: (n,) bool."""
+        """The pairs that have both images in the selection `images`, (n,) bool."""
         both = images[self.source] & images[self.target]
         fold = None if self.fold is None else self.fold[both]
         return Pairs(self.source[both], self.target[both], self.same[both], fold)
@@ -71,16 +74,18 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComparisonProtocol:
-    """`n` images, who is on them, and which of them are compared.
+    """`n` images, the identity of each, and which of them are compared.
 
-    name:       of the data set, for the report
-    folder:     where the images lie
-    images:     paths below `folder`, with forward slashes
-    identity:   (n,) int32, index into `identities`
-    groups:     by name of the column
-    left_out:   (k, 2) int32, pairs of images that are not compared, smaller index first
-    pairs:      those that are compared; None: every image with every other
-    inferred:   identities were not given: images that pairs of one person link are taken as one identity
+    Attributes:
+        name: the name of the data set, for the report.
+        folder: the folder of the images.
+        images: the paths of the images below `folder`, with forward slashes.
+        identity: (n,) int32, index into `identities`.
+        identities: the names of the people, in alphabetical order.
+        groups: the group columns by name.
+        left_out: (k, 2) int32, pairs of images that are not compared, smaller index first.
+        pairs: the pairs that are compared; None: every image is compared with every other.
+        inferred: identities were not given, so images that are linked by pairs of one person are one identity.
     """
 
     name: str
@@ -94,7 +99,7 @@ class ComparisonProtocol:
     inferred: bool = False
 
     def paths(self) -> list[Path]:
-        """The images' files, in the order of `images`."""
+        """The files of the images, in the order of `images`."""
         return [self.folder / image for image in self.images]
 
 
@@ -102,42 +107,43 @@ def read_folder(folder: Path, *, groups: Sequence[str] = (), errata: Errata = NO
     """Read a labelled folder, of which every pair is compared.
 
     Args:
-        folder: has `images.csv` (columns image, identity and any to group by) beside `images/`, or one folder for each
-            identity
-        groups: columns of `images.csv` whose values have error rates of their own
-        errata: label errors to leave out
+        folder: either contains `images.csv` (columns image, identity, and any group columns) and the images, beside it
+            or in `images/`; or contains one folder for each identity.
+        groups: columns of `images.csv`. Each value of each column gets error rates too.
+        errata: label errors to leave out.
 
     Raises:
-        InvalidRequest: the folder is neither, a line is wrong, an image is missing, or there are not two identities.
+        InvalidRequest: the folder is neither, a line is wrong, an image is missing, or there is one identity.
 
     Example:
-        >>> protocol = read_folder(Path("staff"), groups=["sex"])  # doctest: +SKIP
-        >>> len(protocol.images), len(protocol.identities)  # doctest: +SKIP
+        >>> protocol = read_folder(Path("examples/photos"))
+        >>> len(protocol.images), protocol.identities
+        (6, ('Ardern', 'Macron', 'Obama', 'Sunak'))
     """
     if not folder.is_dir():
-        raise InvalidRequest(f"{folder} is not a folder; name a folder of labelled pictures or a CSV file of pairs")
+        raise InvalidRequest(f"{folder} is not a folder; name a folder of labelled images or a CSV file of pairs")
     if (folder / "images.csv").is_file():
         below = folder / "images" if (folder / "images").is_dir() else folder
         labels = read_labels(folder / "images.csv", groups=groups, below=below)
     else:
         if groups:
-            raise InvalidRequest(f"figures by {groups[0]!r} need {folder / 'images.csv'} with that column")
+            raise InvalidRequest(f"groups by {groups[0]!r} need {folder / 'images.csv'} with that column")
         below, labels = folder, _labels_from_folders(folder)
     check_errata(errata, labels)
     return build_protocol(folder.resolve().name, below, labels, groups, errata)
 
 
 Labels = dict[str, tuple[str, dict[str, str]]]
-"""Image -> (identity, {group column: value})."""
+"""Maps an image to its identity and its values by group column."""
 
 
 def read_labels(file: Path, *, groups: Sequence[str], below: Path | None) -> Labels:
     """Read images.csv.
 
     Args:
-        file: has the columns image and identity, and those of `groups`
-        groups: columns to read beside them
-        below: the folder that must hold the images; None: not checked
+        file: a CSV file with the columns image and identity, and those of `groups`.
+        groups: the group columns to read.
+        below: the folder that must contain the images; None: this is not checked.
 
     Raises:
         InvalidRequest: a line is wrong, an image has two lines, or an image is missing.
@@ -147,7 +153,7 @@ def read_labels(file: Path, *, groups: Sequence[str], below: Path | None) -> Lab
     for row in read_rows(file, ("image", "identity", *groups)):
         image = row.required("image")
         if image in lines:
-            raise row.wrong(f"{image} stands in line {lines[image]} already; an image has one line")
+            raise row.wrong(f"{image} is in line {lines[image]} already; list each image once")
         lines[image] = row.line
         if below is not None:
             must_exist(row, below, image)
@@ -165,9 +171,13 @@ def _labels_from_folders(folder: Path) -> Labels:
 
 
 def must_exist(row: Row, below: Path, image: str) -> None:
-    """Refuse a line whose image is missing from the folder `below`."""
+    """Check that the image of a line exists in the folder `below`.
+
+    Raises:
+        InvalidRequest: it does not; the text names the line.
+    """
     if not (below / image).is_file():
-        raise row.wrong(f"{below / image} is not there; images are looked for in {below}")
+        raise row.wrong(f"{below / image} does not exist; images are looked for in {below}")
 
 
 def build_protocol(
@@ -176,11 +186,11 @@ def build_protocol(
     """A protocol that compares every pair of the images of `labels`, except for the errata.
 
     Args:
-        name: of the data set
-        folder: of the images
-        labels: identity and group values of each image
-        groups: the columns of `labels` to keep
-        errata: label errors to leave out
+        name: the name of the data set.
+        folder: the folder of the images.
+        labels: the identity and the group values of each image.
+        groups: the columns of `labels` to keep.
+        errata: label errors to leave out.
 
     Raises:
         InvalidRequest: there are fewer than two identities, or a group column has too many values.
@@ -207,7 +217,10 @@ def build_protocol(
 
 
 def check_errata(errata: Errata, labels: Labels) -> None:
-    """Refuse a name that is not in the set, because it is misspelt and the label error would stay.
+    """Check that the errata name only images and identities of the data set.
+
+    A name that is not in the set is probably misspelt, and the label error would stay in.
+
 
     Raises:
         InvalidRequest: an image or identity of the errata is not in the set.
@@ -215,16 +228,18 @@ def check_errata(errata: Errata, labels: Labels) -> None:
     people = {who for who, _ in labels.values()}
     for image in (*errata.images, *(name for pair in errata.pairs for name in pair)):
         if image not in labels:
-            raise InvalidRequest(f"the errata name the image {image}, which the set does not hold")
+            raise InvalidRequest(f"the errata name the image {image}, which is not in the data set")
     for name in (name for pair in errata.same for name in pair):
         if name not in people:
-            raise InvalidRequest(f"the errata name the identity {name}, which the set does not hold")
+            raise InvalidRequest(f"the errata name the identity {name}, which is not in the data set")
 
 
 def _grouped(column: str, cells: Sequence[str]) -> Groups:
     values, codes = _coded(cells)
     if len(values) > MOST_GROUPS:
-        raise InvalidRequest(f"the column {column!r} has {len(values)} values; a group has at most {MOST_GROUPS}")
+        raise InvalidRequest(
+            f"the column {column!r} has {len(values)} values; group columns have at most {MOST_GROUPS}"
+        )
     return Groups(values, codes)
 
 

@@ -1,4 +1,4 @@
-"""Cross-validation of the scale: fit on all folds of people but one, and count the false matches of that one."""
+"""Cross-validation of the scale: fit on all folds of people but one, and count the false matches of that fold."""
 
 from __future__ import annotations
 
@@ -34,20 +34,21 @@ __all__ = [
 ]
 
 CHECKED = tuple(PROMISED_FMR)[:-1]
-"""The similarities that are checked: all but the highest, at which a fold has too few false matches to count."""
+"""The similarities that are checked: all but the highest, because a fold has too few false matches there."""
 TOLERATED_FACTOR = 2.0
-"""A promise is kept where the rate is within this factor of it."""
+"""A promise is kept if the rate is within this factor of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutRate:
     """The false match rate at a promised similarity among people that the scale was not fitted on.
 
-    similarity:  that is promised
-    group:       of the impostors
-    within_fold: of pairs both of whose people are in the fold left out
-    unseen:      of pairs at least one of whose people is. These are far more, and none was fitted on either. Over all
-                 folds a pair across two folds is counted twice, each time against another scale.
+    Attributes:
+        similarity: the promised similarity, 0..100.
+        group: the group of the impostors.
+        within_fold: the rate of pairs with both people in the fold left out.
+        unseen: the rate of pairs with at least one person in the fold left out. These are far more pairs, and the scale
+            was not fitted on any of them. Over all folds a pair across two folds is counted twice, on two scales.
     """
 
     similarity: int
@@ -56,7 +57,7 @@ class HeldOutRate:
     unseen: Rate
 
     def ratio(self) -> float:
-        """The counted rate over the promised one."""
+        """The rate of unseen pairs over the promised rate."""
         return self.unseen.value / PROMISED_FMR[self.similarity]
 
     @property
@@ -69,10 +70,11 @@ class HeldOutRate:
 class FoldCheck:
     """The result of a cross-validation.
 
-    folds:   how many
-    checked: by similarity and group
-    scores:  by similarity, the lowest that reaches it on the scale of each fold
-    fnmr:    of all genuine pairs at `LOWEST_PROMISED`, each on the scale that its person was left out of
+    Attributes:
+        folds: the number of folds.
+        checked: the false match rates by similarity and group.
+        scores: the lowest score of each similarity on the scale of each fold, by similarity.
+        fnmr: the FNMR of all genuine pairs at `LOWEST_PROMISED`, each on the scale that was fitted without its person.
     """
 
     folds: int
@@ -82,17 +84,17 @@ class FoldCheck:
 
     @property
     def kept(self) -> bool:
-        """Whether every promise that is checked is kept."""
+        """Whether every checked promise is kept."""
         return all(one.kept for one in self.checked)
 
 
 def folds_of(identities: Sequence[str], folds: int) -> Codes:
-    """(identities,) int32: a fold for each, from its name alone, so that it is the same on every machine."""
+    """(identities,) int32: the fold of each identity, from a hash of its name, so that every machine gives the same."""
     return np.array([int(hashlib.sha256(name.encode()).hexdigest(), 16) % folds for name in identities], np.int32)
 
 
 def folds_from_pairs(protocol: ComparisonProtocol, file: Path) -> Codes:
-    """(identities,) int32: the folds of a list of pairs. An identity is in the fold that its pairs are in.
+    """(identities,) int32: the fold of each identity, which is the fold of its pairs in a list of pairs.
 
     Raises:
         InvalidRequest: the file has fewer than two folds, or no pair of an identity.
@@ -103,25 +105,25 @@ def folds_from_pairs(protocol: ComparisonProtocol, file: Path) -> Codes:
     for row in read_rows(file, ("source", "target", "fold")):
         fold = names.setdefault(row.required("fold"), len(names))
         for image in (row.required("source"), row.required("target")):
-            # Merging two names can give an identity pairs in two folds. It stays in the first.
+            # An identity that the errata merge can have pairs in two folds. It is in the first of them.
             if image in number and folds[protocol.identity[number[image]]] < 0:
                 folds[protocol.identity[number[image]]] = fold
     if len(names) < 2:
-        raise InvalidRequest(f"{file} has {len(names)} folds; leaving one out needs two or more")
+        raise InvalidRequest(f"{file} has {len(names)} folds; cross-validation needs two or more")
     if len(lost := np.flatnonzero(folds < 0)):
         raise InvalidRequest(
             f"{file} has no pair of {protocol.identities[lost[0]]} and {len(lost) - 1} others; "
-            "leave out the file, and folds are made from the identities"
+            "without the file, folds are made from the names of the people"
         )
     return folds
 
 
 def grouped_folds(group: Groups, fold: Codes) -> Groups:
-    """A column of groups and folds together: code = group * folds + fold.
+    """Groups and folds in one column: code = group * folds + fold.
 
     Args:
-        group: of each image
-        fold: (n,) of each image
+        group: the group of each image.
+        fold: (n,) the fold of each image.
     """
     folds = int(fold.max()) + 1
     values = tuple(f"{value}/{k}" for value in group.values for k in range(folds))
@@ -129,11 +131,15 @@ def grouped_folds(group: Groups, fold: Codes) -> Groups:
 
 
 def impostors_without(scores: Scores, tally: Tally, identity: Codes, group: Groups, fold: Codes, k: int) -> Impostors:
-    """The impostors of each named group neither of whose people is in fold `k`.
+    """The impostors of each named group without the people of one fold.
 
     Args:
-        tally: of `scores`, by the codes of `grouped_folds`
-        fold: (n,) of each image
+        scores: the scores of every pair.
+        tally: the histograms of `scores` by the codes of `grouped_folds`.
+        identity: (n,) the identity of each image.
+        group: the group of each image.
+        fold: (n,) the fold of each image.
+        k: the fold to leave out.
     """
     folds = int(fold.max()) + 1
     inside = [i for i in range(folds) if i != k]
@@ -149,18 +155,18 @@ def _of_folds(tally: Tally, offset: int, inside: Sequence[int]) -> Counts:
 def check_folds(
     scores: Scores, tally: Tally, identity: Codes, group: Groups, fold: Codes, *, identities: int
 ) -> FoldCheck:
-    """Fit on all folds but one and count on that one, for each fold in turn. Counts are summed over the folds.
+    """Fit on all folds but one and count on that fold, for each fold in turn. Counts are summed over the folds.
 
     Args:
-        scores: of every pair
-        tally: of `scores`, by the codes of `grouped_folds`
-        identity: (n,) of each image
-        group: of each image
-        fold: (n,) of each image; the images of one identity share it
-        identities: how many there are
+        scores: the scores of every pair.
+        tally: the histograms of `scores` by the codes of `grouped_folds`.
+        identity: (n,) the identity of each image.
+        group: the group of each image.
+        fold: (n,) the fold of each image; the images of one identity are in one fold.
+        identities: the number of people.
 
     Raises:
-        InvalidRequest: all folds but one are too few to fit on.
+        InvalidRequest: all folds but one have too few people to fit on.
     """
     folds = int(fold.max()) + 1
     high, low = scores.high_impostors, scores.low_genuine
@@ -190,15 +196,16 @@ def _held_out(matches: Mask, first: Mask, second: Mask, trials: tuple[int, int])
     """The rates of pairs within the fold, and of unseen pairs.
 
     Args:
-        matches: (k,) pairs that match
-        first, second: (k,) whether each person is in the fold
-        trials: the comparisons of both kinds
+        matches: (k,) bool, the pairs that match.
+        first: (k,) bool, one person of the pair is in the fold.
+        second: (k,) bool, the other person is in the fold.
+        trials: the numbers of comparisons of both kinds.
     """
     within, unseen = int((matches & first & second).sum()), int((matches & (first | second)).sum())
     return Rate(within, trials[0]), Rate(unseen, trials[1])
 
 
 def _trials(tally: Tally, offset: int, folds: int, k: int) -> tuple[int, int]:
-    """Impostor comparisons of one group: of two people in fold `k`, and of at least one."""
+    """The impostor comparisons of one group with both people in fold `k`, and with at least one."""
     unseen = sum(int(tally.impostor[offset + min(i, k), offset + max(i, k)].sum()) for i in range(folds))
     return int(tally.impostor[offset + k, offset + k].sum()), unseen

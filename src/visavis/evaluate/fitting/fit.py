@@ -1,12 +1,12 @@
 """Fits the similarity scale: a curve from the score of two faces to a similarity with a stated false match rate.
 
 Scores are those of `pair_scores`, from which a comparison computes the similarity. Rates down to 1e-3 are counted.
-Lower rates are extrapolated by a generalised Pareto distribution that is fitted to the exceedances.
+Lower rates are extrapolated with a generalised Pareto distribution that is fitted to the exceedances.
 
-The impostors are those of one group (of one sex, where that is known). Each group has a curve of its own, and the scale
-is their geometric mean. Pooled impostors would give the scale of the group with the most images. Two groups whose rates
-differ by a factor of f are each sqrt(f) from the promise, one above and one below, and no other single curve is nearer
-to both. The tails of the groups share a shape and differ in threshold and scale.
+Both people of an impostor pair are of one group (of one sex, where that is known). Each group has its own curve, and
+the scale is the geometric mean of the curves. Pooled impostors would give the scale of the group with the most images.
+If the rates of two groups differ by a factor of f, one is sqrt(f) above the promise and the other sqrt(f) below, and no
+other single curve is nearer to both. The tails of the groups share a shape and differ in threshold and scale.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["Fit", "Level", "fit_scale", "refuse_too_few"]
 TAIL_RATE = 1e-3
 """The false match rate at which counting ends and the tail begins."""
 MEASURED_RATE = 1e-4
-"""The lowest rate that a set must have enough impostors to count; the tail extrapolates two decades beyond it."""
+"""A set must have enough impostors to count this rate. The tail extrapolates two decades beyond it."""
 
 Floats = NDArray[np.float64]
 
@@ -45,12 +45,14 @@ Floats = NDArray[np.float64]
 class Level:
     """The score of a promised similarity.
 
-    similarity:   that is promised
-    fmr:          its false match rate
-    score:        the lowest that reaches the similarity
-    interval:     95 % bootstrap interval of the score; NaN without replicates
-    counted:      by group, the false matches of the set at this score
-    extrapolated: fewer than 30 false matches are expected among all impostors, so the tail determines the score
+    Attributes:
+        similarity: the promised similarity, 0..100.
+        fmr: the false match rate that it promises.
+        score: the lowest score that has this similarity.
+        interval: the 95 % bootstrap interval of the score; NaN without replicates.
+        counted: the false match rate of each group of the set at this score, by name of the group.
+        extrapolated: whether fewer than 30 false matches are expected among all impostors, so that the tail determines
+            the score.
     """
 
     similarity: int
@@ -65,10 +67,11 @@ class Level:
 class Fit:
     """A fitted scale.
 
-    curve:  (n, 2) float64, score and similarity, rising from (-1, 0) to (1, 100)
-    tails:  by group
-    levels: of the promised similarities, from the lowest
-    shape:  95 % bootstrap interval of the tails' shape; NaN without replicates
+    Attributes:
+        curve: (n, 2) float64, score and similarity, rising from (-1, 0) to (1, 100).
+        tails: the tail of each group, by name.
+        levels: the scores of the promised similarities, from the lowest.
+        shape: the 95 % bootstrap interval of the tails' shape; NaN without replicates.
     """
 
     curve: Floats
@@ -77,7 +80,7 @@ class Fit:
     shape: Interval
 
     def lowest_score(self, similarity: float) -> float:
-        """The lowest score that a comparison answers with at least `similarity`."""
+        """The lowest score that has at least this similarity, 0..100."""
         return lowest_score(self.curve[:, 0], self.curve[:, 1], similarity)
 
     def calibration(
@@ -92,11 +95,12 @@ class Fit:
         """The calibration of this fit.
 
         Args:
-            model_sha256: of the embedder's file
-            accuracy: at which the embeddings were made, "standard" or "high"
-            provenance: data set and counts; the date, the version, the tails and the levels are added
-            template_offset: from `fit_template_offset`; None where it was not measured
-            genuine: (n,) sorted scores of genuine pairs, for the FNMR at each similarity; None where there are none
+            model_sha256: the SHA-256 of the embedder's file, in hexadecimal.
+            accuracy: the accuracy of the embeddings, "standard" or "high".
+            provenance: the data set and its counts. The date, the version, the tails and the levels are added.
+            template_offset: the result of `fit_template_offset`; None where it was not measured.
+            genuine: (n,) sorted scores of genuine pairs, from which the FNMR at each similarity is counted; None where
+                there are none.
         """
         return Calibration(
             scores=self.curve[:, 0],
@@ -113,22 +117,24 @@ def fit_scale(impostors: Impostors, *, identities: int, replicates: int = 200, s
     """Fit the scale.
 
     Args:
-        impostors: to fit on
-        identities: how many people the indices of `impostors` are of
-        replicates: bootstrap replicates for the intervals; 0: no intervals
-        seed: of the bootstrap
+        impostors: the impostors to fit on.
+        identities: the number of people. `impostors` names people by indices below it.
+        replicates: the number of bootstrap replicates behind the intervals; 0: no intervals.
+        seed: the seed of the bootstrap.
 
     Raises:
-        InvalidRequest: there are too few impostors; the text says how many would do.
+        InvalidRequest: there are too few impostors; the text says how many are needed.
 
     Example:
-        >>> fit = fit_scale(impostors, identities=1000)  # doctest: +SKIP
-        >>> fit.lowest_score(80)  # doctest: +SKIP
+        With the impostors of a data set (`impostors_of`):
+
+            fit = fit_scale(impostors, identities=1000)
+            fit.lowest_score(80)
     """
     refuse_too_few(impostors.names, impostors.pairs)
     tails = fit_tails(impostors)
     mean = mean_curve([curve_of_group(h, tail) for h, tail in zip(impostors.histograms, tails, strict=True)])
-    fit = Fit(scale_curve(*mean), dict(zip(impostors.names, tails, strict=True)), (), _middle(np.empty(0)))
+    fit = Fit(scale_curve(*mean), dict(zip(impostors.names, tails, strict=True)), (), _interval_or_nan(np.empty(0)))
     shapes, scores = _replicates(impostors, identities, replicates, seed)
     levels = []
     for (similarity, fmr), drawn in zip(PROMISED_FMR.items(), scores.T, strict=True):
@@ -137,23 +143,23 @@ def fit_scale(impostors: Impostors, *, identities: int, replicates: int = 200, s
         counts = zip(above.tolist(), impostors.pairs.tolist(), strict=True)
         counted = {name: Rate(*count) for name, count in zip(impostors.names, counts, strict=True)}
         extrapolated = fmr * effective_pairs(impostors.pairs) < RULE_OF_30
-        levels.append(Level(similarity, fmr, score, _middle(drawn), counted, extrapolated))
-    return replace(fit, levels=tuple(levels), shape=_middle(shapes))
+        levels.append(Level(similarity, fmr, score, _interval_or_nan(drawn), counted, extrapolated))
+    return replace(fit, levels=tuple(levels), shape=_interval_or_nan(shapes))
 
 
-def _middle(replicates: Floats) -> Interval:
+def _interval_or_nan(replicates: Floats) -> Interval:
     return interval(replicates) if len(replicates) else Interval(float("nan"), float("nan"))
 
 
 def refuse_too_few(names: Sequence[str], pairs: NDArray[np.int64]) -> None:
-    """Refuse a set on which too few false matches are expected at the lowest rate that must be counted.
+    """Check that 30 false matches are expected at the lowest rate that must be counted.
 
     Args:
-        names: of the groups
-        pairs: (g,) impostor comparisons of each
+        names: the names of the groups.
+        pairs: (g,) the number of impostor comparisons of each group.
 
     Raises:
-        InvalidRequest: there are too few pairs; the message says how many would do.
+        InvalidRequest: there are too few pairs; the text says how many are needed.
     """
     needed, groups = ceil(RULE_OF_30 / MEASURED_RATE), len(names)
     if effective_pairs(pairs) >= needed:
@@ -162,19 +168,22 @@ def refuse_too_few(names: Sequence[str], pairs: NDArray[np.int64]) -> None:
     each = ceil(needed / groups)
     people = ceil((1 + sqrt(1 + 8 * each)) / 2)
     raise InvalidRequest(
-        f"too few impostor pairs to carry the scale: {counts}. A false match rate of {MEASURED_RATE:.0e} needs "
-        f"{needed:,} pairs, for {RULE_OF_30} false matches to be expected"
+        f"too few impostor pairs to fit a scale: {counts}. A false match rate of {MEASURED_RATE:.0e} needs "
+        f"{needed:,} pairs, because {RULE_OF_30} false matches must be expected"
         + (f"; that is {each:,} in each of the {groups} groups" if groups > 1 else "")
-        + f". With one picture each, {people:,} people{' in each group' if groups > 1 else ''} give that many."
+        + f". With one image each, {people:,} people{' in each group' if groups > 1 else ''} give that many."
     )
 
 
 def fit_tails(impostors: Impostors, weights: Floats | None = None) -> list[ParetoTail]:
-    """The tail of each group above the score that `TAIL_RATE` of it exceeds. All tails have one shape.
+    """The tail of each group above the score that the part `TAIL_RATE` of its impostors exceed. All share a shape.
 
     Args:
-        impostors: to fit on
-        weights: (k,) of each of the highest impostors, 1 on average; default: 1
+        impostors: the impostors to fit on.
+        weights: (k,) the weight of each of the highest impostors, 1 on average; default: 1.
+
+    Raises:
+        InvalidRequest: the highest scores that were kept contain too few of a group.
     """
     weights = np.ones(len(impostors.score)) if weights is None else weights
     starts, exceedances, weighing = [], [], []
@@ -184,7 +193,7 @@ def fit_tails(impostors: Impostors, weights: Floats | None = None) -> list[Paret
         above = np.cumsum(weight)
         at = int(np.searchsorted(above, TAIL_RATE * pairs))
         if at >= len(score):
-            raise InvalidRequest(f"the {KEPT:,} highest scores hold too few of {impostors.names[g]!r} to fit a tail")
+            raise InvalidRequest(f"too few of the {KEPT:,} highest scores are of {impostors.names[g]!r} to fit a tail")
         y = score[:at] - score[at]
         mean = float(weight[:at] @ y / above[at - 1])
         starts.append((float(score[at]), float(above[at - 1] / pairs), mean))
@@ -195,9 +204,9 @@ def fit_tails(impostors: Impostors, weights: Floats | None = None) -> list[Paret
 
 
 def _replicates(impostors: Impostors, identities: int, replicates: int, seed: int) -> tuple[Floats, Floats]:
-    """The tails' shape (r,) and the score of each promise (r, 4) in each bootstrap replicate."""
+    """The tails' shape, (r,), and the score of each promise, (r, 4), in each bootstrap replicate."""
     shapes, scores = np.empty(replicates), np.empty((replicates, len(PROMISED_FMR)))
-    # A replicate's tails begin near those of the set, so pairs far below need no weights.
+    # A replicate's tails begin near those of the set, so pairs far below are not needed.
     near = np.zeros(len(impostors.score), bool)
     for g, pairs in enumerate(impostors.pairs):
         near[np.flatnonzero(impostors.group == g)[: int(10 * TAIL_RATE * pairs)]] = True
@@ -206,7 +215,7 @@ def _replicates(impostors: Impostors, identities: int, replicates: int, seed: in
         first=impostors.first[near], second=impostors.second[near],
     )  # fmt: skip
     for k, drawn in enumerate(draw(identities, replicates, seed)):
-        # The mean weight of all pairs of a group is taken as 1, because it varies far less than that of the tail.
+        # The mean weight of all pairs of a group is taken as 1 because it varies far less than that of the tail.
         tails = fit_tails(few, (drawn[few.first] * drawn[few.second]).astype(np.float64))
         shapes[k] = tails[0].shape
         scores[k] = [mean_quantile(tails, rate) for rate in PROMISED_FMR.values()]
@@ -248,7 +257,7 @@ def _provenance(fit: Fit) -> dict[str, object]:
 
 
 def _fnmr(fit: Fit, genuine: Floats | None) -> Floats:
-    """(m, 2) similarity and FNMR over the scale."""
+    """(m, 2) float64: similarity and FNMR over the scale."""
     if genuine is None or not len(genuine):
         return np.empty((0, 2))
     at = sorted({*range(30, LOWEST_PROMISED, 10), 85, 95, *PROMISED_FMR})
@@ -257,5 +266,5 @@ def _fnmr(fit: Fit, genuine: Floats | None) -> Floats:
 
 
 def _rounded(interval: Interval) -> list[float] | None:
-    """None without replicates."""
+    """The interval with 4 decimals; None without replicates."""
     return None if np.isnan(interval.low) else [round(interval.low, 4), round(interval.high, 4)]

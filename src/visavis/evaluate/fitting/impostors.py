@@ -20,11 +20,13 @@ Floats = NDArray[np.float64]
 class Impostors:
     """The impostor comparisons to fit on, by group.
 
-    names:      of the groups
-    histograms: (g, BINS) int64
-    score:      (k,) float64, of the highest of them, from the highest down
-    group:      (k,) int32, index into `names`
-    first, second: (k,) int32, identities
+    Attributes:
+        names: the names of the groups.
+        histograms: (g, BINS) int64, the histogram of each group's scores.
+        score: (k,) float64, the highest scores, falling.
+        group: (k,) int32, the group of each of these pairs, as an index into `names`.
+        first: (k,) int32, the identity of one image of each of these pairs.
+        second: (k,) int32, the identity of the other image.
     """
 
     names: tuple[str, ...]
@@ -36,29 +38,30 @@ class Impostors:
 
     @property
     def pairs(self) -> NDArray[np.int64]:
-        """(g,) comparisons of each group."""
+        """(g,) int64: the number of comparisons of each group."""
         return np.asarray(self.histograms.sum(axis=1))
 
 
 def effective_pairs(pairs: NDArray[np.int64]) -> int:
-    """The pairs of a single group that determine its rate as well as these determine the mean of the groups' rates.
+    """How many pairs a single group needs to give its rate the precision of the mean over several groups.
 
     Args:
-        pairs: (g,) comparisons of each group
+        pairs: (g,) the number of comparisons of each group.
     """
     return int(len(pairs) ** 2 / (1 / pairs).sum()) if pairs.all() else 0
 
 
 def named_groups(group: Groups) -> list[int]:
-    """The codes of the groups that impostors are taken from: those with a name, or the only one."""
+    """The codes of the groups with impostors: the groups with a name, or the only group."""
     return [v for v, value in enumerate(group.values) if value or len(group.values) == 1]
 
 
 def possible_impostors(identity: Codes, group: Groups) -> NDArray[np.int64]:
-    """(g,) the impostor pairs of each named group if every image gives an embedding.
+    """(g,) int64: the number of impostor pairs of each named group if every image has an embedding.
 
     Args:
-        identity: (n,) of each image
+        identity: (n,) the identity of each image.
+        group: the group of each image.
     """
     counts = []
     for v in named_groups(group):
@@ -71,8 +74,10 @@ def impostors_of(scores: Scores, tally: Tally, identity: Codes, group: Groups) -
     """The impostors of each named group.
 
     Args:
-        tally: of `scores`, by the codes of `group`
-        identity: (n,) of each image
+        scores: the scores of every pair.
+        tally: the histograms of `scores` by the codes of `group`.
+        identity: (n,) the identity of each image.
+        group: the group of each image.
     """
     histograms = np.stack([tally.impostor[v, v] for v in named_groups(group)])
     return collect_impostors(scores, histograms, identity, group, np.ones(len(identity), bool))
@@ -81,12 +86,14 @@ def impostors_of(scores: Scores, tally: Tally, identity: Codes, group: Groups) -
 def collect_impostors(
     scores: Scores, histograms: Counts, identity: Codes, group: Groups, images: NDArray[np.bool_]
 ) -> Impostors:
-    """The impostors with these histograms, and the highest of `scores` that belong to them.
+    """The impostors with these histograms, and their highest scores.
 
     Args:
-        histograms: (g, BINS) of the named groups
-        identity: (n,) of each image
-        images: (n,) those that both images of a pair must be of
+        scores: the scores of every pair.
+        histograms: (g, BINS) the histogram of each named group.
+        identity: (n,) the identity of each image.
+        group: the group of each image.
+        images: (n,) bool, the images to which both images of a pair must belong.
     """
     known = named_groups(group)
     high = scores.high_impostors

@@ -1,4 +1,4 @@
-"""Where a rising function crosses zero."""
+"""The zero of a rising function."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ __all__ = ["crossing"]
 def crossing(function: Callable[[float], float], low: float, high: float) -> float:
     """The x between `low` and `high` at which a rising function crosses zero, to 1e-12.
 
+    Args:
+        function: a continuous function that rises from `low` to `high`.
+        low: the lower end of the search.
+        high: the upper end of the search.
+
     Returns:
-        `low` where the function is at least 0 there, and `high` where it is at most 0 there.
+        The zero; `low` where the function is at least 0 there, and `high` where it is at most 0 there.
 
     Example:
         >>> round(crossing(lambda x: x**2 - 2, 0, 2), 6)

@@ -1,6 +1,6 @@
 """The similarity scale as a smooth rising curve over scores, from counted and extrapolated false match rates.
 
-False match rates (FMR) are handled as -log10, in which the scale is nearly straight.
+False match rates (FMR) are taken as -log10, because the scale is nearly straight in it.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from visavis.evaluate.statistics.pareto_tail import Floats, ParetoTail
 
 __all__ = ["curve_of_group", "mean_curve", "monotone_cubic", "scale_curve", "to_similarity"]
 
-_FARTHEST = 8.0  # -log10 FMR up to which the tail is followed; from there the curve is straight
-_HIGHEST = 0.98  # score up to which the tail is followed at most
-_STEP = 0.005  # of the curve, in score
+_FARTHEST = 8.0  # -log10 FMR at which the curve leaves the tail and becomes straight
+_HIGHEST = 0.98  # the highest score of the tail that is used
+_STEP = 0.005  # the distance of the curve's points, in score
 
 
 def curve_of_group(histogram: Counts, tail: ParetoTail) -> tuple[Floats, Floats]:
     """One group's scores and the -log10 of its FMR there.
 
     Args:
-        histogram: (BINS,) of the group's impostors
-        tail: of their scores
+        histogram: (BINS,) int64, the histogram of the group's impostors.
+        tail: the tail of their scores.
 
     Returns:
-        Two arrays (k,), both rising; the scores end at 1.
+        Scores and -log10 FMR, (k,) float64 each, both rising. The last score is 1.
     """
     survival = np.cumsum(histogram[::-1])[::-1] / histogram.sum()
     body = np.arange(0.02, -np.log10(tail.rate) - 0.02, 0.05)
@@ -40,8 +40,8 @@ def curve_of_group(histogram: Counts, tail: ParetoTail) -> tuple[Floats, Floats]
     levels = np.concatenate([body, far])[first]
     within = scores < _HIGHEST
     scores, levels = scores[within], levels[within]
-    # The tail may end below a score of 1, but scores above its end are rare and not impossible. So the curve goes on
-    # straight from where the tail is left.
+    # The tail may end below a score of 1, but scores above its end are rare and not impossible. So the curve continues
+    # as a straight line.
     slope = (levels[-1] - levels[-21]) / (scores[-1] - scores[-21])
     start = max(-1.0, scores[0] - 0.2)
     ends = np.array([start, 1.0]), np.array([0.0, levels[-1] + slope * (1 - scores[-1])])
@@ -49,7 +49,7 @@ def curve_of_group(histogram: Counts, tail: ParetoTail) -> tuple[Floats, Floats]
 
 
 def mean_curve(groups: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-    """A grid of scores, and the mean of the groups' -log10 FMR there, which is the geometric mean of their rates."""
+    """A grid of scores, and the mean of the groups' -log10 FMR there, which is that of the rates' geometric mean."""
     start = max(scores[0] for scores, _ in groups)
     grid = np.round(np.arange(np.ceil(start / _STEP), round(1 / _STEP)) * _STEP, 4)
     return grid, np.mean([monotone_cubic(scores, levels, grid) for scores, levels in groups], axis=0)
@@ -59,11 +59,11 @@ def scale_curve(grid: Floats, levels: Floats) -> Floats:
     """The points of a calibration: (n, 2) score and similarity, from (-1, 0) to (1, 100).
 
     Args:
-        grid: (k,) scores
-        levels: (k,) -log10 FMR there
+        grid: (k,) scores, rising.
+        levels: (k,) -log10 FMR at these scores.
     """
     similarity = np.round(to_similarity(levels), 6)
-    # Near the top several points round to one similarity. The first of them stays, so that the curve always rises.
+    # Near 100 several points round to one similarity. Only the first is kept, so that the curve always rises.
     similarity, first = np.unique(similarity, return_index=True)
     inner = (similarity > 0) & (similarity < 100)
     points = np.stack([grid[first][inner], similarity[inner]], axis=1)
@@ -71,7 +71,7 @@ def scale_curve(grid: Floats, levels: Floats) -> Floats:
 
 
 def to_similarity(levels: Floats) -> Floats:
-    """-log10 FMR -> similarity, by a smooth curve through the points of `SIMILARITY_SCALE`.
+    """Map -log10 FMR to similarity, by a smooth curve through the points of `SIMILARITY_SCALE`.
 
     Beyond the end of the scale it approaches 100 and does not reach it.
 
@@ -81,22 +81,23 @@ def to_similarity(levels: Floats) -> Floats:
     """
     x, y = neg_log10_fmr(), np.array([similarity for similarity, _ in SIMILARITY_SCALE])
     inside = monotone_cubic(x, y, np.minimum(levels, x[-1]))
-    # The gap to 100 shrinks as exp(-level), which continues the scale's last slope without a visible kink.
+    # The gap to 100 shrinks as exp(-level), which continues the last slope of the scale without a visible kink.
     return np.asarray(np.where(levels > x[-1], 100 - (100 - y[-1]) * np.exp(-(levels - x[-1]).clip(0)), inside))
 
 
 def monotone_cubic(x: Floats, y: Floats, at: Floats) -> Floats:
-    """A smooth curve through rising points that rises wherever they do.
+    """A smooth curve through rising points that is itself rising.
 
     Inner tangents are those of PCHIP (Fritsch and Butland, 1984). The tangents at the ends are the slopes of the first
-    and of the last segment, because PCHIP extrapolates them from two segments, which bends the ends.
+    and last segment, because PCHIP extrapolates them from two segments, which bends the ends.
 
     Args:
-        x, y: (n,) the points, n of 2 or more
-        at: (k,) where to evaluate the curve
+        x: (n,) rising, with n of 2 or more.
+        y: (n,) the values at `x`, rising.
+        at: (k,) where to evaluate the curve.
 
     Returns:
-        (k,)
+        (k,) float64.
 
     Example:
         >>> monotone_cubic(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]), np.array([0.5, 1.5])).tolist()

@@ -22,19 +22,20 @@ from visavis.evaluate.statistics.pair_scores import SCORE
 __all__ = ["SUSPICIOUS", "as_markdown"]
 
 SUSPICIOUS = 0.5
-"""Impostors above this score are listed, because on public data most of them are label errors or one image twice."""
+"""Impostors above this score are listed. On public data most of them are label errors or one image twice."""
 
 
 def as_markdown(e: Evaluation, plots: Sequence[str] = ()) -> str:
-    """The evaluation for people.
+    """The evaluation as a report for people.
 
     Args:
-        e: the evaluation
-        plots: file names of plots beside the report; those in PNG are shown
+        e: the evaluation.
+        plots: file names of plots beside the report. The PNG files are shown in it.
 
     Example:
-        >>> from IPython.display import Markdown  # doctest: +SKIP
-        >>> Markdown(as_markdown(evaluation))  # doctest: +SKIP
+        >>> from visavis.evaluate import as_markdown, evaluate_folder
+        >>> print(as_markdown(evaluate_folder("examples/photos", progress=False)).splitlines()[0])
+        # Evaluation of photos
     """
     parts = [
         f"# Evaluation of {e.name}",
@@ -63,7 +64,7 @@ def _about(e: Evaluation) -> str:
     bounds = _bounds(wilson(failed, e.images))
     lines = [
         f"- {e.images:,} images of {e.identities:,} people"
-        + (" (told from the pairs of one person)" if e.inferred else "")
+        + (" (inferred from pairs of one person)" if e.inferred else "")
         + f"; compared: {pairs}",
         f"- {e.curve.genuine:,} genuine and {e.curve.impostors:,} impostor comparisons"
         + (f"; pairs left out by the errata: {e.left_out}" if e.left_out else ""),
@@ -90,7 +91,7 @@ def _points_table(points: Sequence[Point]) -> str:
 
 def _notes() -> str:
     return (
-        f"Intervals are of {CONFIDENCE:.0%}. *Wilson* takes comparisons for independent. *Bootstrap* draws people with "
+        f"Intervals are of {CONFIDENCE:.0%}. *Wilson* treats comparisons as independent. *Bootstrap* draws people with "
         "replacement; it is the valid one where a person is in many comparisons. The promise is about impostors of one "
         "sex; among all impostors the FMR is lower."
     )
@@ -102,7 +103,7 @@ def _tars_table(tars: Sequence[Tar], impostors: int) -> str:
         if t.fnmr is None or t.at.threshold is None:
             needed = math.ceil(round(RULE_OF_30 / t.at.fmr, 3))
             rows.append(
-                [f"{t.at.fmr:.0e}", "-", "-", "", "", f"cannot be told: {impostors:,} impostors, {needed:,} wanted"]
+                [f"{t.at.fmr:.0e}", "-", "-", "", "", f"insufficient: {impostors:,} impostors, {needed:,} needed"]
             )
             continue
         thin = t.at.support is Support.THIN
@@ -110,7 +111,7 @@ def _tars_table(tars: Sequence[Tar], impostors: int) -> str:
             [
                 f"{t.at.fmr:.0e}", _percent(1 - t.fnmr.rate.value), f"{t.at.threshold:.4f}",
                 _bounds(_flipped(t.fnmr.wilson)), _bounds(_flipped(t.fnmr.bootstrap)),
-                f"thin: {t.at.fmr * impostors:.0f} false matches, {RULE_OF_30} wanted" if thin else "",
+                f"thin: {t.at.fmr * impostors:.0f} false matches expected, {RULE_OF_30} needed" if thin else "",
             ]
         )  # fmt: skip
     return _table(["FMR", "TAR", "score", "Wilson", "bootstrap", "support"], rows)
@@ -142,12 +143,12 @@ def _groups(e: Evaluation) -> list[str]:
         ]
         head = [column, "images", "similarity", "FMR", "bootstrap", "FMR / promised", "FNMR", "bootstrap"]
         ratios = [
-            [str(d.similarity), _ratio(d.fmr), _ratio(d.fnmr), "few errors: little can be said" if d.few else ""]
+            [str(d.similarity), _ratio(d.fmr), _ratio(d.fnmr), "too few errors to compare" if d.few else ""]
             for d in differentials(groups)
         ]
         parts += [
             f"## By {column}",
-            "Genuine pairs of the group; impostors both of the group.",
+            "Both images of each genuine and impostor pair are of the group.",
             _table(head, rows),
             "Highest rate of a group over the lowest:",
             _table(["similarity", "FMR", "FNMR", ""], ratios),
@@ -158,10 +159,10 @@ def _groups(e: Evaluation) -> list[str]:
 def _quality(e: Evaluation) -> str:
     d = e.error_discard
     if not len(d.discarded):
-        return "Every picture has the same quality score, so there is no curve of errors against discarded pictures."
+        return "Every image has the same quality score, so there is no curve of errors against discarded images."
     tenth = int((abs(d.discarded - 0.1)).argmin())
     return (
-        f"Without the {_percent(d.discarded[tenth])} of pictures of lowest quality score (below "
+        f"Without the {_percent(d.discarded[tenth])} of images of lowest quality score (below "
         f"{d.quality[tenth]:.1f}), FNMR at similarity {LOWEST_PROMISED} goes from {_percent(d.fnmr[0])} to "
         f"{_percent(d.fnmr[tenth])}."
     )
@@ -172,8 +173,8 @@ def _alike(e: Evaluation) -> str:
     if not rows:
         return f"None above a score of {SUSPICIOUS}."
     return (
-        f"Above a score of {SUSPICIOUS} (at most {len(e.suspicious)} are shown). Look at them: one person under two "
-        "names, or one picture twice, goes into a file of errata.\n\n" + _table(["score", "one", "other"], rows)
+        f"Above a score of {SUSPICIOUS} (at most {len(e.suspicious)} are shown). Look at them. One person under two "
+        "names, or one image twice, belongs in a file of errata.\n\n" + _table(["score", "one", "other"], rows)
     )
 
 

@@ -1,6 +1,6 @@
-"""Plots of an evaluation: scores, DET curve, calibration, error versus discard. The only file that uses matplotlib.
+"""Plots of an evaluation: scores, DET curve, calibration, error versus discard.
 
-Each plot is a function that takes the axes to draw on, or makes a figure, and returns the axes.
+Each plot is a function that takes the axes to draw on, or creates a figure, and returns the axes.
 """
 
 from __future__ import annotations
@@ -38,21 +38,24 @@ _STYLE: dict[str, Any] = {
 
 
 def write_plots(evaluation: Evaluation, folder: Path) -> list[str]:
-    """Write each plot as PNG and SVG. Error versus discard is left out where every image has one quality score.
+    """Write each plot as PNG and SVG. Error versus discard is left out if all quality scores are equal.
 
     Args:
-        evaluation: what to plot
-        folder: must exist
+        evaluation: the evaluation to plot.
+        folder: an existing folder.
 
     Returns:
-        The file names.
+        The names of the files in the folder.
 
     Raises:
         InvalidRequest: matplotlib is not installed.
         OSError: a file cannot be written.
 
     Example:
-        >>> write_plots(evaluation, Path("report"))  # doctest: +SKIP
+        >>> import tempfile
+        >>> from visavis.evaluate import evaluate_folder, write_plots
+        >>> evaluation = evaluate_folder("examples/photos", progress=False)
+        >>> write_plots(evaluation, Path(tempfile.mkdtemp()))
         ['scores.png', 'scores.svg', 'det.png', ...]
     """
     matplotlib = _matplotlib()
@@ -64,7 +67,7 @@ def write_plots(evaluation: Evaluation, folder: Path) -> list[str]:
     names = []
     with matplotlib.rc_context(_STYLE):
         for name, plot in plots.items():
-            # Not by pyplot, which keeps every figure open and needs a backend.
+            # pyplot keeps every figure open and needs a backend, so it is not used here.
             figure = Figure()
             plot(evaluation, figure.add_subplot())
             for kind in ("png", "svg"):
@@ -78,17 +81,21 @@ def plot_scores(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     """The distributions of genuine and impostor scores, with the scores of the promised similarities.
 
     Args:
-        evaluation: what to plot
-        ax: to draw on; default: those of a new figure of pyplot, in the style of the report
+        evaluation: the evaluation to plot.
+        ax: the axes to draw on; default: the axes of a new pyplot figure, in the style of the report.
 
     Raises:
         InvalidRequest: matplotlib is not installed.
 
     Example:
-        >>> plot_scores(evaluation).set_xlim(-0.2, 1)  # doctest: +SKIP
+        >>> from matplotlib.figure import Figure
+        >>> from visavis.evaluate import evaluate_folder, plot_scores
+        >>> evaluation = evaluate_folder("examples/photos", progress=False)
+        >>> plot_scores(evaluation, Figure().add_subplot()).get_title()
+        'Scores of photos'
     """
     ax, e = _new_axes() if ax is None else ax, evaluation
-    coarse = 100  # bins of 1e-4 to one of 0.01
+    coarse = 100  # bins of 1e-4 in one of 0.01
     edges = np.append(EDGES[: BINS - 1 : coarse], 1.0)
     for counts, colour, label in (
         (e.scores.impostor, _IMPOSTOR, f"impostor ({e.curve.impostors:,})"),
@@ -114,16 +121,18 @@ def plot_det(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     """The DET curve: FNMR against FMR, of all comparisons and of each group.
 
     Args:
-        evaluation: what to plot
-        ax: to draw on; default: those of a new figure of pyplot, in the style of the report
+        evaluation: the evaluation to plot.
+        ax: the axes to draw on; default: the axes of a new pyplot figure, in the style of the report.
 
     Raises:
         InvalidRequest: matplotlib is not installed.
 
     Example:
-        >>> import matplotlib.pyplot as plt  # doctest: +SKIP
-        >>> figure, axes = plt.subplots(1, 2)  # doctest: +SKIP
-        >>> plot_det(before, axes[0]), plot_det(after, axes[1])  # doctest: +SKIP
+        >>> from matplotlib.figure import Figure
+        >>> from visavis.evaluate import evaluate_folder, plot_det
+        >>> evaluation = evaluate_folder("examples/photos", progress=False)
+        >>> plot_det(evaluation, Figure().add_subplot()).get_title()
+        'Detection error trade-off, photos'
     """
     ax, e = _new_axes() if ax is None else ax, evaluation
     for k, (label, curve) in enumerate(_det_curves(e)):
@@ -162,14 +171,18 @@ def plot_calibration(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     """The promised and the measured FMR at each promised similarity, of all impostors and of each group.
 
     Args:
-        evaluation: what to plot
-        ax: to draw on; default: those of a new figure of pyplot, in the style of the report
+        evaluation: the evaluation to plot.
+        ax: the axes to draw on; default: the axes of a new pyplot figure, in the style of the report.
 
     Raises:
         InvalidRequest: matplotlib is not installed.
 
     Example:
-        >>> plot_calibration(evaluation).figure.savefig("calibration.pdf")  # doctest: +SKIP
+        >>> from matplotlib.figure import Figure
+        >>> from visavis.evaluate import evaluate_folder, plot_calibration
+        >>> evaluation = evaluate_folder("examples/photos", progress=False)
+        >>> plot_calibration(evaluation, Figure().add_subplot()).get_title()
+        'Promise (grey line; band: factor 2) and measurement, photos'
     """
     ax, e = _new_axes() if ax is None else ax, evaluation
     promises, rates = list(PROMISED_FMR), list(PROMISED_FMR.values())
@@ -191,7 +204,7 @@ def plot_calibration(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
 
 
 def _plot_estimates(ax: Axes, x: NDArray[np.floating], estimates: list[RateEstimate], colour: str, label: str) -> None:
-    """Points with their intervals; an arrow down from the upper bound where there is no error."""
+    """Points with their intervals. Where there is no error, an arrow points down from the upper bound."""
     for spot, found in zip(x, estimates, strict=True):
         if not found.rate.trials:
             continue
@@ -210,31 +223,35 @@ def plot_error_discard(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     """FNMR at the lowest promised similarity as the images of lowest quality are discarded.
 
     Args:
-        evaluation: what to plot; nothing is drawn but the axes where every image has one quality score
-        ax: to draw on; default: those of a new figure of pyplot, in the style of the report
+        evaluation: the evaluation to plot. If all its quality scores are equal, only the axes are drawn.
+        ax: the axes to draw on; default: the axes of a new pyplot figure, in the style of the report.
 
     Raises:
         InvalidRequest: matplotlib is not installed.
 
     Example:
-        >>> plot_error_discard(evaluation)  # doctest: +SKIP
+        >>> from matplotlib.figure import Figure
+        >>> from visavis.evaluate import evaluate_folder, plot_error_discard
+        >>> evaluation = evaluate_folder("examples/photos", progress=False)
+        >>> plot_error_discard(evaluation, Figure().add_subplot()).get_title()
+        'Error versus discard, photos'
     """
     ax, d = _new_axes() if ax is None else ax, evaluation.error_discard
     if len(d.discarded):
         ax.plot(100 * d.discarded, 100 * d.fnmr, color=_GENUINE, label=f"FNMR at similarity {LOWEST_PROMISED}")
         ax.plot(
             100 * d.discarded, 100 * d.fnmr[0] * (1 - d.discarded), color=_GREY, linewidth=1, linestyle=_DASHED,
-            label="as many errors gone as pictures",
+            label="errors fall as the images do",
         )  # fmt: skip
         ax.legend(loc="upper right")
-    ax.set(xlabel="per cent of pictures discarded, lowest quality score first", ylabel="FNMR, per cent")
+    ax.set(xlabel="per cent of images discarded, lowest quality score first", ylabel="FNMR, per cent")
     ax.set_ylim(bottom=0)
     ax.set_title(f"Error versus discard, {evaluation.name}")
     return ax
 
 
 def _colour(k: int) -> str:
-    """Of the k-th series; the first is of all comparisons."""
+    """The colour of the k-th series, the first of which is that of all comparisons."""
     return _INK if k == 0 else _COLOURS[(k - 1) % len(_COLOURS)]
 
 

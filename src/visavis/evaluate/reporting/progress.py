@@ -13,16 +13,18 @@ _REDRAW = 0.2  # seconds
 
 
 class Progress:
-    """A bar that redraws itself on a terminal. Elsewhere it is a line for each tenth, because logs keep every line.
+    """A progress bar on a terminal. Elsewhere it is a line for each tenth, because a log keeps every line.
 
     Args:
-        what: is counted
-        stream: default: standard error
+        what: the name of what is counted.
+        stream: where to write; default: standard error.
 
     Example:
         >>> progress = Progress("images", sys.stdout)
-        >>> for done in range(4):
-        ...     progress(done, 3)  # doctest: +SKIP
+        >>> for done in range(3):
+        ...     progress(done, 2)
+        images: 1 of 2
+        images: 2 of 2
     """
 
     def __init__(self, what: str, stream: TextIO | None = None) -> None:
@@ -34,7 +36,7 @@ class Progress:
         self._tenth = 0
 
     def __call__(self, done: int, total: int) -> None:
-        """Report that `done` of `total` are done; 0 starts the clock of the estimate."""
+        """Report that `done` of `total` are done. The estimate of the time left starts when `done` is 0."""
         now = time.monotonic()
         if done == 0:
             self._began = now
@@ -56,10 +58,10 @@ class Progress:
 
 
 def image_progress(*, shown: bool) -> Progress | None:
-    """Of a run over images; None unless it is to be shown."""
-    return Progress("pictures") if shown else None
+    """The progress of a run over images; None if it is not shown."""
+    return Progress("images") if shown else None
 
 
 def comparison_progress(*, shown: bool) -> Progress | None:
-    """Of a run over pairs, which is short, so it is shown on a terminal only."""
+    """The progress of a run over pairs. It is shown on a terminal only, because the run is short."""
     return Progress("blocks of comparisons") if shown and sys.stderr.isatty() else None

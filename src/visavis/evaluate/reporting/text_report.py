@@ -12,10 +12,12 @@ __all__ = ["cross_validation_as_text", "fit_as_text"]
 
 
 def fit_as_text(fit: Fit) -> str:
-    """A table of the promised similarities with their scores, and a line about the tail.
+    """A table of the promised similarities with their scores, and a line about the tails.
 
     Example:
-        >>> print(fit_as_text(fit_folder("staff").fit))  # doctest: +SKIP
+        A folder to fit on has images of several hundred people; see `check_folder`:
+
+            print(fit_as_text(fit_folder("staff").fit))
     """
     lines = ["similarity  promised FMR  score   95 %              false matches there"]
     for level in fit.levels:
@@ -23,7 +25,7 @@ def fit_as_text(fit: Fit) -> str:
         counted = ", ".join(f"{r.errors:,} of {r.trials:,} {name}".rstrip() for name, r in level.counted.items())
         lines.append(
             f"{level.similarity:10}  {level.fmr:12.0e}  {level.score:.4f}  {bounds:16}  {counted}"
-            + ("  (carried by the tail)" if level.extrapolated else "")
+            + ("  (extrapolated)" if level.extrapolated else "")
         )
     tails = "; ".join(f"{name} above {t.threshold:.3f}, scale {t.scale:.4f}".strip() for name, t in fit.tails.items())
     shape = next(iter(fit.tails.values())).shape
@@ -36,7 +38,9 @@ def cross_validation_as_text(check: FoldCheck) -> str:
     """A table of the false match rates of people that the scale was not fitted on, and the verdict.
 
     Example:
-        >>> print(cross_validation_as_text(cross_validate_folder("staff")))  # doctest: +SKIP
+        A folder to fit on has images of several hundred people; see `check_folder`:
+
+            print(cross_validation_as_text(cross_validate_folder("staff")))
     """
     lines = [
         f"fitted on {check.folds - 1} folds, counted on the other, {check.folds} times",
@@ -46,9 +50,7 @@ def cross_validation_as_text(check: FoldCheck) -> str:
         promised = PROMISED_FMR[one.similarity]
         unseen, within = (_counted(rate, promised) for rate in (one.unseen, one.within_fold))
         lines.append(f"{one.similarity:10}  {one.group or 'all':5}  {unseen}{within}".rstrip())
-    lines.append(
-        f"* thin: the promise makes fewer than {RULE_OF_30} false matches expected there, so chance alone moves it"
-    )
+    lines.append(f"* thin: fewer than {RULE_OF_30} false matches are expected there, so chance alone can move the rate")
     ranges = "; ".join(f"{s} at {min(by_fold):.3f} to {max(by_fold):.3f}" for s, by_fold in check.scores.items())
     lines.append(f"scores over the folds ({SCORE}): {ranges}")
     lines.append(

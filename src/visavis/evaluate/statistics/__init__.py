@@ -1,1 +1,1 @@
-"""Scores of pairs, and the error rates, intervals and curves that are counted from them."""
+"""Scores of pairs, and the error rates, intervals and curves counted from the scores."""

@@ -1,8 +1,8 @@
-"""Bootstrap intervals at the level of people, because comparisons that share a person are not independent.
+"""Bootstrap intervals over people, because comparisons that share a person are not independent.
 
-A replicate draws as many people as there are, with replacement; one drawn twice counts twice, with all of their images.
-A pair of images of people a and b then weighs w[a] * w[b], and a genuine pair of a weighs w[a] (ISO/IEC 19795-1, annex
-on confidence intervals by resampling test subjects).
+A replicate draws as many people as the set has, with replacement. A person who is drawn twice counts twice, with all of
+their images. The weight of a pair of images of people a and b is then w[a] * w[b], and that of a genuine pair of a is
+w[a] (ISO/IEC 19795-1, annex on confidence intervals by resampling test subjects).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 MOST_LISTED_PAIRS = 5_000_000
-"""Listed pairs up to which there are bootstrap intervals. Weighing more of them a thousand times would take hours."""
+"""The most listed pairs for which there are bootstrap intervals. A thousand replicates of more pairs take hours."""
 _CHUNK = 4096  # pairs at a time; with 1,000 replicates a chunk has 16 MB
 
 Replicates = NDArray[np.float64]
@@ -37,19 +37,21 @@ Mask = NDArray[np.bool_]
 
 
 class SubjectBootstrap:
-    """Bootstrap intervals for all images of a set or for some of them. All intervals are of the same draws.
+    """Bootstrap intervals for all images of a set or for some of them. All intervals use the same replicates.
 
     Args:
-        protocol: whose people are drawn
-        usable: (n,) bool, images that gave an embedding
-        pairs: those that were compared, of usable images; None: every pair was
-        scores: of these comparisons
-        replicates: how often people are drawn; 0: never, and every interval is None
-        seed: of the draws
+        protocol: its people are drawn.
+        usable: (n,) bool, the images that have an embedding.
+        pairs: the pairs of usable images that were compared; None: every pair was.
+        scores: the scores of these comparisons.
+        replicates: the number of replicates; 0: every interval is None.
+        seed: the seed of the random draws.
 
     Example:
-        >>> bootstrap = SubjectBootstrap(protocol, usable, None, scores, 1000, seed=1)  # doctest: +SKIP
-        >>> bootstrap.fmr(usable, [0.35, 0.41])  # doctest: +SKIP
+        With the embeddings and labels of a data set:
+
+            bootstrap = SubjectBootstrap(protocol, usable, None, scores, 1000, seed=1)
+            bootstrap.fmr(usable, [0.35, 0.41])
     """
 
     def __init__(
@@ -68,14 +70,14 @@ class SubjectBootstrap:
         self._weights = None if too_many or not replicates else draw(self._people, replicates, seed)
 
     def fnmr(self, images: Mask, thresholds: Sequence[float]) -> list[Interval | None]:
-        """Intervals of the FNMR of the genuine pairs both of whose images are selected.
+        """Intervals of the FNMR over the genuine pairs among the selected images.
 
         Args:
-            images: (n,) bool, those that are selected
-            thresholds: scores
+            images: (n,) bool, the selected images.
+            thresholds: scores.
 
         Returns:
-            One interval for each threshold; None where there are no draws, or the pairs below it were not kept.
+            One interval for each threshold; None without replicates, or where not all pairs below it are known.
         """
         low = self._scores.low_genuine
         if self._weights is None or low.limit < max(thresholds):
@@ -86,7 +88,7 @@ class SubjectBootstrap:
         return [interval(column) for column in rates.T]
 
     def fmr(self, images: Mask, thresholds: Sequence[float]) -> list[Interval | None]:
-        """Intervals of the FMR of the impostor pairs both of whose images are selected; arguments as for `fnmr`."""
+        """Intervals of the FMR over the impostor pairs among the selected images; the arguments are those of `fnmr`."""
         high = self._scores.high_impostors
         known = [t for t in thresholds if t > high.limit]
         if self._weights is None or not known:
@@ -123,7 +125,7 @@ def _within(tail: TailPairs, images: Mask) -> TailPairs:
 
 
 def draw(identities: int, replicates: int, seed: int) -> Weights:
-    """(replicates, identities) float32: how often each replicate drew each identity."""
+    """(replicates, identities) float32: how often each replicate draws each identity."""
     random = np.random.default_rng(seed)
     weights = np.empty((replicates, identities), np.float32)
     for row in weights:
@@ -132,7 +134,7 @@ def draw(identities: int, replicates: int, seed: int) -> Weights:
 
 
 def interval(replicates: Replicates, confidence: float = CONFIDENCE) -> Interval:
-    """The middle of the replicates (the percentile method)."""
+    """The interval that contains the middle part of the replicates (the percentile method)."""
     finite = replicates[np.isfinite(replicates)]
     if not len(finite):
         return Interval(0.0, 1.0)
@@ -143,17 +145,17 @@ def interval(replicates: Replicates, confidence: float = CONFIDENCE) -> Interval
 def false_non_match_rates(
     weights: Weights, low: TailPairs, identity: Codes, genuine_of: NDArray[np.int64], thresholds: NDArray[np.float64]
 ) -> Replicates:
-    """FNMR of each replicate.
+    """The FNMR of each replicate.
 
     Args:
-        weights: from `draw`
-        low: genuine pairs, among them all of those below the highest threshold
-        identity: (n,) of each image
-        genuine_of: (identities,) genuine comparisons of each
-        thresholds: (t,) scores
+        weights: the result of `draw`.
+        low: genuine pairs, which include all those below the highest threshold.
+        identity: (n,) the identity of each image.
+        genuine_of: (identities,) the number of genuine comparisons of each identity.
+        thresholds: (t,) scores.
 
     Returns:
-        (replicates, t)
+        (replicates, t) float64; NaN where a replicate has no genuine pair.
     """
     errors = np.zeros((len(genuine_of), len(thresholds)))
     who = identity[low.first]
@@ -166,17 +168,17 @@ def false_non_match_rates(
 def false_match_rates(
     weights: Weights, high: TailPairs, identity: Codes, comparisons: Replicates, thresholds: NDArray[np.float64]
 ) -> Replicates:
-    """FMR of each replicate.
+    """The FMR of each replicate.
 
     Args:
-        weights: from `draw`
-        high: impostor pairs, among them all of those at or above the lowest threshold
-        identity: (n,) of each image
-        comparisons: (replicates,) weight of all impostor comparisons
-        thresholds: (t,) scores
+        weights: the result of `draw`.
+        high: impostor pairs, which include all those at or above the lowest threshold.
+        identity: (n,) the identity of each image.
+        comparisons: (replicates,) the weight of all impostor comparisons.
+        thresholds: (t,) scores.
 
     Returns:
-        (replicates, t)
+        (replicates, t) float64; NaN where a replicate has no impostor pair.
     """
     steps = np.sort(thresholds)[::-1]
     falling = np.argsort(thresholds, kind="stable")[::-1]
@@ -193,7 +195,7 @@ def false_match_rates(
 
 
 def pair_weight(weights: Weights, a: Codes, b: Codes) -> Replicates:
-    """(replicates,) the weight of all pairs of identities a[i], b[i]."""
+    """(replicates,) float64: the weight of all pairs of identities a[i], b[i]."""
     pairs, counts = _distinct(a, b)
     total = np.zeros(len(weights))
     for start in range(0, len(counts), _CHUNK):
@@ -204,7 +206,7 @@ def pair_weight(weights: Weights, a: Codes, b: Codes) -> Replicates:
 
 
 def _distinct(a: Codes, b: Codes) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Each pair of identities once, and how often it occurs: two people that match do so in many of their images."""
+    """Each pair of identities once, and how often it occurs. Two people who match often do so in many images."""
     high = int(max(a.max(initial=0), b.max(initial=0))) + 1
     key = np.minimum(a, b).astype(np.int64) * high + np.maximum(a, b)
     keys, counts = np.unique(key, return_counts=True)
@@ -212,11 +214,11 @@ def _distinct(a: Codes, b: Codes) -> tuple[NDArray[np.int64], NDArray[np.float32
 
 
 def all_impostors(weights: Weights, images_of: NDArray[np.int64]) -> Replicates:
-    """(replicates,) the weight of all pairs of images of different identities.
+    """(replicates,) float64: the weight of all pairs of images of different identities.
 
     Args:
-        weights: from `draw`
-        images_of: (identities,) images of each
+        weights: the result of `draw`.
+        images_of: (identities,) the number of images of each identity.
     """
     images = images_of.astype(np.float32)
     return np.asarray(((weights @ images).astype(np.float64) ** 2 - (weights**2 @ images**2)) / 2)

@@ -1,4 +1,4 @@
-"""How far the error rates of groups differ."""
+"""The ratio of the highest error rate of a group to the lowest."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from visavis.evaluate.statistics.evaluation import Group
 
 __all__ = ["Differential", "differentials"]
 
-_FEW = 10  # errors below which the ratio of two groups says little
+_FEW = 10  # with fewer errors the ratio of two groups says little
 
 
 @dataclass(frozen=True, slots=True)
 class Differential:
     """The highest rate of a group over the lowest, at a similarity.
 
-    column:     of the groups
-    similarity: the threshold
-    fmr, fnmr:  the ratios, from 1; None where they are not defined, because a rate is 0 or there is one group
-    few:        one of the rates is of fewer than 10 errors, so the ratios say little
+    Attributes:
+        column: the group column.
+        similarity: the threshold, 0..100.
+        fmr: the ratio of the FMRs, 1 or more; None where it is undefined because a rate is 0 or there is one group.
+        fnmr: the ratio of the FNMRs, as `fmr`.
+        few: whether one of the rates has fewer than 10 errors, so that the ratios say little.
     """
 
     column: str
@@ -31,7 +33,7 @@ class Differential:
 
 
 def differentials(groups: Sequence[Group]) -> Iterator[Differential]:
-    """Of each column and similarity; groups without a name are left out."""
+    """The ratios for each column and similarity, without the groups of empty cells."""
     for column in dict.fromkeys(g.column for g in groups):
         named = [g for g in groups if g.column == column and g.value]
         for points in zip(*(g.points for g in named), strict=True):

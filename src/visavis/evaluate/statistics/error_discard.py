@@ -1,7 +1,7 @@
-"""Error versus discard: the error rates that are left when the images of lowest quality are rejected.
+"""Error versus discard: the error rates that remain when the images of lowest quality are discarded.
 
-A quality score is useful if the errors fall as images of low score are rejected (ISO/IEC 29794-1; Grother and Tabassi,
-2007). A comparison is rejected with either of its images.
+A quality score is useful if the error rates fall as images of low score are discarded (ISO/IEC 29794-1; Grother and
+Tabassi, 2007). A comparison is discarded if either of its images is.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ from visavis.evaluate.statistics.scores import TailPairs
 __all__ = ["ErrorDiscardCurve", "Remaining", "error_discard_curve", "remaining_of_all_pairs", "remaining_of_listed"]
 
 _STEPS = 60
-_MOST = 0.6  # of the images; the genuine pairs of the rest are too few
+_MOST = 0.6  # of the images, because beyond it too few genuine pairs remain
 
 Remaining = Callable[[NDArray[np.bool_]], tuple[int, int]]
-"""From the images kept, (n,) bool, to the numbers of genuine and of impostor comparisons among them."""
+"""Maps the images that are kept, (n,) bool, to the numbers of genuine and of impostor comparisons among them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ErrorDiscardCurve:
-    """(k,) float64 each; empty where every image has the same quality score.
+    """Both error rates over the part of images discarded. The arrays are empty where all quality scores are equal.
 
-    threshold: the score at which errors are counted
-    discarded: part of the usable images, rising from 0
-    quality:   the lowest quality score kept
-    fnmr, fmr: among the remaining comparisons; fmr is NaN where the impostors at this threshold were not all kept
+    Attributes:
+        threshold: the score at which errors are counted.
+        discarded: (k,) float64, the part of the usable images that is discarded, rising from 0.
+        quality: (k,) float64, the lowest quality score that is kept.
+        fnmr: (k,) float64, the FNMR of the remaining comparisons.
+        fmr: (k,) float64, the FMR of the remaining comparisons; NaN where not all impostors at the threshold are known.
     """
 
     threshold: float
@@ -49,22 +51,25 @@ def error_discard_curve(
     remaining: Remaining,
     threshold: float,
 ) -> ErrorDiscardCurve:
-    """Both error rates at a fixed threshold as the images of lowest quality are rejected.
+    """Both error rates at a fixed threshold as the images of lowest quality are discarded.
 
-    Images of one quality score are rejected together.
+    Images with the same quality score are discarded together.
 
     Args:
-        quality: (n,) quality scores, 0..100
-        usable: (n,) bool, images that gave an embedding
-        low: genuine pairs, among them all of those below the threshold
-        high: impostor pairs, among them all of those at or above the threshold
-        remaining: counts the comparisons of the images that are kept
-        threshold: a score
+        quality: (n,) quality scores, 0..100.
+        usable: (n,) bool, the images that have an embedding.
+        low: genuine pairs, which include all those below the threshold.
+        high: impostor pairs, which include all those at or above the threshold.
+        remaining: counts the comparisons of the images that are kept.
+        threshold: a score.
 
     Example:
-        >>> curve = error_discard_curve(
-        ...     acquired.quality, acquired.usable, scores.low_genuine, scores.high_impostors,
-        ...     remaining_of_all_pairs(protocol.identity), threshold=0.35)  # doctest: +SKIP
+        >>> none = TailPairs(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0), -1.0)
+        >>> poor = TailPairs(np.array([0], np.int32), np.array([1], np.int32), np.array([0.2]), np.inf)
+        >>> remaining = remaining_of_all_pairs(np.array([0, 0, 1, 1], np.int32))
+        >>> quality = np.array([10.0, 80.0, 80.0, 80.0])
+        >>> error_discard_curve(quality, np.ones(4, bool), poor, none, remaining, 0.35).fnmr.tolist()
+        [0.5, 0.0]
     """
     scores = np.sort(quality[usable])
     marks = np.unique(scores[(np.linspace(0, _MOST, _STEPS + 1) * (len(scores) - 1)).astype(int)])
@@ -84,7 +89,7 @@ def error_discard_curve(
 
 
 def remaining_of_all_pairs(identity: Codes) -> Remaining:
-    """For a set of which every pair is compared; `identity`: (n,) of each image."""
+    """Counts comparisons where every pair is compared; `identity` is (n,), the identity of each image."""
 
     def remaining(kept: NDArray[np.bool_]) -> tuple[int, int]:
         per_person = np.bincount(identity[kept]).astype(np.int64)
@@ -96,7 +101,7 @@ def remaining_of_all_pairs(identity: Codes) -> Remaining:
 
 
 def remaining_of_listed(source: Codes, target: Codes, same: NDArray[np.bool_]) -> Remaining:
-    """For a list of pairs; arguments (m,) as in `Pairs`."""
+    """Counts comparisons of listed pairs; the arguments are (m,) as in `Pairs`."""
 
     def remaining(kept: NDArray[np.bool_]) -> tuple[int, int]:
         both = kept[source] & kept[target]

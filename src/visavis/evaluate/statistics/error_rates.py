@@ -1,7 +1,8 @@
-"""Error rates from counts. Pure: histograms and arrays in, numbers out.
+"""Error rates from histograms and counts.
 
-A comparison matches when its score is at least the threshold. FMR: the part of impostor comparisons that match;
-FNMR: the part of genuine ones that do not; TAR = 1 - FNMR (ISO/IEC 19795-1).
+A comparison matches when its score is at least the threshold. The false match rate (FMR) is the part of impostor
+comparisons that match. The false non-match rate (FNMR) is the part of genuine comparisons that do not. The true accept
+rate (TAR) is 1 - FNMR (ISO/IEC 19795-1).
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ __all__ = [
 ]
 
 CONFIDENCE = 0.95
-"""Of every interval."""
+"""The confidence level of every interval."""
 RULE_OF_30 = 30
 """Errors from which a rate is within 30 % of the truth with 90 % confidence (Doddington et al., 2000)."""
 RULE_OF_3 = 3
-"""n comparisons without an error bound the rate by 3/n with 95 % confidence. Fewer comparisons give no bound."""
+"""n comparisons without an error bound the rate by 3/n with 95 % confidence (the rule of three)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """From `low` to `high`, both included."""
+    """The interval from `low` to `high`, both included."""
 
     low: float
     high: float
@@ -51,13 +52,13 @@ class Interval:
 def wilson(errors: int, trials: int, confidence: float = CONFIDENCE) -> Interval:
     """Wilson's score interval of a proportion (1927), which is sound with few errors and with none.
 
-    It takes comparisons for independent. Comparisons that share a person are not, so the interval is too narrow on a
-    set in which everyone is compared with everyone; the bootstrap interval holds there.
+    It treats comparisons as independent. Comparisons that share a person are not, so the interval is too narrow on a
+    set in which everyone is compared with everyone. The bootstrap interval is valid there.
 
     Args:
-        errors: 0..trials
-        trials: comparisons; 0 gives the interval from 0 to 1
-        confidence: between 0 and 1
+        errors: the number of errors, 0..trials.
+        trials: the number of comparisons; 0 gives the interval from 0 to 1.
+        confidence: the confidence level, between 0 and 1.
 
     Example:
         >>> round(wilson(0, 100).high, 4)
@@ -71,10 +72,11 @@ def wilson(errors: int, trials: int, confidence: float = CONFIDENCE) -> Interval
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """An error rate as it was counted.
+    """An error rate as a pair of counts.
 
-    errors: 0..trials
-    trials: comparisons
+    Attributes:
+        errors: the number of errors, 0..trials.
+        trials: the number of comparisons.
 
     Example:
         >>> Rate(3, 1000).value
@@ -86,16 +88,16 @@ class Rate:
 
     @property
     def value(self) -> float:
-        """0..1, or NaN where there are no trials."""
+        """The rate, 0..1; NaN without trials."""
         return self.errors / self.trials if self.trials else float("nan")
 
     def wilson(self) -> Interval:
-        """The interval of `wilson`."""
+        """Wilson's interval; see `wilson`."""
         return wilson(self.errors, self.trials)
 
 
 class Support(StrEnum):
-    """What a number of comparisons can say about an error rate."""
+    """Whether a number of comparisons is enough to state an error rate; see `support_for`."""
 
     SUFFICIENT = "sufficient"
     THIN = "thin"
@@ -103,9 +105,10 @@ class Support(StrEnum):
 
 
 def support_for(rate: float, comparisons: int) -> Support:
-    """Whether `comparisons` support a claim about `rate`.
+    """Whether this number of comparisons is enough to state this error rate.
 
-    Sufficient from 30 expected errors on (rule of 30), thin from 3 on (rule of 3), and insufficient below.
+    It is sufficient with 30 or more expected errors (rule of 30), thin with 3 or more (rule of three), and insufficient
+    with fewer.
 
     Example:
         >>> support_for(1e-4, 300_000)
@@ -121,10 +124,11 @@ def support_for(rate: float, comparisons: int) -> Support:
 class TarAt:
     """The operating point at an FMR.
 
-    fmr:       the highest that is allowed
-    support:   of this FMR by the impostor comparisons
-    threshold: the lowest score with at most this FMR; None where the support is insufficient
-    fnmr:      1 - TAR; None as `threshold`
+    Attributes:
+        fmr: the highest FMR that is allowed.
+        support: whether there are enough impostor comparisons for this FMR.
+        threshold: the lowest score with at most this FMR; None where the support is insufficient.
+        fnmr: 1 - TAR; None where `threshold` is None.
     """
 
     fmr: float
@@ -135,17 +139,19 @@ class TarAt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetCurve:
-    """Both errors at every threshold of `edges`.
+    """The detection error trade-off: both errors at every threshold.
 
-    edges:             (b,) float64, rising
-    false_matches:     (b,) int64, impostors at or above the threshold
-    false_non_matches: (b,) int64, genuine pairs below it
-    impostors:         comparisons
-    genuine:           comparisons
+    Attributes:
+        edges: (b,) float64, the thresholds, rising.
+        false_matches: (b,) int64, the number of impostors at or above each threshold.
+        false_non_matches: (b,) int64, the number of genuine pairs below each threshold.
+        impostors: the number of impostor comparisons.
+        genuine: the number of genuine comparisons.
 
     Example:
-        >>> curve = DetCurve.of(genuine, impostor)  # doctest: +SKIP
-        >>> curve.fmr(0.35), curve.fnmr(0.35), curve.eer()  # doctest: +SKIP
+        >>> curve = DetCurve.of(np.array([0, 1, 9]), np.array([7, 3, 0]), np.array([0.0, 0.3, 0.6]))
+        >>> curve.fmr(0.3), curve.fnmr(0.3)
+        (Rate(errors=3, trials=10), Rate(errors=0, trials=10))
     """
 
     edges: NDArray[np.float64]
@@ -156,17 +162,23 @@ class DetCurve:
 
     @classmethod
     def of(cls, genuine: Counts, impostor: Counts, edges: NDArray[np.float64] = EDGES) -> Self:
-        """The curve of two histograms, (b,) each, with the lower edges of their bins."""
+        """The curve of two histograms.
+
+        Args:
+            genuine: (b,) int64, the histogram of genuine scores.
+            impostor: (b,) int64, the histogram of impostor scores.
+            edges: (b,) float64, the lower edges of the bins, rising.
+        """
         above = np.cumsum(impostor[::-1])[::-1]
         below = np.concatenate([[0], np.cumsum(genuine)[:-1]])
         return cls(edges, above, below, int(impostor.sum()), int(genuine.sum()))
 
     def fmr(self, threshold: float) -> Rate:
-        """Exact where the threshold is an edge; otherwise that of the next edge."""
+        """The FMR at a threshold: exact where the threshold is an edge, otherwise that of the next edge."""
         return Rate(int(self.false_matches[self._edge(threshold)]), self.impostors)
 
     def fnmr(self, threshold: float) -> Rate:
-        """Exact where the threshold is an edge; otherwise that of the next edge."""
+        """The FNMR at a threshold: exact where the threshold is an edge, otherwise that of the next edge."""
         return Rate(int(self.false_non_matches[self._edge(threshold)]), self.genuine)
 
     def _edge(self, threshold: float) -> int:
@@ -174,12 +186,12 @@ class DetCurve:
         return min(int(np.searchsorted(self.edges, threshold)), len(self.edges) - 1)
 
     def threshold_at(self, fmr: float) -> float:
-        """The lowest threshold whose FMR is at most `fmr`; 1 where even that has a higher one."""
+        """The lowest threshold at which the FMR is at most `fmr`; 1 where no edge has so low an FMR."""
         low_enough = np.flatnonzero(self.false_matches <= fmr * self.impostors)
         return float(self.edges[low_enough[0]]) if len(low_enough) else 1.0
 
     def tar_at(self, fmr: float) -> TarAt:
-        """The operating point at an FMR, where the data support it."""
+        """The operating point at an FMR, without a threshold where the data do not support the FMR."""
         support = support_for(fmr, self.impostors)
         if support is Support.INSUFFICIENT or not self.genuine:
             return TarAt(fmr, support, None, None)
@@ -187,7 +199,7 @@ class DetCurve:
         return TarAt(fmr, support, threshold, self.fnmr(threshold))
 
     def eer(self) -> tuple[float, float]:
-        """Where FMR and FNMR are equal, as (rate, threshold), interpolated between the two thresholds around it."""
+        """The equal error rate and its threshold, interpolated between the two nearest thresholds."""
         fmr, fnmr = self.false_matches / self.impostors, self.false_non_matches / self.genuine
         after = int(np.argmax(fnmr >= fmr)) if (fnmr >= fmr).any() else len(fmr) - 1
         before = max(after - 1, 0)
@@ -198,7 +210,7 @@ class DetCurve:
 
 
 def standard_deviation(values: NDArray[np.float64]) -> float:
-    """Of a sample, with n - 1 in the denominator; 0 for one value."""
+    """The standard deviation of a sample, with n - 1 in the denominator; 0 for one value."""
     return float(values.std(ddof=1)) if len(values) > 1 else 0.0
 
 

@@ -1,43 +1,29 @@
-"""Embeddings and labels in, an `Evaluation` out: all that a report says.
-
-What is counted is the score that a comparison computes; see `pair_scores`.
-"""
+"""`Evaluation`: the error rates of a data set with their intervals, as values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR, Calibration
-from visavis.errors import InvalidRequest
-from visavis.evaluate.data.embeddings import Acquired, ProgressCallback
-from visavis.evaluate.data.protocol import ComparisonProtocol, Pairs
-from visavis.evaluate.statistics.bootstrap import SubjectBootstrap
-from visavis.evaluate.statistics.error_discard import (
-    ErrorDiscardCurve,
-    error_discard_curve,
-    remaining_of_all_pairs,
-    remaining_of_listed,
-)
+from visavis.evaluate.statistics.error_discard import ErrorDiscardCurve
 from visavis.evaluate.statistics.error_rates import DetCurve, Interval, Rate, TarAt
-from visavis.evaluate.statistics.k_fold import accuracy_of_folds
-from visavis.evaluate.statistics.scores import Scores, TailPairs, score_all, score_pairs
+from visavis.evaluate.statistics.scores import Scores
 
-__all__ = ["RATES", "Evaluation", "Group", "Point", "RateEstimate", "Tar", "evaluate"]
-
-RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
-"""The false match rates at which TAR is given."""
+__all__ = ["Evaluation", "Group", "Point", "RateEstimate", "Tar", "estimate"]
 
 
 @dataclass(frozen=True, slots=True)
 class RateEstimate:
     """A rate with its intervals.
 
-    wilson:    takes comparisons for independent
-    bootstrap: over people; None without replicates, and where none or all of the comparisons are errors
+    Attributes:
+        rate: the errors and the comparisons.
+        wilson: Wilson's interval, which treats comparisons as independent.
+        bootstrap: the bootstrap interval over people; None without replicates, and where none or all of the comparisons
+            are errors.
     """
 
     rate: Rate
@@ -46,20 +32,23 @@ class RateEstimate:
 
 
 def estimate(rate: Rate, bootstrap: Interval | None) -> RateEstimate:
-    """The rate with Wilson's interval, and the bootstrap interval where it says something.
+    """The rate with its intervals, without a bootstrap interval where it would be empty.
 
-    Without an error in the set there is none in any replicate, so the bootstrap interval would be empty.
+    A set without errors has none in any replicate, so its bootstrap interval has no width.
     """
     return RateEstimate(rate, rate.wilson(), bootstrap if 0 < rate.errors < rate.trials else None)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Both errors at a similarity, exactly as a comparison decides them.
+    """Both error rates at a similarity. They are exactly those of comparisons with this similarity as threshold.
 
-    similarity: the threshold
-    score:      the lowest that a comparison answers with at least this similarity
-    promised:   the FMR that the similarity stands for
+    Attributes:
+        similarity: the threshold, 0..100.
+        score: the lowest score that has at least this similarity.
+        promised: the false match rate that the scale promises at this similarity.
+        fmr: the false match rate.
+        fnmr: the false non-match rate.
     """
 
     similarity: int
@@ -71,7 +60,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Tar:
-    """TAR at an FMR, as 1 - `fnmr`; `fnmr` is None where the data cannot support it."""
+    """The true accept rate at a false match rate.
+
+    Attributes:
+        at: the operating point.
+        fnmr: 1 - TAR; None where the data do not support the FMR.
+    """
 
     at: TarAt
     fnmr: RateEstimate | None
@@ -79,7 +73,14 @@ class Tar:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Error rates of one value of a group column, over genuine pairs of the group and impostors both of the group."""
+    """The error rates of one value of a group column. Both images of each pair have this value.
+
+    Attributes:
+        column: the name of the column.
+        value: the value; "" for empty cells.
+        images: the number of usable images.
+        points: the error rates at each promised similarity, from the lowest.
+    """
 
     column: str
     value: str
@@ -89,25 +90,40 @@ class Group:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """All that a report says about a data set.
+    """The error rates of a data set, and everything else that a report contains.
 
-    name:          of the data set
-    images:        how many, usable or not
-    identities:    how many
-    inferred:      identities come from the pairs of one person
-    listed:        listed pairs were compared; otherwise every pair
-    failures:      (image, why) of those that gave no embedding
-    lost:          genuine comparisons that were not made because an image has no embedding
-    left_out:      pairs that the errata leave out
-    points:        at each promised similarity, from the lowest
-    tars:          at each FMR of `RATES`
-    eer, eer_score: the equal error rate, and the score at which it is reached
-    k_fold:        (folds,) accuracies; None without folds
-    groups:        by column and value; empty without columns
-    error_discard: at the lowest promised similarity
-    curve, scores: the DET curve and the histograms, for plots
-    suspicious:    the impostors with the highest scores, as (image, image, score); some may be label errors
-    provenance:    what was evaluated
+    Attributes:
+        name: the name of the data set.
+        images: the number of images, usable or not.
+        identities: the number of people.
+        inferred: whether the identities are inferred from pairs of one person.
+        listed: whether only listed pairs were compared; otherwise every pair was.
+        failures: the images without an embedding, as (image, reason).
+        lost: the number of genuine comparisons that were not made because an image has no embedding.
+        left_out: the number of pairs that the errata leave out.
+        points: the error rates at each promised similarity, from the lowest.
+        tars: the true accept rate at FMRs of 1e-1 to 1e-6.
+        eer: the equal error rate, 0..1.
+        eer_score: the score at which both error rates equal `eer`.
+        k_fold: (folds,) float64, the accuracy of each fold, 0..1; None without folds.
+        groups: the error rates of each value of each group column; empty without columns.
+        error_discard: the error-versus-discard curve at the lowest promised similarity.
+        curve: the DET curve.
+        scores: the histograms of scores and the pairs of the tails.
+        suspicious: the impostors with the highest scores, as (image, image, score); some may be label errors.
+        provenance: what was evaluated, by name: version, embedder and scale.
+
+    Example:
+        >>> from visavis.evaluate import evaluate_folder
+        >>> evaluation = evaluate_folder("examples/photos", progress=False)
+        >>> evaluation.images, evaluation.identities, evaluation.eer
+        (6, 4, 0.0)
+        >>> for point in evaluation.points:
+        ...     print(point.similarity, point.fmr.rate.errors, "of", point.fmr.rate.trials)
+        80 0 of 13
+        90 0 of 13
+        97 0 of 13
+        99 0 of 13
     """
 
     name: str
@@ -129,162 +145,3 @@ class Evaluation:
     scores: Scores = field(repr=False)
     suspicious: tuple[tuple[str, str, float], ...] = ()
     provenance: Mapping[str, object] = field(default_factory=dict)
-
-
-def evaluate(
-    protocol: ComparisonProtocol,
-    acquired: Acquired,
-    calibration: Calibration,
-    *,
-    folds: ComparisonProtocol | None = None,
-    replicates: int = 1000,
-    seed: int = 1,
-    progress: ProgressCallback | None = None,
-    provenance: Mapping[str, object] | None = None,
-) -> Evaluation:
-    """Compare, count, and estimate the error rates.
-
-    Args:
-        protocol: which images are compared
-        acquired: the images' embeddings
-        calibration: the scale
-        folds: a list of pairs with folds among the same images, for k-fold accuracy; default: the protocol's own
-        replicates: bootstrap replicates; 0: no bootstrap intervals
-        seed: of the bootstrap
-        progress: called after each block of comparisons
-        provenance: what is evaluated, for the report
-
-    Raises:
-        InvalidRequest: no genuine or no impostor comparison is left, or `folds` names other images.
-
-    Example:
-        >>> protocol = read_folder(Path("staff"))  # doctest: +SKIP
-        >>> acquired = embed_images(protocol, Settings.from_env())  # doctest: +SKIP
-        >>> evaluation = evaluate(protocol, acquired, load_calibration())  # doctest: +SKIP
-    """
-    usable = acquired.usable
-    pairs = None if protocol.pairs is None else protocol.pairs.among(usable)
-    thresholds = {s: calibration.lowest_score(s) for s in PROMISED_FMR}
-    scores = _scores(protocol, acquired, pairs, list(thresholds.values()), progress)
-    curve = _curve(scores)
-    bootstrap = SubjectBootstrap(protocol, usable, pairs, scores, replicates, seed)
-    eer, eer_score = curve.eer()
-    return Evaluation(
-        name=protocol.name,
-        images=len(protocol.images),
-        identities=len(protocol.identities),
-        inferred=protocol.inferred,
-        listed=protocol.pairs is not None,
-        failures=tuple((i, why) for i, why in zip(protocol.images, acquired.failures, strict=True) if why),
-        lost=_genuine_listed(protocol) - curve.genuine,
-        left_out=len(protocol.left_out),
-        points=_points(curve, thresholds, bootstrap, usable),
-        tars=_tars(curve, bootstrap, usable),
-        eer=eer,
-        eer_score=eer_score,
-        k_fold=accuracy_of_folds(folds or protocol, protocol, acquired),
-        groups=_groups(protocol, scores, thresholds, bootstrap, usable),
-        error_discard=_error_discard(protocol, acquired, pairs, scores, thresholds[LOWEST_PROMISED]),
-        curve=curve,
-        scores=scores,
-        suspicious=_most_similar(protocol, scores.high_impostors),
-        provenance=provenance or {},
-    )
-
-
-def _scores(
-    protocol: ComparisonProtocol,
-    acquired: Acquired,
-    pairs: Pairs | None,
-    thresholds: Sequence[float],
-    progress: ProgressCallback | None,
-) -> Scores:
-    if pairs is not None:
-        return score_pairs(
-            acquired.embeddings, acquired.quality, pairs.source, pairs.target, pairs.same,
-            thresholds=thresholds, groups=protocol.groups,
-        )  # fmt: skip
-    return score_all(
-        acquired.embeddings, acquired.quality, protocol.identity, thresholds=thresholds, groups=protocol.groups,
-        left_out=protocol.left_out, usable=acquired.usable, progress=progress,
-    )  # fmt: skip
-
-
-def _curve(scores: Scores) -> DetCurve:
-    curve = DetCurve.of(scores.genuine, scores.impostor, scores.edges)
-    if not curve.genuine or not curve.impostors:
-        kind = "genuine" if not curve.genuine else "impostor"
-        raise InvalidRequest(f"there is no {kind} comparison: nothing can be said of that kind of error")
-    return curve
-
-
-def _genuine_listed(protocol: ComparisonProtocol) -> int:
-    """Genuine comparisons if every image gives an embedding."""
-    if protocol.pairs is not None:
-        return int(protocol.pairs.same.sum())
-    genuine, _ = remaining_of_all_pairs(protocol.identity)(np.ones(len(protocol.images), bool))
-    left_out = protocol.identity[protocol.left_out]
-    return genuine - int((left_out[:, 0] == left_out[:, 1]).sum())
-
-
-def _points(
-    curve: DetCurve, thresholds: Mapping[int, float], bootstrap: SubjectBootstrap, images: NDArray[np.bool_]
-) -> tuple[Point, ...]:
-    scores = list(thresholds.values())
-    fmr_intervals, fnmr_intervals = bootstrap.fmr(images, scores), bootstrap.fnmr(images, scores)
-    return tuple(
-        Point(
-            similarity,
-            score,
-            PROMISED_FMR[similarity],
-            estimate(curve.fmr(score), fmr_interval),
-            estimate(curve.fnmr(score), fnmr_interval),
-        )
-        for (similarity, score), fmr_interval, fnmr_interval in zip(
-            thresholds.items(), fmr_intervals, fnmr_intervals, strict=True
-        )
-    )
-
-
-def _tars(curve: DetCurve, bootstrap: SubjectBootstrap, images: NDArray[np.bool_]) -> tuple[Tar, ...]:
-    ats = [curve.tar_at(rate) for rate in RATES]
-    # The threshold is held fixed: the bootstrap is of the FNMR alone.
-    thresholds = [at.threshold for at in ats if at.threshold is not None]
-    intervals = iter(bootstrap.fnmr(images, thresholds) if thresholds else [])
-    return tuple(Tar(at, None if at.fnmr is None else estimate(at.fnmr, next(intervals))) for at in ats)
-
-
-def _groups(
-    protocol: ComparisonProtocol,
-    scores: Scores,
-    thresholds: Mapping[int, float],
-    bootstrap: SubjectBootstrap,
-    usable: NDArray[np.bool_],
-) -> tuple[Group, ...]:
-    found = []
-    for column, groups in protocol.groups.items():
-        for v, value in enumerate(groups.values):
-            tally = scores.groups[column]
-            images = usable & (groups.codes == v)
-            curve = DetCurve.of(tally.genuine[v, v], tally.impostor[v, v], scores.edges)
-            points = _points(curve, thresholds, bootstrap, images)
-            found.append(Group(column, value, int(images.sum()), points))
-    return tuple(found)
-
-
-def _error_discard(
-    protocol: ComparisonProtocol, acquired: Acquired, pairs: Pairs | None, scores: Scores, threshold: float
-) -> ErrorDiscardCurve:
-    remaining = (
-        remaining_of_all_pairs(protocol.identity)
-        if pairs is None
-        else remaining_of_listed(pairs.source, pairs.target, pairs.same)
-    )
-    return error_discard_curve(
-        acquired.quality, acquired.usable, scores.low_genuine, scores.high_impostors, remaining, threshold
-    )
-
-
-def _most_similar(protocol: ComparisonProtocol, high: TailPairs, most: int = 20) -> tuple[tuple[str, str, float], ...]:
-    best = np.argsort(-high.score, kind="stable")[:most]
-    return tuple((protocol.images[high.first[i]], protocol.images[high.second[i]], float(high.score[i])) for i in best)

@@ -1,4 +1,4 @@
-"""Accuracy by cross-validation, as face verification benchmarks report it."""
+"""K-fold accuracy, as face verification benchmarks report it."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ __all__ = ["accuracy_of_folds", "best_threshold", "k_fold_accuracy"]
 def accuracy_of_folds(
     listed: ComparisonProtocol, protocol: ComparisonProtocol, acquired: Acquired
 ) -> NDArray[np.float64] | None:
-    """The accuracies of listed pairs; None where they have no folds.
+    """The accuracy on each fold of listed pairs; None where they have no folds.
 
     Args:
-        listed: the pairs
-        protocol: holds their images
-        acquired: the embeddings of `protocol`
+        listed: the pairs.
+        protocol: the data set that contains their images.
+        acquired: the embeddings of the images of `protocol`.
+
+    Returns:
+        (folds,) float64, 0..1.
 
     Raises:
-        InvalidRequest: the pairs name an image that `protocol` lacks.
+        InvalidRequest: the pairs name an image that `protocol` does not contain.
     """
     if listed.pairs is None or listed.pairs.fold is None:
         return None
     place = {image: i for i, image in enumerate(protocol.images)}
     if lost := next((image for image in listed.images if image not in place), None):
-        raise InvalidRequest(f"the pairs {listed.name} name {lost}, which {protocol.name} does not hold")
+        raise InvalidRequest(f"the pairs {listed.name} name {lost}, which is not in the data set {protocol.name}")
     to: Codes = np.array([place[image] for image in listed.images], np.int32)
     pairs = Pairs(to[listed.pairs.source], to[listed.pairs.target], listed.pairs.same, listed.pairs.fold)
     pairs = pairs.among(acquired.usable)
@@ -45,10 +48,12 @@ def k_fold_accuracy(
     """The accuracy on each fold at the threshold that is best on the other folds.
 
     Args:
-        scores, same, fold: (m,) one for each pair
+        scores: (m,) the score of each pair.
+        same: (m,) bool, the pair shows one person.
+        fold: (m,) the fold of each pair.
 
     Returns:
-        (folds,) 0..1
+        (folds,) float64, 0..1.
 
     Example:
         >>> scores, same = np.array([0.9, 0.1, 0.8, 0.2]), np.array([True, False, True, False])
@@ -64,10 +69,10 @@ def k_fold_accuracy(
 
 
 def best_threshold(scores: NDArray[np.floating], same: NDArray[np.bool_]) -> float:
-    """The threshold of the most right answers; the middle of the widest range where several ranges have as many."""
+    """The threshold with the most correct answers. Of several ranges with as many, it is the middle of the widest."""
     order = np.argsort(scores, kind="stable")
     c, s = scores[order].astype(np.float64), same[order]
-    right = np.concatenate([[s.sum()], s.sum() - np.cumsum(s) + np.cumsum(~s)])  # threshold above the first i
+    right = np.concatenate([[s.sum()], s.sum() - np.cumsum(s) + np.cumsum(~s)])  # if the first i are below
     bounds = np.concatenate([[-1.0], c, [1.0]])
     width = np.diff(bounds)
     best = np.flatnonzero((right == right[width > 0].max()) & (width > 0))

@@ -1,8 +1,8 @@
-"""The score of a pair of faces, bit for bit the one from which a comparison computes the similarity.
+"""The score of a pair of faces, bit for bit the score from which a comparison computes the similarity.
 
-A comparison takes the float32 dot product of two embeddings and lowers it by the faces' quality in float64. This module
-uses the same operations. A matrix product sums in another order and differs by up to 1e-6, which moves pairs across a
-threshold.
+A comparison takes the float32 dot product of two embeddings and adjusts it by the faces' quality in float64. This
+module uses the same operations. A matrix product adds in another order and differs by up to 1e-6, which moves pairs
+across a threshold.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ def pair_scores(embeddings: Embeddings, quality: Floats, first: Indices, second:
     """The score of each pair.
 
     Args:
-        embeddings: (n, d) float32, unit length
-        quality: (n,) quality scores, 0..100
-        first, second: (m,) indices of images
+        embeddings: (n, d) float32, unit length.
+        quality: (n,) quality scores, 0..100.
+        first: (m,) the index of one image of each pair.
+        second: (m,) the index of the other image.
 
     Returns:
-        (m,) float64, -1..1
+        (m,) float64, -1..1.
 
     Example:
         >>> one = np.eye(2, dtype=np.float32)
@@ -51,15 +52,15 @@ def pair_scores(embeddings: Embeddings, quality: Floats, first: Indices, second:
 def block_scores(
     embeddings: Embeddings, quality: Floats, other_embeddings: Embeddings, other_quality: Floats
 ) -> Floats:
-    """(r, c) float64: the score of each of r faces with each of c others; arguments as for `pair_scores`."""
+    """(r, c) float64: the score of each of r faces with each of c others. The arguments are as for `pair_scores`."""
     cosines = _dot(embeddings[:, None, :], other_embeddings[None, :, :])
     return _scores(cosines, quality[:, None], other_quality[None, :])
 
 
 def _dot(one: Embeddings, other: Embeddings) -> NDArray[np.float32]:
-    """Dot products along the last axis; the other axes are broadcast.
+    """The dot products along the last axis. The other axes are broadcast.
 
-    NumPy computes a product of 1 x d and d x 1 matrices as it does `np.dot` of two vectors.
+    NumPy computes the product of a 1 x d and a d x 1 matrix with the same operations as `np.dot` of two vectors.
     """
     return np.asarray(np.matmul(one[..., None, :], other[..., :, None])[..., 0, 0])
 

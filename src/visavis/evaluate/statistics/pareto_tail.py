@@ -1,11 +1,11 @@
-"""Extrapolates the tail of a distribution beyond the data, by a generalised Pareto distribution over a high threshold.
+"""Extrapolates the tail of a distribution beyond the data with a generalised Pareto distribution.
 
-For every common distribution, what exceeds a high threshold u follows in the limit (Pickands, 1975)
+The exceedances of a high threshold u by any common distribution follow in the limit (Pickands, 1975)
 
     P(X > u + y | X > u) = (1 + shape * y / scale) ** (-1 / shape)
 
-The fit is by maximum likelihood, which is a search over theta = shape / scale alone (Grimshaw, 1993). SciPy's
-`genpareto.fit` takes no weights, which the bootstrap needs.
+The fit maximises the likelihood, which is a search over theta = shape / scale alone (Grimshaw, 1993). SciPy's
+`genpareto.fit` is not used because it takes no weights, which the bootstrap needs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 __all__ = ["Floats", "ParetoTail", "fit_tail"]
 
 _LOWEST_SHAPE = -0.5
-"""Below -0.5 maximum likelihood has no proper error, and below -1 no maximum. Tails of cosines are far above."""
+"""Below -0.5 the maximum-likelihood estimate has no proper standard error, and below -1 the likelihood has no maximum.
+Tails of cosines are far above both."""
 _HIGHEST_SHAPE = 1.0
 _GRID = 200
 
@@ -27,12 +28,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ParetoTail:
-    """P(X > x) for x >= threshold.
+    """The upper tail of a distribution: P(X > x) where x is at least a threshold.
 
-    threshold: where the tail begins
-    rate:      P(X > threshold)
-    shape:     below 0 the tail has an end, at 0 it is exponential, above 0 it is heavy
-    scale:     of the exceedances, above 0
+    Attributes:
+        threshold: the start of the tail.
+        rate: P(X > threshold).
+        shape: below 0 the tail has an end, at 0 it is exponential, above 0 it is heavy.
+        scale: the scale of the exceedances, above 0.
 
     Example:
         >>> round(ParetoTail(0.35, 1e-3, 0.0, 0.03).quantile(1e-6), 4)
@@ -53,13 +55,13 @@ class ParetoTail:
         return self.rate * float(inside ** (-1 / self.shape)) if inside > 0 else 0.0
 
     def neg_log10_survival(self, x: float) -> float:
-        """-log10 of P(X > x), at most 300; below the threshold a straight line with the tail's first slope."""
+        """-log10 of P(X > x), at most 300. Below the threshold it is a straight line with the slope there."""
         if x < self.threshold:
             return float((x - self.threshold) / self.scale / np.log(10) - np.log10(self.rate))
         return float(-np.log10(max(self.survival(x), 1e-300)))
 
     def quantile(self, rate: float) -> float:
-        """The x with P(X > x) = rate, where `rate` is at most that of the tail."""
+        """The x with P(X > x) = rate. The argument is at most the rate of the tail."""
         part = np.log(rate / self.rate)
         if abs(self.shape) < 1e-9:
             return float(self.threshold - self.scale * part)
@@ -67,13 +69,13 @@ class ParetoTail:
 
 
 def fit_tail(exceedances: Floats, *, threshold: float, rate: float, weights: Floats | None = None) -> ParetoTail:
-    """Fit by maximum likelihood.
+    """Fit a tail by maximum likelihood.
 
     Args:
-        exceedances: (n,) how far each lies above the threshold, at least 0; fewer than 30 say nothing
-        threshold: of the tail
-        rate: the part of the distribution above the threshold
-        weights: (n,) of each; default: equal
+        exceedances: (n,) values minus the threshold, at least 0. Fewer than 30 give no useful fit.
+        threshold: the start of the tail.
+        rate: the part of the distribution above the threshold.
+        weights: (n,) the weight of each exceedance; default: equal weights.
 
     Example:
         >>> scores = np.random.default_rng(0).normal(0, 0.1, 100_000)
@@ -106,7 +108,7 @@ def _parameters(theta: float, y: Floats, w: Floats) -> tuple[float, float]:
 
 
 def _likelihoods(thetas: Floats, y: Floats, w: Floats) -> Floats:
-    """(k,) the mean log likelihood at the best scale for each theta."""
+    """(k,) float64: the mean log likelihood at the best scale for each theta."""
     found = np.empty(len(thetas))
     for i, theta in enumerate(thetas):
         if abs(theta) < 1e-9:

@@ -1,8 +1,8 @@
-"""The score of every comparison, counted in histograms; only the pairs of the tails are kept one by one.
+"""The scores of all comparisons, counted in histograms. Only the pairs of the tails are kept one by one.
 
-A score is that of `pair_scores`. Counts are exact at thresholds that are edges of the histogram. Memory depends on the
-number of images and groups, not on that of pairs. Every score kept would be less code, and needs 8 bytes a pair: 0.8 GB
-for the 1e8 pairs of 14,000 images.
+The scores are those of `pair_scores`. Counts are exact at thresholds that are edges of the histogram. The memory
+depends on the number of images and groups, not on the number of pairs. Keeping every score would be less code but needs
+8 bytes a pair: 0.8 GB with the 1e8 pairs of 14,000 images.
 """
 
 from __future__ import annotations
@@ -22,19 +22,21 @@ from visavis.evaluate.statistics.pair_scores import block_scores, pair_scores
 __all__ = ["KEPT", "TILE", "Scores", "TailPairs", "Tally", "score_all", "score_pairs"]
 
 TILE = 512
-"""Images on a side of a block. The scores of a block have 2 MB, which fit the processor's cache."""
+"""Images on a side of a block. The scores of a block have 2 MB, which fits the processor's cache."""
 KEPT = 1_000_000
-"""Pairs of each tail that are kept one by one."""
+"""The number of pairs of each tail that are kept one by one."""
 _CHUNK = 1 << 16  # listed pairs at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TailPairs:
-    """The pairs with the highest or the lowest scores, in no order.
+    """The pairs with the highest or the lowest scores, unordered.
 
-    first, second: (k,) int32, indices of images
-    score:         (k,) float64
-    limit:         every pair beyond this score is here; infinite where every pair is
+    Attributes:
+        first: (k,) int32, the index of one image of each pair.
+        second: (k,) int32, the index of the other image.
+        score: (k,) float64.
+        limit: every pair beyond this score is included; infinite where every pair is.
     """
 
     first: Codes
@@ -47,7 +49,9 @@ class TailPairs:
 class Tally:
     """Histograms by the group values of a pair's two images, the smaller code first.
 
-    genuine, impostor: (v, v, b) int64; only the upper triangle is counted
+    Attributes:
+        genuine: (v, v, b) int64; only the upper triangle is counted.
+        impostor: (v, v, b) int64; only the upper triangle is counted.
     """
 
     genuine: Counts
@@ -56,13 +60,15 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """All comparisons of a set.
+    """The scores of all comparisons of a data set.
 
-    edges:             (b,) float64, the lower edge of each bin: `histogram.EDGES` and the requested thresholds
-    genuine, impostor: (b,) int64
-    groups:            by name of the column
-    low_genuine:       the genuine pairs with the lowest scores
-    high_impostors:    the impostor pairs with the highest scores
+    Attributes:
+        edges: (b,) float64, the lower edge of each bin: `histogram.EDGES` and the requested thresholds.
+        genuine: (b,) int64, the histogram of genuine pairs.
+        impostor: (b,) int64, the histogram of impostor pairs.
+        groups: the histograms by group, by name of the column.
+        low_genuine: the genuine pairs with the lowest scores.
+        high_impostors: the impostor pairs with the highest scores.
     """
 
     edges: NDArray[np.float64]
@@ -74,7 +80,7 @@ class Scores:
 
 
 class _TopPairs:
-    """Keeps the pairs with the highest `sign` * score, and a bound at or below which no pair is added."""
+    """Keeps the pairs with the highest `sign` * score. No pair at or below its bound is added."""
 
     def __init__(self, sign: int, kept: int) -> None:
         self._sign, self._kept = sign, kept
@@ -83,7 +89,7 @@ class _TopPairs:
         self._bound = -np.inf
 
     def offer(self, wanted: NDArray[np.bool_], scores: NDArray[np.float64], first: Codes, second: Codes) -> None:
-        """Add the wanted pairs above the bound. All (m,), or a block (r, c) with `first` (r,) and `second` (c,)."""
+        """Add the wanted pairs above the bound: all (m,), or a block (r, c) with `first` (r,) and `second` (c,)."""
         at = np.nonzero(wanted & (self._sign * scores > self._bound))
         i, j = at if len(at) == 2 else (at[0], at[0])
         self._parts.append((first[i], second[j], scores[at]))
@@ -123,7 +129,7 @@ class _Counter:
     def add(
         self, scores: NDArray[np.float64], same: NDArray[np.bool_], counted: NDArray[np.bool_], a: int, b: int
     ) -> None:
-        """Count pairs whose images have the groups of image `a` on one side and of image `b` on the other."""
+        """Count pairs between the groups of image `a` and the groups of image `b`."""
         size = len(self._bins.edges)
         bins = self._bins(scores)
         bins += size * same
@@ -158,19 +164,20 @@ def score_all(
     """Compare every image with every other, once.
 
     Args:
-        embeddings: (n, d) float32, unit length
-        quality: (n,) quality scores, 0..100
-        identity: (n,) int32
-        thresholds: scores at which counts must be exact; they become edges of the histograms
-        groups: columns whose values are counted separately as well
-        left_out: (k, 2) pairs of images that are not counted
-        usable: (n,) bool, the images that are compared; default: all
-        kept: pairs of each tail to keep
-        progress: called after each block of comparisons
+        embeddings: (n, d) float32, unit length.
+        quality: (n,) quality scores, 0..100.
+        identity: (n,) int32, the identity of each image.
+        thresholds: scores at which counts must be exact. They become edges of the histograms.
+        groups: group columns. The pairs of each two of their values are also counted separately.
+        left_out: (k, 2) pairs of images that are not counted.
+        usable: (n,) bool, the images that are compared; default: all.
+        kept: the number of pairs of each tail to keep.
+        progress: called after each block of comparisons.
 
     Example:
-        >>> scores = score_all(acquired.embeddings, acquired.quality, protocol.identity)  # doctest: +SKIP
-        >>> curve = DetCurve.of(scores.genuine, scores.impostor, scores.edges)  # doctest: +SKIP
+        >>> scores = score_all(np.eye(3, dtype=np.float32), np.full(3, 90.0), np.array([0, 0, 1], np.int32))
+        >>> int(scores.genuine.sum()), int(scores.impostor.sum())
+        (1, 2)
     """
     groups = groups or {}
     counter = _Counter(groups, thresholds, kept)
@@ -213,13 +220,14 @@ def score_pairs(
     """Compare the listed pairs.
 
     Args:
-        source, target: (m,) int32, indices of images
-        same: (m,) bool
-        embeddings, quality, thresholds, groups, kept: as for `score_all`
-
-    Example:
-        >>> pairs = protocol.pairs  # doctest: +SKIP
-        >>> scores = score_pairs(embeddings, quality, pairs.source, pairs.target, pairs.same)  # doctest: +SKIP
+        embeddings: (n, d) float32, unit length.
+        quality: (n,) quality scores, 0..100.
+        source: (m,) int32, the index of one image of each pair.
+        target: (m,) int32, the index of the other image.
+        same: (m,) bool, the pair shows one person.
+        thresholds: scores at which counts must be exact. They become edges of the histograms.
+        groups: group columns. The pairs of each two of their values are also counted separately.
+        kept: the number of pairs of each tail to keep.
     """
     groups = groups or {}
     counter = _Counter(groups, thresholds, kept)
@@ -239,7 +247,7 @@ def score_pairs(
 
 
 def _joint(images: int, groups: Mapping[str, Groups]) -> Codes:
-    """(n,) one code for the values of all columns together."""
+    """(n,) int32: one code for each combination of the columns' values."""
     if not groups:
         return np.zeros(images, np.int32)
     stacked = np.stack([group.codes for group in groups.values()], axis=1)
@@ -250,9 +258,9 @@ def _joint(images: int, groups: Mapping[str, Groups]) -> Codes:
 def _by_group(
     images: int, groups: Mapping[str, Groups], usable: NDArray[np.bool_] | None
 ) -> tuple[Codes, list[tuple[int, int]]]:
-    """The images sorted by joint group, and where each group begins and ends.
+    """The images sorted by joint group, and the start and end of each group.
 
-    A block then has one group on each side, so one histogram counts it whatever the number of columns.
+    Each side of a block then has one group, so one histogram counts the block for any number of columns.
     """
     joint = _joint(images, groups)
     order = np.argsort(joint, kind="stable").astype(np.int32)
@@ -263,7 +271,7 @@ def _by_group(
 
 
 def _positions(order: Codes, pairs: Codes | None, images: int) -> NDArray[np.int64]:
-    """(k, 2) the positions of pairs of images in `order`, the earlier first, without pairs of images that it lacks."""
+    """(k, 2) int64: the positions in `order` of pairs of images, the earlier first. Pairs that are not in it are dropped."""
     if pairs is None or not len(pairs):
         return np.empty((0, 2), np.int64)
     place = np.full(images, -1, np.int64)
