@@ -122,7 +122,7 @@ def chosen_embedder(settings: Settings) -> ModelFile:
     models = open_store(settings).manifest.models
     embedders = [name for name, model in models.items() if model.user_provided or name == SHIPPED_EMBEDDER]
     if settings.embedder not in embedders:
-        raise SettingsError(f"no embedder is named {settings.embedder!r}; there are: {', '.join(embedders)}")
+        raise SettingsError(f"no embedder is named {settings.embedder!r}; choose one of: {', '.join(embedders)}")
     return models[settings.embedder]
 
 
