@@ -1,4 +1,4 @@
-# Every target works from a fresh clone: it makes .venv, installs the project, and fetches what it needs.
+# Every target works in a fresh clone. It creates .venv, installs the project, and fetches what it needs.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -9,15 +9,15 @@ STAMP  := $(VENV)/.installed-dev
 .PHONY: help install models demo test test-fast coverage check lint types imports docs wheel mutants bench clean
 
 help:
-	@echo "make demo       compare real photographs (sets everything up first)"
+	@echo "make demo       compare real photos (installs everything first)"
 	@echo "make test       run the tests"
-	@echo "make test-fast  run the unit tests that take no longer than a second each"
-	@echo "make coverage   run the tests and measure which lines of src they reach; fails below the gate"
+	@echo "make test-fast  run the unit tests that take at most a second each"
+	@echo "make coverage   run the tests and measure the coverage of src; fails below the minimum in pyproject.toml"
 	@echo "make docs       build the site of the documentation into site/"
-	@echo "make check      what CI runs: style, types, layering, documentation, tests with coverage, the built wheel"
-	@echo "make mutants    break the core in some 180 places, one at a time, and see that the tests notice (ten minutes)"
-	@echo "make bench      speed against the floor and beside the peers; accuracy on a folder (VISAVIS_DATA=...)"
-	@echo "make clean      remove what make made in this folder"
+	@echo "make check      what CI runs: style, types, layers, documentation, tests with coverage, the built wheel"
+	@echo "make mutants    break the core in some 180 places, one at a time, and check that the tests notice (ten minutes)"
+	@echo "make bench      measure speed, also of other libraries, and accuracy on labelled images (VISAVIS_DATA=...)"
+	@echo "make clean      remove everything that make created in this folder"
 
 $(RUN): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("visavis needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -27,7 +27,7 @@ $(RUN): pyproject.toml
 	@touch $@
 
 $(STAMP): $(RUN)
-	@echo "installing the tools of development into $(VENV)"
+	@echo "installing the development tools into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 

@@ -1,1 +1,1 @@
-"""Speed and accuracy, measured. Nothing here is a test: figures are printed, and a person reads them."""
+"""Measures speed and accuracy. Nothing here is a test: the figures are printed, and a person reads them."""

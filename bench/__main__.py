@@ -1,4 +1,4 @@
-"""`python -m bench WHAT`: speed beside the peers, accuracy and detection on a folder of labelled images."""
+"""Measures speed, also of other libraries, and accuracy on a folder of labelled images: `python -m bench WHAT`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from importlib import import_module
 from pathlib import Path
 
 WHAT = {
-    "comparison": "one comparison against its floor, by size, faces, attributes and threads",
-    "cold": "from the start of a process to its answer, with a warm cache",
-    "server": "latency and throughput at 1 to 32 clients, 2,000 mixed requests, and what the server adds",
-    "growth": "cost and memory by faces, pixels and clients, with a plot",
-    "peers": "one comparison beside deepface, verifyface and face_recognition, each in its own environment",
-    "prefork": "a client used before gunicorn, uvicorn, Celery and multiprocessing fork their workers",
+    "comparison": "one comparison and its floor, by size, faces, attributes and threads",
+    "cold": "a process from start to exit, with a warm cache",
+    "server": "latency and throughput with 1 to 32 clients, 2,000 mixed requests, and the overhead of the server",
+    "growth": "time and memory by faces, pixels and clients, with a plot",
+    "peers": "one comparison by visavis, deepface, verifyface and face_recognition, each in its own environment",
+    "prefork": "a client that is used before gunicorn, uvicorn, Celery and multiprocessing fork their workers",
     "degraded": "alignment and embedding on degraded copies of FOLDER/lfw-dev",
-    "fused": "three source images instead of one on FOLDER/lfw-dev",
+    "fused": "error rates of one and of three source images on FOLDER/lfw-dev",
     "fields": "pose, quality, boxes and false faces on FOLDER/lfw-dev and FOLDER/scenes",
     "scenes": "faces found and matched on FOLDER/scenes: images/, faces.csv (image, person, nose_x, nose_y)",
 }

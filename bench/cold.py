@@ -1,4 +1,4 @@
-"""Cold starts with a warm cache: from the start of a process to its answer, and to its end."""
+"""Measures processes from start to exit, with a warm cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One comparison, against its floor: by the size of the images, by the number of faces, by attributes, by threads."""
+"""Measures one comparison and its floor, by size of the images, number of faces, attributes and threads."""
 
 from __future__ import annotations
 
@@ -43,25 +43,25 @@ def run(data: Path | None) -> None:
                 }
                 times = interleaved(ways, rounds=25, seconds=12)
                 taken[name, attributes] = times
-                over, spread = ratio(times["one"], times["floor"]), ratio(times["two"], times["one"])
-                rows.append([name, attributes.value, *(times[way].ms for way in ways), over, spread])
+                over_floor, two_threads = ratio(times["one"], times["floor"]), ratio(times["two"], times["one"])
+                rows.append([name, attributes.value, *(times[way].ms for way in ways), over_floor, two_threads])
                 figures.append({
-                    "case": name, "attributes": attributes.value, "over_floor": over, "two_threads": spread,
+                    "case": name, "attributes": attributes.value, "over_floor": over_floor, "two_threads": two_threads,
                     "faces": len(engines[1].compare(source, target, options).matches),
                     **{way: each.as_json() for way, each in times.items()},
                 })  # fmt: skip
                 print(f"  {name}, {attributes.value}: {times['one'].ms:.1f} ms", flush=True)
     table(["ms", "attributes", "floor", "one thread", "two", "one / floor", "two / one"], rows)
-    further = {attributes.value: per_face(taken, attributes) for attributes in DETAIL}
-    for name, (ours, least) in further.items():
-        print(f"a further face, {name}: {ours:.1f} ms, floor {least:.1f} ms, {ours / least:.2f} of it")
-    save("comparison", {"comparisons": figures, "further_face_ms": further})
+    per_further_face = {attributes.value: per_face(taken, attributes) for attributes in DETAIL}
+    for name, (ours, floor_ms) in per_further_face.items():
+        print(f"each further face, {name}: {ours:.1f} ms, floor {floor_ms:.1f} ms, ratio {ours / floor_ms:.2f}")
+    save("comparison", {"comparisons": figures, "further_face_ms": per_further_face})
 
 
 def per_face(
     taken: Mapping[tuple[str, Attributes], Mapping[str, Times]], attributes: Attributes
 ) -> tuple[float, float]:
-    """Milliseconds of each of the last 80 of 100 faces, and what the floor has for them."""
+    """Milliseconds for each of the last 80 of 100 faces, measured and by the floor."""
     few, many = (taken[FACES.format(n), attributes] for n in (20, 100))
-    ours, least = ((many[way].ms - few[way].ms) / 80 for way in ("one", "floor"))
-    return ours, least
+    ours, floor_ms = ((many[way].ms - few[way].ms) / 80 for way in ("one", "floor"))
+    return ours, floor_ms

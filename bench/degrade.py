@@ -1,4 +1,4 @@
-"""Images made worse in stated ways: what a comparison must bear outside the studio."""
+"""Degrades images in stated ways, as photos outside a studio are degraded."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def blurred(image: Pixels, _: np.random.Generator) -> Pixels:
     return _uint8(cv2.GaussianBlur(image, (0, 0), 4))
 
 
-def noisy(image: Pixels, chance: np.random.Generator) -> Pixels:
-    return _uint8(image + chance.normal(0, 25, image.shape))
+def noisy(image: Pixels, rng: np.random.Generator) -> Pixels:
+    return _uint8(image + rng.normal(0, 25, image.shape))
 
 
 def jpeg_20(image: Pixels, _: np.random.Generator) -> Pixels:
@@ -35,25 +35,25 @@ def jpeg_20(image: Pixels, _: np.random.Generator) -> Pixels:
     return _uint8(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)))
 
 
-def dark(image: Pixels, chance: np.random.Generator) -> Pixels:
-    """A sixth of the light, read with the noise that goes with it."""
-    return _uint8(image * 0.16 + chance.normal(0, 3, image.shape))
+def dark(image: Pixels, rng: np.random.Generator) -> Pixels:
+    """A sixth of the light, with the sensor noise of that level."""
+    return _uint8(image * 0.16 + rng.normal(0, 3, image.shape))
 
 
 def over_exposed(image: Pixels, _: np.random.Generator) -> Pixels:
     return _uint8(image.astype(np.float32) * 1.9 + 20)
 
 
-def turned(image: Pixels, chance: np.random.Generator) -> Pixels:
-    """Turned by 10 degrees and shifted by 5 %, so that the frame cuts into the head."""
+def turned(image: Pixels, rng: np.random.Generator) -> Pixels:
+    """Rotated by 10 degrees and shifted by up to 5 %, so that the edge of the image cuts the head."""
     height, width = image.shape[:2]
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), float(chance.choice([-10, 10])), 1.0)
-    matrix[:, 2] += chance.uniform(-0.05, 0.05, 2) * width
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.choice([-10, 10])), 1.0)
+    matrix[:, 2] += rng.uniform(-0.05, 0.05, 2) * width
     return _uint8(cv2.warpAffine(image, matrix, (width, height)))
 
 
 def lower_covered(image: Pixels, _: np.random.Generator) -> Pixels:
-    """A grey mask over the lower face of a centred crop."""
+    """A grey rectangle over the lower half of the face in a centred crop."""
     out = image.copy()
     height, width = image.shape[:2]
     out[int(height * 0.58) :, int(width * 0.15) : int(width * 0.85)] = 128
@@ -75,12 +75,12 @@ DEGRADATIONS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
 
 
 def degrade(data: bytes, how: str) -> bytes:
-    """An image file made worse, as PNG; the same bytes and way give the same image every time."""
+    """Degrade an image file and return a PNG. The same bytes and the same degradation always give the same image."""
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError("the bytes are not an image that OpenCV reads")
-    chance = np.random.default_rng(zlib.crc32(how.encode()))
-    _, out = cv2.imencode(".png", DEGRADATIONS[how](_uint8(image), chance), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        raise ValueError("the bytes must be an image that OpenCV reads")
+    rng = np.random.default_rng(zlib.crc32(how.encode()))
+    _, out = cv2.imencode(".png", DEGRADATIONS[how](_uint8(image), rng), [cv2.IMWRITE_PNG_COMPRESSION, 1])
     return out.tobytes()
 
 

@@ -1,8 +1,8 @@
-"""What alignment and embedding are worth, on plain and degraded copies of a labelled set.
+"""Measures alignment and embedding on plain and degraded copies of a labelled set.
 
-For each way of making the picture worse and each pipeline: the false non-match rate at the cosine at which that
-pipeline has a false match rate of 1e-3 on that copy, among impostors of the same sex; and for the pipeline that ships,
-both error rates at its own lowest promised similarity, as `compare` answers and without the adjustment for quality.
+The table has, for each degradation and each pipeline, the false non-match rate at a false match rate of 1e-3. The
+threshold is that of the pipeline on this copy, among impostors of the same sex. The pipeline that ships also has both
+error rates at its own lowest promised similarity, with the quality adjustment of `compare` and without it.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def run(data: Path) -> None:
     one, other = np.triu_indices(len(rows), 1)
     genuine = identity[one] == identity[other]
     impostor = ~genuine & (sex[one] == sex[other])
-    bar = load_calibration().lowest_score(LOWEST_PROMISED)
-    print(f"{len(rows)} pictures, {genuine.sum()} genuine pairs, {impostor.sum()} same-sex impostor pairs")
+    threshold = load_calibration().lowest_score(LOWEST_PROMISED)
+    print(f"{len(rows)} images, {genuine.sum()} genuine pairs, {impostor.sum()} same-sex impostor pairs")
     print(
         f"FNMR in % at FMR 1e-3\n{'':14}"
         + "".join(f"{name:>29}" for name in PIPELINES)
@@ -49,11 +49,11 @@ def run(data: Path) -> None:
         for how in DEGRADATIONS:
 
             def embeddings(row: dict[str, str], how: str = how) -> tuple[Floats, float]:
-                picture = degrade((folder / "images" / row["image"]).read_bytes(), how)
-                faces = engine.analyze(picture, largest_only=True).faces
+                degraded = degrade((folder / "images" / row["image"]).read_bytes(), how)
+                faces = engine.analyze(degraded, largest_only=True).faces
                 shipped = faces[0].embedding if faces else np.zeros(128, np.float32)
                 score = faces[0].quality.score if faces else 0.0
-                return np.stack([*variants(stages, decode(picture)), shipped]), score
+                return np.stack([*variants(stages, decode(degraded)), shipped]), score
 
             vectors, qualities = zip(*pool.map(embeddings, rows), strict=True)
             table, quality = np.stack(vectors), np.array(qualities)
@@ -65,7 +65,7 @@ def run(data: Path) -> None:
                 strict = np.quantile(cosines[impostor & both], 1 - 1e-3)
                 line.append(100 * float((cosines[genuine & both] < strict).mean()))
             adjusted, plain = (
-                at_bar(pair_scores(table[:, -1], q, one, other), bar, genuine & both, impostor & both)
+                rates_at(pair_scores(table[:, -1], q, one, other), threshold, genuine & both, impostor & both)
                 for q in (quality, np.full(len(quality), 100.0))
             )
             lost = int((~here).sum())
@@ -83,15 +83,15 @@ def run(data: Path) -> None:
             )  # fmt: skip
 
 
-def at_bar(
-    scores: NDArray[np.float64], bar: float, genuine: NDArray[np.bool_], impostor: NDArray[np.bool_]
+def rates_at(
+    scores: NDArray[np.float64], threshold: float, genuine: NDArray[np.bool_], impostor: NDArray[np.bool_]
 ) -> tuple[float, float]:
-    """FMR and FNMR where a score of `bar` or more matches."""
-    return float((scores[impostor] >= bar).mean()), float((scores[genuine] < bar).mean())
+    """FMR and FNMR if a score of at least `threshold` is a match."""
+    return float((scores[impostor] >= threshold).mean()), float((scores[genuine] < threshold).mean())
 
 
 def sample(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """People with several pictures, whole, until there are enough."""
+    """Up to `IMAGES` images of people with several images."""
     counts = Counter(row["identity"] for row in rows)
     return [row for row in rows if counts[row["identity"]] > 1][:IMAGES]
 

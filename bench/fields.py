@@ -1,4 +1,4 @@
-"""The fields of a face on lfw-dev and scenes: order under blur and darkening, box proportions, false faces, speed."""
+"""Checks fields of a face on lfw-dev and scenes: order under blur and darkening, mirroring, boxes, false faces."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from visavis.face import Face, LandmarkType
 from visavis.image import decode
 from visavis.runtime import open_engine
 
-SAMPLE = 12  # every so many images of lfw-dev
+SAMPLE = 12  # every 12th image of lfw-dev is used
 L = LandmarkType
 
 
@@ -61,7 +61,7 @@ def ordered(
 
     with ThreadPoolExecutor(2) as pool:
         share = statistics.fmean(pool.map(falls, images))
-    print(f"{what}: strictly ordered on {100 * share:.1f} % of {len(images)} images (a lost face counts against it)")
+    print(f"{what}: strictly ordered on {100 * share:.1f} % of {len(images)} images (a lost face is an error)")
 
 
 def mirrored(engine: Engine, images: Sequence[bytes]) -> None:
@@ -98,13 +98,13 @@ def boxes(engine: Engine, images: Sequence[bytes]) -> None:
 
 
 def false_faces(engine: Engine, scenes: Path) -> None:
-    """300 crops that no face comes near, and the whole image that has none."""
+    """Analyse 300 crops that are not near a face, and the whole images without a face."""
     noses: dict[str, list[tuple[float, float]]] = {}
     for row in csv.DictReader((scenes / "faces.csv").open()):
         noses.setdefault(row["image"], []).extend(
             [(float(row["nose_x"]), float(row["nose_y"]))] if row["nose_x"] else []
         )
-    chance = np.random.default_rng(5)
+    rng = np.random.default_rng(5)
     found, crops = [], 0
     for name, marks in noses.items():
         data = (scenes / "images" / name).read_bytes()
@@ -114,8 +114,8 @@ def false_faces(engine: Engine, scenes: Path) -> None:
         pixels, taken = decode(data).pixels, 0
         height, width = pixels.shape[:2]
         for _ in range(400):
-            side = max(80, int(chance.uniform(0.08, 0.5) * min(width, height)))
-            x, y = chance.integers(0, width - side + 1), chance.integers(0, height - side + 1)
+            side = max(80, int(rng.uniform(0.08, 0.5) * min(width, height)))
+            x, y = rng.integers(0, width - side + 1), rng.integers(0, height - side + 1)
             near = any(
                 f.box.left - 0.3 * f.box.width < x + side and f.box.right + 0.3 * f.box.width > x
                 and f.box.top - 0.4 * f.box.height < y + side and f.box.bottom + 0.3 * f.box.height > y

@@ -1,8 +1,8 @@
-"""The floor of a comparison: what decoding and the networks cost when nothing else is done.
+"""Computes the floor of a comparison: the time of decoding and of the networks alone.
 
-A comparison is run once and every network's input noted. The floor then decodes the same bytes and runs the same
-networks on those tensors, which are already there: each look of the detector, and for each face the mesh once, the
-embedder once and, with every attribute, the iris network once an eye and the expression network once.
+A comparison is run once, and the input of every network is recorded. The floor decodes the same bytes and runs the same
+networks on the recorded inputs: the detector as often as the comparison did, and for each face the mesh once and the
+embedder once. With every attribute it also runs the iris network once for each eye and the expression network once.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ __all__ = ["Floor"]
 Image = NDArray[np.uint8]
 
 
-class Noted:
-    """A session that notes what it is run on."""
+class RecordingSession:
+    """A session that records its inputs."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -48,7 +48,7 @@ class Noted:
 
 
 class Floor:
-    """Floors of comparisons, on one thread."""
+    """Computes floors of comparisons, on one thread."""
 
     def __init__(self) -> None:
         settings = Settings.from_env()
@@ -56,42 +56,44 @@ class Floor:
         runtime = OpenVinoRuntime(concurrency=1, cache=settings.home / "compiled")
         names = ("detector", "mesh", "iris", "expression", "embedder")
         self._paths = {name: NETWORK if name == "expression" else store.ready(name) for name in names}
-        self._noted = {
-            name: Noted(runtime.session(path, shapes=SHAPES if name == "detector" else 1))
+        self._recorders = {
+            name: RecordingSession(runtime.session(path, shapes=SHAPES if name == "detector" else 1))
             for name, path in self._paths.items()
         }
         analyzer = Analyzer(
-            detector=Detector(self._noted["detector"]),
-            mesher=FaceMeshModel(self._noted["mesh"]),
-            pupils=PupilFinder(self._noted["iris"]),
-            expressions=ExpressionReader(self._noted["expression"]),
-            embedder=Embedder(self._noted["embedder"]),
+            detector=Detector(self._recorders["detector"]),
+            mesher=FaceMeshModel(self._recorders["mesh"]),
+            pupils=PupilFinder(self._recorders["iris"]),
+            expressions=ExpressionReader(self._recorders["expression"]),
+            embedder=Embedder(self._recorders["embedder"]),
         )
         self._engine = Engine(analyzer, open_calibration(settings), threads=1)
-        self._slots: dict[tuple[str, tuple[int, ...]], Any] = {}
+        self._requests: dict[tuple[str, tuple[int, ...]], Any] = {}
 
     def for_pair(self, source: bytes, target: bytes, detail: Detail) -> Callable[[], None]:
-        """The floor of comparing these, to be called and timed."""
-        for noted in self._noted.values():
-            noted.inputs.clear()
+        """Return a function that does the work of the floor of one comparison, for the caller to time."""
+        for recorder in self._recorders.values():
+            recorder.inputs.clear()
         self._engine.compare(source, target, CompareOptions(0.0, detail=detail))
-        faces = len(self._noted["embedder"].inputs)
-        # The mesh is read twice a face or more; the floor has one reading of each.
-        meshes = self._noted["mesh"].inputs
-        self._noted["mesh"].inputs = [meshes[i * len(meshes) // faces] for i in range(faces)]
-        runs = [(self._slot(name, x.shape), x) for name, noted in self._noted.items() for x in noted.inputs]
+        faces = len(self._recorders["embedder"].inputs)
+        # A comparison reads each mesh at least twice; the floor reads it once.
+        meshes = self._recorders["mesh"].inputs
+        self._recorders["mesh"].inputs = [meshes[i * len(meshes) // faces] for i in range(faces)]
+        runs = [
+            (self._request(name, x.shape), x) for name, recorder in self._recorders.items() for x in recorder.inputs
+        ]
         scales = [(data, self._scale(data)) for data in (source, target)]
 
         def floor() -> None:
             for data, sides in scales:
                 simplejpeg.decode_jpeg(data, **sides)
-            for slot, tensor in runs:
-                slot.infer({0: tensor}, share_inputs=True)
+            for request, tensor in runs:
+                request.infer({0: tensor}, share_inputs=True)
 
         return floor
 
     def _scale(self, data: bytes) -> dict[str, int]:
-        """At what size visavis decodes it first."""
+        """The size at which visavis first decodes the image."""
         image = decode(data)
         halvings = image.halvings
         return {
@@ -100,11 +102,11 @@ class Floor:
             "min_factor": 2**halvings,
         }
 
-    def _slot(self, name: str, shape: tuple[int, ...]) -> Any:
+    def _request(self, name: str, shape: tuple[int, ...]) -> Any:
         openvino = import_openvino()
-        if (name, shape) not in self._slots:
+        if (name, shape) not in self._requests:
             core = openvino.Core()
             network = core.read_model(self._paths[name])
             network.reshape(list(shape))
-            self._slots[name, shape] = core.compile_model(network, "CPU", CONFIG).create_infer_request()
-        return self._slots[name, shape]
+            self._requests[name, shape] = core.compile_model(network, "CPU", CONFIG).create_infer_request()
+        return self._requests[name, shape]

@@ -1,7 +1,8 @@
-"""What three source photographs instead of one are worth, on people of lfw-dev with four or more.
+"""Measures error rates of three source images and of one, on people of lfw-dev with at least four images.
 
-Both error rates at the lowest promised similarity, as `compare` answers: impostors of the same sex, and the photographs
-of the person that are not in the template. Templates are drawn at random, three for each person.
+Both error rates are at the lowest promised similarity, computed as `compare` does. Impostors are of the same sex, and
+genuine targets are the images of the person that are not in the template. Three templates are drawn at random for each
+person.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def run(data: Path) -> None:
     protocol = read_folder(data / "lfw-dev", groups=["sex"])
     with open_engine() as engine:
         found = acquire(engine, protocol.paths(), threads=3)
-    chance = np.random.default_rng(2)
+    rng = np.random.default_rng(2)
     sides: dict[tuple[int, bool], list[Floats]] = {(n, same): [] for n in (1, FUSED) for same in (False, True)}
     people = 0
     for person in range(len(protocol.identities)):
@@ -35,18 +36,18 @@ def run(data: Path) -> None:
             continue
         people += 1
         for _ in range(DRAWS):
-            drawn = chance.choice(own, FUSED, replace=False)
+            drawn = rng.choice(own, FUSED, replace=False)
             others = {False: strangers(protocol, found, own[0]), True: np.setdiff1d(own, drawn)}
             for n in (1, FUSED):
                 for same, targets in others.items():
                     sides[n, same].append(scores(found, drawn[:n], targets))
-    bar = load_calibration().lowest_score(LOWEST_PROMISED)
+    threshold = load_calibration().lowest_score(LOWEST_PROMISED)
     print(f"{people} people, {DRAWS} templates each")
     for n in (1, FUSED):
         impostor, genuine = (np.concatenate(sides[n, same]) for same in (False, True))
         print(
-            f"{n} source: FMR at {LOWEST_PROMISED} {(impostor >= bar).mean():.2e} of {len(impostor):,}, "
-            f"FNMR at {LOWEST_PROMISED} {100 * (genuine < bar).mean():.2f} % of {len(genuine):,}"
+            f"{n} source: FMR at {LOWEST_PROMISED} {(impostor >= threshold).mean():.2e} of {len(impostor):,}, "
+            f"FNMR at {LOWEST_PROMISED} {100 * (genuine < threshold).mean():.2f} % of {len(genuine):,}"
         )
 
 
@@ -56,9 +57,9 @@ def strangers(protocol: ComparisonProtocol, found: Acquired, image: int) -> NDAr
 
 
 def scores(found: Acquired, sources: NDArray[np.int64], targets: NDArray[np.int64]) -> Floats:
-    """(m,) of the template of `sources` with each of `targets`."""
-    shift = load_calibration().template_offset
-    assert shift is not None
+    """The scores (m,) of the template of `sources` with each of `targets`."""
+    offset = load_calibration().template_offset
+    assert offset is not None
     template = fuse_embeddings(found.embeddings[sources], found.quality[sources])
-    cosines = template_adjusted((found.embeddings[targets] @ template).astype(np.float64), shift, len(sources))
+    cosines = template_adjusted((found.embeddings[targets] @ template).astype(np.float64), offset, len(sources))
     return quality_adjusted(cosines, found.quality[sources].max(), found.quality[targets])

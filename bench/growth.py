@@ -1,4 +1,4 @@
-"""How cost grows: with faces, with pixels and with clients; and what memory does meanwhile. Draws `growth.png`."""
+"""Measures how time and memory grow with faces, pixels and clients, and draws `growth.png`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psutil
 
 from bench.images import enlarged, group, photo
 from bench.results import FOLDER, save, table
-from bench.server import pressed, server
+from bench.server import measure_load, server
 from bench.timing import interleaved
 from visavis.compare_options import CompareOptions
 from visavis.face import Detail
@@ -71,7 +71,7 @@ def _two(megapixels: float) -> tuple[bytes, bytes]:
 
 
 def _resident(what: str, amount: float) -> list[float]:
-    """Megabytes a fresh process holds after each of eight comparisons."""
+    """Resident megabytes of a new process after each of eight comparisons."""
     words = [sys.executable, "-c", MEMORY, what, str(amount)]
     done = subprocess.run(words, check=True, capture_output=True, text=True)
     return [float(mb) for mb in json.loads(done.stdout)]
@@ -83,7 +83,7 @@ def _clients() -> list[dict[str, float]]:
         port = int(endpoint.rpartition(":")[2])
         process = next(c.pid for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port and c.pid)
         for clients in CLIENTS:
-            load = pressed(endpoint, clients, "raw HTTP")
+            load = measure_load(endpoint, clients, "raw HTTP")
             rows.append({
                 "clients": clients, "per_second": load["per_second"], "p50": load["p50"], "p99": load["p99"],
                 "refused": load["refused"], "mb": psutil.Process(process).memory_info().rss / 1e6,
@@ -100,7 +100,7 @@ def draw(figures: dict[str, object], file: Path) -> None:
     for axes, what in ((left, "faces"), (middle, "megapixels")):
         found = figures[what]
         assert isinstance(found, dict)
-        axes.plot(found["amounts"], found["ms"], "o-", label="ms a comparison, one thread")
+        axes.plot(found["amounts"], found["ms"], "o-", label="ms per comparison, one thread")
         axes.plot(found["amounts"], found["mb_after_8"], "s--", label="MB resident after 8")
         axes.set(xlabel=f"{what} of the target" if what == "faces" else "megapixels of each image")
         axes.set_xscale("log") if what == "megapixels" else None
@@ -109,9 +109,9 @@ def draw(figures: dict[str, object], file: Path) -> None:
     rows = figures["clients"]
     assert isinstance(rows, list)
     at = [row["clients"] for row in rows]
-    right.plot(at, [row["per_second"] for row in rows], "o-", label="comparisons a second")
-    right.set(xlabel="clients at once", xscale="log")
+    right.plot(at, [row["per_second"] for row in rows], "o-", label="comparisons per second")
+    right.set(xlabel="concurrent clients", xscale="log")
     right.set_ylim(0, 1.25 * max(row["per_second"] for row in rows))
     right.legend(loc="lower right")
     figure.savefig(file, dpi=110)
-    print(f"drawn to {file}")
+    print(f"wrote {file}")

@@ -1,4 +1,4 @@
-"""Images of any size and with any number of faces, made of the example images."""
+"""Makes images of any size and with any number of faces from the example photos."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ def photo(name: str) -> bytes:
 
 @cache
 def enlarged(name: str, megapixels: float) -> bytes:
-    """An image brought to so many million pixels, with the grain of a camera, as JPEG of quality 88."""
-    image = _opened(photo(name))
+    """An example photo resized to `megapixels` million pixels, with the noise of a camera, as a JPEG of quality 88."""
+    image = _open(photo(name))
     scale = math.sqrt(megapixels * 1e6 / (image.width * image.height))
     size = round(image.width * scale), round(image.height * scale)
-    return _grainy(image.resize(size, Pil.Resampling.BICUBIC))
+    return _with_noise(image.resize(size, Pil.Resampling.BICUBIC))
 
 
 @cache
 def group(faces: int, megapixels: float = 2.0) -> bytes:
-    """`faces` faces in ten columns and ten rows; their size does not depend on how many there are."""
+    """An image with `faces` faces in ten columns and ten rows. Their size does not depend on their number."""
     width = round(math.sqrt(megapixels * 1e6 * 4 / 3))
     canvas = Pil.new("RGB", (width, round(width * 3 / 4)), (96, 108, 118))
     column, row = canvas.width // 10, canvas.height // 10
     names = list(_TIGHT)
     for i in range(faces):
         name = names[i % len(names)]
-        face = _opened(photo(name)).crop(_TIGHT[name])
+        face = _open(photo(name)).crop(_TIGHT[name])
         height = row - 20
         face = face.resize((round(face.width * height / face.height), height), Pil.Resampling.LANCZOS)
         canvas.paste(face, (i % 10 * column + 10, i // 10 * row + 10))
-    return _grainy(canvas)
+    return _with_noise(canvas)
 
 
-def _opened(data: bytes) -> Pil.Image:
+def _open(data: bytes) -> Pil.Image:
     return Pil.open(io.BytesIO(data)).convert("RGB")
 
 
-def _grainy(image: Pil.Image) -> bytes:
+def _with_noise(image: Pil.Image) -> bytes:
     pixels = np.asarray(image).astype(np.int16)
     pixels += np.random.default_rng(0).normal(0, 2, pixels.shape[:2]).round().astype(np.int16)[:, :, None]
     out = io.BytesIO()

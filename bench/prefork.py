@@ -1,7 +1,7 @@
-"""A client that was used before the workers were forked: gunicorn, uvicorn, Celery and multiprocessing.
+"""Tests a client that is used before gunicorn, uvicorn, Celery and multiprocessing fork their workers.
 
-Each server runs the module `bench.prefork_app` in an environment of its own. Every answer is held against the one given
-in this process.
+Each server runs the module `bench.prefork_app` in its own environment. Every answer is compared with the one of this
+process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bench.results import save, table
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = ROOT / "bench/.peers/prefork"
 PACKAGES = ["gunicorn==27.0.1", "celery==5.7.0"]
-ASKED, PATIENCE = 12, 60.0
+REQUESTS, TIMEOUT = 12, 60.0
 
 POOL = """
 import multiprocessing, os
@@ -62,11 +62,9 @@ def run(data: Path | None) -> None:
         right = sum(similarity == WARM for similarity, _ in answers)
         workers = len({worker for _, worker in answers})
         seconds = time.perf_counter() - began
-        rows.append([name, f"{right} of {ASKED}", workers, seconds])
-        figures[name] = {"right": right, "of": ASKED, "workers": workers, "seconds": seconds}
-    table(
-        ["workers of a warmed client", "answers as in one process", "workers that answered", "s, start and stop"], rows
-    )
+        rows.append([name, f"{right} of {REQUESTS}", workers, seconds])
+        figures[name] = {"right": right, "of": REQUESTS, "workers": workers, "seconds": seconds}
+    table(["server", "answers as in one process", "workers that answered", "s, start and stop"], rows)
     save("prefork", figures)
 
 
@@ -81,7 +79,7 @@ def prepare() -> str:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """visavis and what it needs come from the environment that runs this."""
+    """Variables with which visavis and its dependencies are imported from the environment of this process."""
     return os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])} | more
 
 
@@ -92,14 +90,14 @@ def served(python: str, server: str, *options: str) -> list[str]:
     app, where = ("wsgi", f"--bind=127.0.0.1:{port}") if server == "gunicorn" else ("asgi", f"--port={port}")
     command = [python, "-m", server, "--workers=2", *options, where, f"bench.prefork_app:{app}"]
     with started(command, environment()):
-        return [asked(f"http://127.0.0.1:{port}/") for _ in range(ASKED)]
+        return [fetch(f"http://127.0.0.1:{port}/") for _ in range(REQUESTS)]
 
 
-def asked(url: str) -> str:
-    end = time.monotonic() + PATIENCE
+def fetch(url: str) -> str:
+    end = time.monotonic() + TIMEOUT
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
                 return str(answer.read().decode())
         except OSError:
             if time.monotonic() > end:
@@ -117,14 +115,14 @@ def by_celery(python: str) -> list[str]:
 
 def printed(python: str, code: str, env: dict[str, str] | None = None) -> list[str]:
     done = subprocess.run(
-        [python, "-c", code], check=True, capture_output=True, text=True, env=env or environment(), timeout=2 * PATIENCE
+        [python, "-c", code], check=True, capture_output=True, text=True, env=env or environment(), timeout=2 * TIMEOUT
     )
     return done.stdout.splitlines()
 
 
 @contextlib.contextmanager
 def started(command: list[str], env: dict[str, str]) -> Iterator[None]:
-    """Runs until the block ends; must then stop on SIGTERM."""
+    """Run a command until the block ends. It must then stop on SIGTERM."""
     process = subprocess.Popen(
         command, env=env, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )

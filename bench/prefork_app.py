@@ -1,4 +1,4 @@
-"""A service as people deploy them: the client is a global of its module, and is used when the module is imported."""
+"""A typical service: the client is a global variable, and is used while the module is imported."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def make_celery(folder: Path) -> Any:
         "data_folder_in": str(folder / "messages"),
         "data_folder_out": str(folder / "messages"),
         "processed_folder": str(folder / "done"),
-        "control_folder": str(folder / "control"),  # else in the current folder
+        "control_folder": str(folder / "control"),  # by default in the current folder
         "store_processed": False,
     }
     app.conf.worker_hijack_root_logger = False

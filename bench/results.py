@@ -1,4 +1,4 @@
-"""Where figures go: a table for the reader, and a JSON file in `bench/results/` with what machine they hold for."""
+"""Prints figures as a table, and writes them with a description of the machine to `bench/results/`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACKAGES = ("numpy", "opencv-python-headless", "openvino", "pillow", "simplejpeg
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under `head`; the first column to the left, the others to the right."""
+    """Print rows with the header `head`. The first column is aligned to the left, the others to the right."""
     texts = [list(head), *([cell if isinstance(cell, str) else _shown(cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in texts) for i in range(len(head))]
     for row in texts:
@@ -34,11 +34,11 @@ def _shown(number: object) -> str:
 
 
 def save(name: str, figures: object) -> Path:
-    """Write `figures` to `bench/results/NAME.json`, in place of the last run's."""
+    """Write `figures` to `bench/results/NAME.json`, which replaces those of the last run."""
     FOLDER.mkdir(exist_ok=True)
     file = FOLDER / f"{name}.json"
     file.write_text(json.dumps({"machine": machine(), "figures": figures}, indent=1) + "\n", "utf-8")
-    print(f"written to {file}")
+    print(f"wrote {file}")
     return file
 
 
@@ -55,7 +55,7 @@ def machine() -> dict[str, object]:
 
 
 def processor() -> str:
-    """Its name and the vector instructions that matter here."""
+    """The name of the processor, and its vector instructions that OpenVINO uses."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Detection on whole scenes, and comparison of the images of one person."""
+"""Measures detection on whole scenes, and compares the images of each person."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run(data: Path) -> None:
             print(f"{name}: {sum(hit)} of {len(marks)} found{note}")
             if len(marks) == 1 and marks[0][0]:
                 people[marks[0][0]].append((name, faces[0]))
-    print(f"in all: {missed} missed, {false} false")
+    print(f"total: {missed} missed, {false} false")
     similarity = load_calibration().similarity
     for person, found in people.items():
         scores = [similarity(float(a.embedding @ b.embedding)) for (_, a), (_, b) in combinations(found, 2)]

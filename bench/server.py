@@ -1,4 +1,4 @@
-"""The server: latency, throughput and their spread by boto3 and by raw HTTP, answers under load, what it adds."""
+"""Measures the server: latency and throughput by boto3 and by raw HTTP, answers under load, and overhead."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from visavis.settings import Settings
 CLIENTS, REQUESTS = 32, 2000
 
 SECONDS = 15
-"""Of each measurement of throughput."""
+"""The duration of each measurement of throughput."""
 
 
 def run(data: Path | None) -> None:
     del data
     alone = one_thread()
     with server("--queue", "64", "--queue-seconds", "120", "--attributes", "DEFAULT") as endpoint:
-        loads = [pressed(endpoint, clients, by) for by in ("raw HTTP", "boto3") for clients in (1, 2, 8, 32)]
+        loads = [measure_load(endpoint, clients, by) for by in ("raw HTTP", "boto3") for clients in (1, 2, 8, 32)]
     with server("--queue", str(CLIENTS), "--queue-seconds", "120") as endpoint:
         mixed, extra = load(endpoint), overhead(endpoint)
-    print(f"one thread, no server: {alone:.1f} comparisons a second")
-    head = {"by": "by", "clients": "clients", "per_second": "a second", "over_one": "of one thread"}
+    print(f"one thread, no server: {alone:.1f} comparisons per second")
+    head = {"by": "by", "clients": "clients", "per_second": "per second", "over_one": "/ one thread"}
     head |= {"p50": "p50 ms", "p95": "p95 ms", "p99": "p99 ms", "refused": "refused"}
     loads = [{**one, "over_one": one["per_second"] / alone} for one in loads]
     table(list(head.values()), [[one[key] for key in head] for one in loads])
@@ -54,7 +54,7 @@ def run(data: Path | None) -> None:
 
 
 def one_thread() -> float:
-    """Comparisons a second of an engine with one thread, in this process, the server idle."""
+    """Comparisons per second of an engine with one thread in this process, while the server is idle."""
     options = CompareOptions(detail=Detail.MINIMAL)
     a, b = photo("ardern_2018"), photo("ardern_2022")
     with open_engine(replace(Settings.from_env(), threads=1)) as engine:
@@ -66,8 +66,8 @@ def one_thread() -> float:
         return done / (time.perf_counter() - began)
 
 
-def pressed(endpoint: str, clients: int, by: str) -> dict[str, Any]:
-    """Throughput and latency with `clients` clients, each asking anew as soon as it is answered."""
+def measure_load(endpoint: str, clients: int, by: str) -> dict[str, Any]:
+    """Throughput and latency with `clients` clients that each send a request as soon as the last is answered."""
     images = {"SourceImage": photo("ardern_2018"), "TargetImage": photo("ardern_2022")}
     ask = raw_client if by == "raw HTTP" else boto3_client
     times: list[float] = []
@@ -97,7 +97,7 @@ def pressed(endpoint: str, clients: int, by: str) -> dict[str, Any]:
 
 
 def raw_client(endpoint: str, images: dict[str, bytes]) -> Callable[[], bool]:
-    """A client that sends the same bytes again over one connection, with nothing in between."""
+    """A client that sends the same bytes repeatedly over one connection."""
     body = json.dumps({name: {"Bytes": b64encode(data).decode()} for name, data in images.items()}).encode()
     headers = {"X-Amz-Target": "RekognitionService.CompareFaces", "Content-Type": "application/x-amz-json-1.1"}
     connection = HTTPConnection(endpoint.removeprefix("http://"), timeout=300)
@@ -144,7 +144,7 @@ def client_of(endpoint: str) -> Any:
 
 
 def requests() -> list[dict[str, Any]]:
-    """Good ones of different people, and bad ones of several kinds."""
+    """Valid requests with different people, and several kinds of invalid requests."""
     photos = {p.stem: p.read_bytes() for p in PHOTOS.glob("*.jpg")}
     pairs = [("obama", "sunak"), ("macron_2014", "macron_2014"), ("ardern_2018", "ardern_2022")]
     good = [{"SourceImage": {"Bytes": photos[a]}, "TargetImage": {"Bytes": photos[b]}} for a, b in pairs]
@@ -186,7 +186,7 @@ def load(endpoint: str) -> dict[str, float]:
     times = sorted(seconds for _, seconds in results)
     p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
     print(
-        f"{REQUESTS} requests by {CLIENTS} clients in {took:.0f} s: {outcome[True]} answers equal those given alone, "
+        f"{REQUESTS} requests by {CLIENTS} clients in {took:.0f} s: {outcome[True]} answers equal those without load, "
         f"{outcome[False]} do not; p50 {1000 * p50:.0f} ms, p99 {1000 * p99:.0f} ms"
     )
     return {"requests": REQUESTS, "clients": CLIENTS, "equal": outcome[True], "seconds": took,

@@ -1,4 +1,4 @@
-"""Timing on a noisy machine: everything that is compared is run in turns, so that noise hits all of it alike."""
+"""Times functions on a noisy machine. Functions to compare run in turns, so that noise affects all of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ __all__ = ["Times", "interleaved", "ratio"]
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds that each round took, in the order of the rounds."""
+    """The durations of rounds.
+
+    Attributes:
+        seconds: in the order of the rounds.
+    """
 
     seconds: tuple[float, ...]
 
@@ -22,7 +26,7 @@ class Times:
         return 1000 * statistics.median(self.seconds)
 
     def quantile(self, part: float) -> float:
-        """Milliseconds that `part` of the rounds stayed within."""
+        """The quantile `part`, 0..1, of the durations in milliseconds."""
         ordered = sorted(self.seconds)
         return 1000 * ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
@@ -38,7 +42,7 @@ class Times:
 def interleaved(
     ways: Mapping[str, Callable[[], object]], *, rounds: int = 25, seconds: float = 20.0, warm: int = 2
 ) -> dict[str, Times]:
-    """Run each way once a round, for `rounds` rounds or, once there are five, until `seconds` are over."""
+    """Run each function once in every round, for `rounds` rounds, or for five or more until `seconds` have passed."""
     for _ in range(warm):
         for way in ways.values():
             way()
@@ -55,5 +59,5 @@ def interleaved(
 
 
 def ratio(one: Times, other: Times) -> float:
-    """The median of the rounds' own ratios: what slowed a round slowed both."""
+    """The median of the ratios within rounds, because a slow period affects both durations of a round."""
     return statistics.median(a / b for a, b in zip(one.seconds, other.seconds, strict=True))

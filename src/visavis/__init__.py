@@ -1,19 +1,20 @@
-"""visavis compares faces: Amazon Rekognition's CompareFaces on your own machine.
+"""visavis answers Amazon Rekognition's CompareFaces and DetectFaces on your own machine.
 
     from pathlib import Path
     import visavis
 
-    client = visavis.client()     # a genuine boto3 Rekognition client, answered in this process
+    client = visavis.client()  # a genuine boto3 client; this process answers its requests
     client.compare_faces(SourceImage={"Bytes": a}, TargetImage={"Bytes": b})
+    client.detect_faces(Image={"Bytes": a})
 
-    comparison = visavis.compare(Path("a.jpg"), Path("b.jpg"))     # or without boto3's words
+    comparison = visavis.compare(Path("a.jpg"), Path("b.jpg"))  # the same comparison without boto3's parameters
     for match in comparison.matches:
         print(match.similarity, match.face.box)
 
-    with visavis.open_engine() as engine:      # or with an engine of your own, to be closed when done
+    with visavis.open_engine() as engine:  # an engine that your program closes
         engine.compare(Path("a.jpg"), Path("b.jpg"))
 
-Importing visavis loads no network and nothing heavy; the first use of a name below does.
+`import visavis` loads no network and no large library. They are loaded when one of the names below is first used.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
+"""`python -m visavis`."""
+
 import sys
 
 try:
     from visavis.cli import main
 
     status = main()
-except KeyboardInterrupt:  # before `main` could take care of it
+except KeyboardInterrupt:  # during the import, before `main` handles it
     status = 130
 sys.exit(status)

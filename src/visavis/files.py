@@ -14,13 +14,28 @@ __all__ = ["sha256_of", "writing_atomically"]
 
 @contextmanager
 def writing_atomically(target: Path) -> Iterator[Path]:
-    """Yield a temporary file beside `target`, which replaces it, readable by all, when the block ends without an error.
+    """Yield a temporary file that replaces `target` when the block ends without an error.
 
-    Otherwise `target` stays as it was. Its folder must exist. A symbolic link is itself replaced; resolve the path
-    first to write the file that it leads to.
+    If the block raises, `target` is unchanged. The new file is readable by all users.
+
+    Args:
+        target: the file to replace. Its folder must exist. If it is a symbolic link, the link itself is replaced;
+            resolve the path first to replace the file that the link leads to.
+
+    Yields:
+        The path of the temporary file, in the folder of `target`.
 
     Raises:
         OSError: the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     target = Path(folder) / "a.txt"
+        ...     with writing_atomically(target) as temporary:
+        ...         _ = temporary.write_text("text")
+        ...     target.read_text()
+        'text'
     """
     handle, name = tempfile.mkstemp(prefix=".visavis-", dir=target.parent)
     temporary = Path(name)
@@ -34,10 +49,14 @@ def writing_atomically(target: Path) -> Iterator[Path]:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file as 64 lowercase hexadecimal digits. The file is read in pieces.
+    """Return the SHA-256 of a file as 64 lowercase hexadecimal digits. The file is read in blocks.
 
     Raises:
         OSError: the file cannot be read.
+
+    Example:
+        >>> sha256_of(Path("examples/photos/obama.jpg"))[:8]
+        'fd360e7d'
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,14 +1,14 @@
 """Renews locks, threads and networks in forked children.
 
-A fork copies memory and only the thread that forks. In the child, locks that another thread held stay locked, thread
-pools have no threads, and a network that the parent compiled waits for threads that do not exist. Objects that own
-such things register here, and are renewed in every child before any of its own code runs.
+A fork copies the memory and only the thread that forks. In the child, locks that another thread held stay locked,
+thread pools have no threads, and a network that the parent compiled waits for threads that do not exist. Objects that
+own locks, threads or networks register here. They are renewed in every child before any other code runs there.
 """
 
 from __future__ import annotations
 
-# Imported before the hooks below are registered, because hooks run in reverse order: logging's hook takes the lock of
-# logging, which work that a fork waits for may need.
+# Imported before the hooks below are registered. Hooks run in reverse order, and logging's hook takes the lock of
+# logging. Taken first, that lock could block the work that a fork waits for.
 import logging  # noqa: F401
 import os
 import threading
@@ -25,7 +25,7 @@ class Renewable(Protocol):
     """An object with locks, threads or networks that do not survive a fork."""
 
     def renew(self) -> None:
-        """Replace them. Called in the child, in its only thread; must not block."""
+        """Replace them. This is called in the child, in its only thread, and must not block."""
 
 
 _renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
@@ -41,7 +41,7 @@ def renew_in_children(thing: Renewable) -> None:
 
 
 def before_forks(prepare: Callable[[], None]) -> None:
-    """Call `prepare()` just before each fork of this process and of its children."""
+    """Call `prepare()` immediately before each fork of this process and of its children."""
     if prepare not in _preparations:
         _preparations.append(prepare)
 
@@ -50,9 +50,9 @@ def before_forks(prepare: Callable[[], None]) -> None:
 def forks_wait() -> Iterator[None]:
     """Delay forks of other threads until the block ends.
 
-    Use it around work inside a C++ library that holds locks, because a child that was forked meanwhile would find them
-    locked for ever. Blocks may be nested in one thread. A block that begins while another thread waits to fork begins
-    after the fork, so that a series of blocks cannot delay a fork for ever.
+    Use it around calls of a C++ library that takes locks, because these locks stay locked in a child that is forked
+    meanwhile. Blocks may be nested in one thread. A block that starts while another thread waits to fork starts after
+    the fork, so that a series of blocks cannot delay a fork for ever.
     """
     me = threading.get_ident()
     outer = _busy[me]
@@ -63,7 +63,7 @@ def forks_wait() -> Iterator[None]:
             _busy[me] = outer + 1
         yield
     finally:
-        # Restored rather than counted down, because Ctrl-C may come before the count was raised.
+        # Restored rather than decremented, because Ctrl-C may arrive before the count is incremented.
         with _changed:
             _busy[me] = outer
             if not outer:
@@ -74,8 +74,8 @@ def forks_wait() -> Iterator[None]:
 def keep_for_ever(thing: object) -> None:
     """Never destroy `thing`, not even when the interpreter ends.
 
-    A forked child needs this for compiled networks, because destroying one joins its threads, which the child does not
-    have (docs/adr/0005).
+    A forked child needs this for compiled networks, because destroying a network joins its threads, which do not exist
+    in the child (docs/adr/0005).
     """
     import ctypes
 
@@ -105,7 +105,7 @@ def _in_child() -> None:
     global _changed, _forkers
     _changed = threading.Condition()
     _forkers = 0  # other threads that were waiting do not exist here
-    # On an exit stack, so that all are renewed even if one fails.
+    # An exit stack renews all of them even if one fails.
     with ExitStack() as renewals:
         for thing in list(_renewables):
             renewals.callback(thing.renew)

@@ -1,4 +1,4 @@
-"""Puts everything together: settings to models, sessions, stages and an engine. Nothing else does."""
+"""Builds models, sessions, stages and an engine from settings. No other module does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from visavis.calibration import Calibration
     from visavis.engine import Engine
     from visavis.models.manifest import ModelFile
-    from visavis.models.session import OpenVinoRuntime
+    from visavis.models.session import OpenVinoRuntime, OpenVinoSession
     from visavis.models.store import ModelStore
 
 __all__ = [
@@ -33,20 +33,24 @@ _IMPORTED_BY_COMPARISONS = ("simplejpeg", "PIL.JpegImagePlugin", "PIL.PngImagePl
 
 
 def open_engine(settings: Settings | None = None, *, once: bool = False) -> Engine:
-    """Open an engine; fetches models that are not in the cache yet.
+    """Open an engine. Models that are not in the cache are fetched first.
 
     OpenCV is imported with one thread unless the program has imported it already (docs/performance.md).
 
     Args:
-        settings: default: from the environment.
-        once: start as fast as possible, for a single comparison: networks are compiled when they are needed, and once
-            for all threads. Otherwise each is compiled for every thread before this returns.
+        settings: the settings; by default those of the environment.
+        once: whether to start as fast as possible, because the engine makes a single comparison. Each network is then
+            compiled when it is needed, once for all threads. Otherwise each network is compiled for every thread before
+            this returns.
+
+    Returns:
+        The engine, which the caller closes.
 
     Raises:
         ModelError: models are missing and cannot be fetched, or the cache cannot be used.
-        CalibrationMismatch: the embedder has no calibration, or one that was fitted on another.
-        SettingsError: an environment variable holds something it cannot, there is no such embedder, or the machine
-            does not have the device; `settings` is of another type.
+        CalibrationMismatch: the embedder has no calibration, or one that was fitted on another embedder.
+        SettingsError: an environment variable has a value that is not allowed, no embedder has the given name, the
+            machine does not have the device, or `settings` is not a `Settings`.
 
     Example:
         >>> from dataclasses import replace
@@ -62,19 +66,27 @@ def open_engine(settings: Settings | None = None, *, once: bool = False) -> Engi
 
 
 def open_uncalibrated(settings: Settings) -> Engine:
-    """Open an engine without a calibration, which analyses but cannot compare.
+    """Open an engine without a calibration, which analyses images but cannot compare them.
 
-    Raises as `open_engine`, except `CalibrationMismatch`.
+    Args:
+        settings: the settings.
+
+    Raises:
+        ModelError: models are missing and cannot be fetched, or the cache cannot be used.
+        SettingsError: no embedder has the given name, or the machine does not have the device.
     """
     return _engine(settings, None)
 
 
 def open_calibration(settings: Settings) -> Calibration:
-    """The calibration of the chosen embedder: the shipped one, or that of a user's embedder.
+    """Read the calibration of the chosen embedder, which may be the shipped one or a user's.
+
+    Args:
+        settings: the settings that name the embedder and the accuracy.
 
     Raises:
-        CalibrationMismatch: it has none, or one that was fitted on another embedder or input.
-        SettingsError: there is no such embedder.
+        CalibrationMismatch: the embedder has no calibration, or one that was fitted on another embedder or input.
+        SettingsError: no embedder has the given name.
     """
     from visavis.calibration import Calibration, load_calibration
     from visavis.errors import CalibrationMismatch
@@ -102,15 +114,15 @@ def open_calibration(settings: Settings) -> Calibration:
 
 
 def chosen_embedder(settings: Settings) -> ModelFile:
-    """The model that `settings.embedder` names.
+    """Return the model that `settings.embedder` names.
 
     Raises:
-        SettingsError: there is no such embedder.
+        SettingsError: no embedder has that name.
     """
     models = open_store(settings).manifest.models
     embedders = [name for name, model in models.items() if model.user_provided or name == SHIPPED_EMBEDDER]
     if settings.embedder not in embedders:
-        raise SettingsError(f"no embedder is named {settings.embedder!r}; there are: {', '.join(embedders)}")
+        raise SettingsError(f"no embedder is named {settings.embedder!r}; choose one of: {', '.join(embedders)}")
     return models[settings.embedder]
 
 
@@ -128,7 +140,7 @@ def _engine(settings: Settings, calibration: Calibration | None, *, once: bool =
 
 
 def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tuple[Analyzer, OpenVinoRuntime]:
-    """Open the stages without an engine, for tools that run them one by one.
+    """Open the stages without an engine, because some tools run them one by one.
 
     Arguments and errors are those of `open_engine`.
 
@@ -136,29 +148,31 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
         The analyzer, and the runtime of its networks, which the caller closes.
 
     Example:
-        analyzer, runtime = open_analyzer()
-        detections = analyzer.detector(decode(Path("a.jpg").read_bytes()))
-        runtime.close()
+        >>> from pathlib import Path
+        >>> from visavis.image import decode
+        >>> analyzer, runtime = open_analyzer()
+        >>> len(analyzer.detector(decode(Path("examples/photos/obama.jpg").read_bytes())))
+        1
+        >>> runtime.close()
     """
     from visavis.models.session import OpenVinoRuntime
 
     settings = settings or Settings.from_env()
-    runtime = OpenVinoRuntime(
-        concurrency=1 if once else settings.threads, cache=settings.home / "compiled", device=settings.device
-    )  # fmt: skip
+    concurrency = 1 if once else settings.threads
+    runtime = OpenVinoRuntime(concurrency=concurrency, cache=settings.home / "compiled", device=settings.device)
     runtime.check_device()
     store = open_store(settings)
     embedder = chosen_embedder(settings)
     networks = {name: store.ready(name) for name in ("detector", "mesh", "iris", embedder.name)}
     embedding, mesh = runtime.session(networks[embedder.name]), runtime.session(networks["mesh"])
     if once:
-        # Before the other imports, because they then run while this compiles.
+        # Before the other imports, because they then run while these networks compile.
         embedding.prepare_in_background()
         mesh.prepare_in_background()
 
     with forks_wait():
-        # Python's import locks do not survive a fork: a child that was forked while another thread imported a module
-        # waits for ever when it imports that module. So everything that a comparison imports is imported here.
+        # Python's import locks do not survive a fork. A child that was forked while another thread imported a module
+        # blocks for ever when it imports that module. So everything that a comparison imports is imported here.
         _import_opencv()
         for name in _IMPORTED_BY_COMPARISONS:
             import_module(name)
@@ -173,29 +187,33 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
     iris, expression = runtime.session(networks["iris"]), runtime.session(NETWORK)
     detection = runtime.session(networks["detector"], shapes=SHAPES)
     if not once:
-        # Now, because the detector is compiled for further shapes later, when its file may have been deleted.
+        # Loaded now, because the detector is compiled for further shapes later, when its file may have been deleted.
         detection.load()
-        with ThreadPoolExecutor(settings.threads) as pool:
-            for done in [pool.submit(s.prepare) for s in (embedding, mesh, iris, expression) * settings.threads]:
-                done.result()
+        _prepare((embedding, mesh, iris, expression), settings.threads)
+    norm_is_calibrated, mirrored = not embedder.user_provided, settings.accuracy == "high"
     analyzer = Analyzer(
         detector=Detector(detection),
         mesher=FaceMeshModel(mesh),
         pupils=PupilFinder(iris),
         expressions=ExpressionReader(expression),
-        embedder=Embedder(
-            embedding, norm_is_calibrated=not embedder.user_provided, mirrored=settings.accuracy == "high"
-        ),
+        embedder=Embedder(embedding, norm_is_calibrated=norm_is_calibrated, mirrored=mirrored),
     )
     return analyzer, runtime
 
 
-def _import_opencv() -> None:
-    """Import OpenCV, with one thread of its own unless the program has imported it already.
+def _prepare(sessions: tuple[OpenVinoSession, ...], threads: int) -> None:
+    """Compile each network for every thread."""
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(session.prepare) for session in sessions * threads]:
+            done.result()
 
-    The engine's threads use every core, so OpenCV's pool only costs: 3 to 20 % of the processor's time, more with more
-    cores. The number of threads belongs to the whole process, so a program that imports OpenCV itself keeps its own.
-    Answers do not depend on it.
+
+def _import_opencv() -> None:
+    """Import OpenCV, and limit it to one thread unless the program has imported it already.
+
+    The engine's threads use every core, so OpenCV's thread pool only adds load: 3 to 20 % of the processor's time, more
+    with more cores. The number of OpenCV's threads applies to the whole process, so a program that imports OpenCV
+    itself keeps its number. Results do not depend on it.
     """
     was_imported = "cv2" in sys.modules
     import cv2
@@ -205,10 +223,14 @@ def _import_opencv() -> None:
 
 
 def open_store(settings: Settings) -> ModelStore:
-    """The models that ship and the user's embedders, with the cache that `settings` name.
+    """Open the cache of the models that ship and of the user's embedders.
+
+    Args:
+        settings: the settings that name the cache folder and the folder of the user's embedders.
 
     Raises:
-        ManifestError, ModelStoreError: a user's embedder cannot be read.
+        ManifestError: the description of a user's embedder is wrong.
+        ModelStoreError: the description of a user's embedder cannot be read.
     """
     from visavis.models.build import BUILD_VERSION, build
     from visavis.models.store import ModelStore

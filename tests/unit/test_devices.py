@@ -58,7 +58,7 @@ class Network:
 
 
 def core_on(fake: Fake, device: str, monkeypatch: pytest.MonkeyPatch) -> Core:
-    monkeypatch.setattr(Core, "_made", lambda _: fake)
+    monkeypatch.setattr(Core, "_create", lambda _: fake)
     return Core(None, device)
 
 
@@ -92,7 +92,7 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(
     with pytest.raises(SettingsError) as error:
         core_on(Fake(*there), device, monkeypatch).check_device()
     assert str(error.value) == (
-        f"device {device} is not on this machine, or its driver is missing; OpenVINO finds: {listed}"
+        f"this machine has no device {device}, or its driver is missing; choose one of: {listed}"
     )
 
 
@@ -126,9 +126,9 @@ def test_threads_are_set_on_the_cpu_only_and_f32_wherever_it_is_known(
 
 
 def test_an_engine_opens_on_no_device_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Core, "_made", lambda _: Fake("CPU"))
+    monkeypatch.setattr(Core, "_create", lambda _: Fake("CPU"))
     for once in (False, True):
-        with pytest.raises(SettingsError, match=r"device NPU is not on this machine.*finds: CPU, AUTO"):
+        with pytest.raises(SettingsError, match=r"this machine has no device NPU.*choose one of: CPU, AUTO"):
             open_analyzer(Settings(tmp_path, offline=True, device="npu"), once=once)
 
 
@@ -158,11 +158,11 @@ def test_doctor_lists_the_devices_and_finds_the_chosen_one_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(module, "devices", lambda: [("CPU", "A processor"), ("GPU", "A card")])
-    monkeypatch.setattr(Core, "_made", lambda _: Fake("CPU", "GPU"))
+    monkeypatch.setattr(Core, "_create", lambda _: Fake("CPU", "GPU"))
     monkeypatch.setattr(ModelStore, "verify", lambda _: [])
     monkeypatch.setenv("VISAVIS_DEVICE", "gpu")
     assert main(["doctor"]) == 0
     assert "devices    CPU (A processor), GPU (A card)\n" in capsys.readouterr().out
     monkeypatch.setenv("VISAVIS_DEVICE", "NPU")
     assert main(["doctor"]) == 2
-    assert "chosen     device NPU is not on this machine" in capsys.readouterr().out
+    assert "chosen     this machine has no device NPU" in capsys.readouterr().out

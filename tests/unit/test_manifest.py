@@ -40,13 +40,13 @@ def test_a_good_manifest_reads() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('licence = "MIT"\n', "", "model 'm' lacks 'licence'"),
+        ('licence = "MIT"\n', "", "model 'm': 'licence' is missing"),
         ("size = 10", 'size = "10"', "size must be int"),
         ("size = 10", "size = -1", "size must be a positive number"),
         ("0" * 64, "0" * 63, "64 lower-case hexadecimal digits"),
-        ('file = "m.onnx"', 'file = "../m.onnx"', "plain file name"),
+        ('file = "m.onnx"', 'file = "../m.onnx"', "file must be a file name"),
         ("NCHW", "CHWN", "layout must be one of NCHW, NHWC"),
-        ("scale = 1.0", "scale = 0.0", "scale must not be 0"),
+        ("scale = 1.0", "scale = 0.0", "scale must be a number other than 0"),
         ("[[model.source]]", "[model.nothing]", r"at least one \[\[source\]\] table"),
         ('package = "p"', 'url = "ftp://p"', "https://"),
         ("[[model]]", "[[model", "not TOML"),
@@ -64,5 +64,5 @@ def test_a_name_may_be_used_once() -> None:
 
 
 def test_an_unknown_model_is_answered_with_those_there_are() -> None:
-    with pytest.raises(ManifestError, match="no model is named 'x'; there are: m"):
+    with pytest.raises(ManifestError, match="no model is named 'x'; choose one of: m"):
         parse_manifest(GOOD)["x"]

@@ -188,7 +188,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[OpenVino]:
         cores.append(OpenVino())
         return cores[-1]
 
-    monkeypatch.setattr(module.Core, "_made", make)
+    monkeypatch.setattr(module.Core, "_create", make)
     return cores
 
 
@@ -226,7 +226,7 @@ def test_an_engine_closed_while_its_core_is_made_does_not_keep_it(monkeypatch: p
         goes_on.wait(10)
         return OpenVino()
 
-    monkeypatch.setattr(module.Core, "_made", make)
+    monkeypatch.setattr(module.Core, "_create", make)
     session = runtime.session(Path("network.xml"))
     loading, closing = threading.Thread(target=session.load), threading.Thread(target=runtime.close)
     loading.start()
@@ -260,7 +260,7 @@ def test_closing_waits_for_what_is_compiled_in_the_background(monkeypatch: pytes
 
 
 def test_a_network_that_cannot_be_read_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.Core, "_made", lambda _: OpenVino(damaged=True))
+    monkeypatch.setattr(module.Core, "_create", lambda _: OpenVino(damaged=True))
     session = OpenVinoRuntime(concurrency=1, cache=None).session(Path("ready/network.xml"))
     for ask in (session.load, lambda: session.run(image(8))):
         with pytest.raises(ModelStoreError, match=r"ready.network.xml cannot be read.*delete its folder"):

@@ -140,8 +140,8 @@ def test_a_calibration_does_not_outlive_its_model(
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("embedder", "ships with visavis"), ("Arc", "small letters"), ("../arc", "small letters"), ("", "small letters"),
-     ("a" * 33, "32 at most"), ("-arc", "small letters")],
+    [("embedder", "ships with visavis"), ("Arc", "lowercase letters"), ("../arc", "lowercase letters"), ("", "lowercase letters"),
+     ("a" * 33, "at most 32"), ("-arc", "lowercase letters")],
 )  # fmt: skip
 def test_a_name_that_will_not_do_is_refused(
     store: ModelStore, embedders: Path, tmp_path: Path, name: str, said: str
@@ -153,9 +153,9 @@ def test_a_name_that_will_not_do_is_refused(
 
 def test_a_name_or_file_that_is_here_already_is_refused(store: ModelStore, embedders: Path, tmp_path: Path) -> None:
     add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
-    with pytest.raises(ModelUnfit, match="`visavis models remove arc` frees the name"):
+    with pytest.raises(ModelUnfit, match="choose another name, or remove it with `visavis models remove arc`"):
         add_embedder(store, embedders, make_onnx(tmp_path, dimensions=128), name="arc", build=SFACE)
-    with pytest.raises(ModelUnfit, match="this file is the model 'arc' already"):
+    with pytest.raises(ModelUnfit, match="this file is already added as the model 'arc'"):
         add_embedder(store, embedders, make_onnx(tmp_path), name="two", build=SFACE)
 
 
@@ -166,12 +166,12 @@ def test_a_name_or_file_that_is_here_already_is_refused(store: ModelStore, embed
         ({"shape": (1, 1, 112, 112)}, r"takes \(1, 1, 112, 112\)"),
         ({"shape": (8, 3, 112, 112)}, r"takes \(8, 3, 112, 112\)"),
         ({"shape": ("n", 3, "h", "w")}, r"takes \(n, 3, n, n\)"),
-        ({"shape": (1, 112, 112, 3), "axes": (1, 2)}, "it looks like --layout NHWC"),
+        ({"shape": (1, 112, 112, 3), "axes": (1, 2)}, "its layout seems to be NHWC"),
         ({"outputs": 2}, "1 inputs and 2 outputs"),
-        ({"dimensions": 63}, r"gives \(1, 63\), not \(1, d\) with d from 64 to 4096"),
-        ({"dimensions": 4097}, r"gives \(1, 4097\)"),
-        ({"weight": 0.0}, "has no length"),
-        ({"weight": float("nan")}, "not finite"),
+        ({"dimensions": 63}, r"output is \(1, 63\), not \(1, d\) with d from 64 to 4096"),
+        ({"dimensions": 4097}, r"output is \(1, 4097\)"),
+        ({"weight": 0.0}, "must be finite and not zero"),
+        ({"weight": float("nan")}, "must be finite"),
     ],
 )
 def test_a_network_that_cannot_be_an_embedder_is_refused_and_leaves_nothing(
@@ -241,7 +241,7 @@ def test_a_file_that_changed_is_found_by_verify(
 
 @pytest.mark.parametrize("name", ["nobody", "mesh"])
 def test_an_embedder_that_is_none_is_named(settings: Settings, name: str) -> None:
-    with pytest.raises(SettingsError, match=f"no embedder is named '{name}'; there are: embedder"):
+    with pytest.raises(SettingsError, match=f"no embedder is named '{name}'; choose one of: embedder"):
         chosen_embedder(replace(settings, embedder=name))
 
 
@@ -256,7 +256,7 @@ def test_a_description_that_was_spoilt_is_named(
 
 
 def test_what_ships_is_not_removed(store: ModelStore) -> None:
-    with pytest.raises(ModelUnfit, match="only models of your own"):
+    with pytest.raises(ModelUnfit, match="only embedders that you added"):
         remove_embedder(store, "mesh")
 
 

@@ -1,1 +1,1 @@
-"""The networks: their files, where these come from, how they are built and run."""
+"""The networks: their files, the sources of the files, and how networks are built and run."""

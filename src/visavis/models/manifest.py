@@ -1,4 +1,4 @@
-"""Reads the list of models. A missing or wrong field is refused, and the message names it."""
+"""Reads the list of models. A missing or wrong field raises an error that names it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class WheelTags:
-    """Which wheel of a release to download, if there are several for different platforms."""
+    """Which wheel of a release to download, because some releases have several for different platforms.
+
+    Attributes:
+        python: the version of Python, such as 3.12.
+        abi: the ABI tag, such as cp312.
+        platform: the platform tag, such as manylinux_2_28_x86_64.
+    """
 
     python: str
     abi: str
@@ -45,7 +51,14 @@ class WheelTags:
 
 @dataclass(frozen=True, slots=True)
 class WheelSource:
-    """A file inside a wheel of the package index. The package is never installed or imported."""
+    """A file inside a wheel of the package index. The package is never installed or imported.
+
+    Attributes:
+        package: the name of the package.
+        version: its version.
+        member: the path of the file inside the wheel.
+        tags: the tags of the wheel; None if the release has one wheel for all platforms.
+    """
 
     package: str
     version: str
@@ -58,7 +71,7 @@ class WheelSource:
 
 @dataclass(frozen=True, slots=True)
 class UrlSource:
-    """A file at an https address."""
+    """A file at a URL, which begins with https://."""
 
     url: str
 
@@ -73,8 +86,12 @@ Source: TypeAlias = WheelSource | UrlSource
 class Build:
     """How the published file becomes a ready network that takes (n, h, w, 3) uint8 RGB.
 
-    layout, colour: of the input of the published network
-    mean, scale:    (value - mean) / scale brings 0..255 to the range the network was trained on
+    Attributes:
+        format: the format of the published file.
+        layout: the order of dimensions in the input of the published network.
+        colour: the order of colours in the input of the published network.
+        mean: m of (value - m) / s, which maps 0..255 to the range that the network was trained on.
+        scale: s of the same formula; not 0.
     """
 
     format: Format
@@ -93,11 +110,16 @@ class Build:
 class ModelFile:
     """The file of one network.
 
-    sha256:  of the file as its origin published it
-    size:    in bytes
-    build:   how it becomes a ready network
-    sources: where it is downloaded from, tried in order; none for an embedder that a user added
-    folder:  where the file of a user's embedder is; None for a model that ships, whose file is in the cache
+    Attributes:
+        name: the name of the model.
+        file: the name of the file.
+        sha256: the SHA-256 of the file as its origin published it, 64 lowercase hexadecimal digits.
+        size: the size of the file in bytes.
+        licence: the licence of the network.
+        origin: who published the network.
+        build: how the file becomes a ready network.
+        sources: the sources of the file, tried in order; empty if a user added the model.
+        folder: the folder of a user's embedder; None if the model ships with visavis, because its file is in the cache.
     """
 
     name: str
@@ -112,7 +134,7 @@ class ModelFile:
 
     @property
     def user_provided(self) -> bool:
-        """Whether a user added it."""
+        """Whether a user added the model."""
         return self.folder is not None
 
     @property
@@ -125,7 +147,7 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The models by name, in the order of the file."""
+    """The models by name, in the order of the manifest."""
 
     models: Mapping[str, ModelFile]
 
@@ -133,20 +155,20 @@ class Manifest:
         try:
             return self.models[name]
         except KeyError:
-            raise ManifestError(f"no model is named {name!r}; there are: {', '.join(self.models)}") from None
+            raise ManifestError(f"no model is named {name!r}; choose one of: {', '.join(self.models)}") from None
 
 
 @cache
 def load_manifest() -> Manifest:
-    """The manifest that ships with visavis."""
+    """Return the manifest that ships with visavis."""
     return parse_manifest((files("visavis.models") / "manifest.toml").read_text("utf-8"))
 
 
 def parse_manifest(text: str) -> Manifest:
-    """Read a manifest.
+    """Read a manifest from its text.
 
     Raises:
-        ManifestError: not TOML, a field missing or of the wrong kind, or a name used twice.
+        ManifestError: the text is not TOML, a field is missing or wrong, or two models have one name.
     """
     models: dict[str, ModelFile] = {}
     for i, table in enumerate(_tables(_toml(text), "model", "the manifest")):
@@ -158,13 +180,17 @@ def parse_manifest(text: str) -> Manifest:
 
 
 def parse_user_provided(text: str, folder: Path) -> ModelFile:
-    """Read the description of a user's embedder, `folder`/embedder.toml. It is named after the folder.
+    """Read the description of a user's embedder.
+
+    Args:
+        text: the content of embedder.toml.
+        folder: the folder of the embedder. Its name is the name of the model.
 
     Raises:
-        ManifestError: not TOML, or a field missing or of the wrong kind.
+        ManifestError: the text is not TOML, or a field is missing or wrong.
     """
     table, where = _toml(text), f"embedder {folder.name!r}"
-    # No value holds the template, because there is only one; another would need another crop and is refused.
+    # Checked but not stored, because arcface112 is the only template so far. Another would need another crop.
     _choice(table, "template", Template, where)
     return _model(table, where, name=folder.name, file="model.onnx", sources=(), folder=folder)
 
@@ -173,7 +199,7 @@ def _toml(text: str) -> Mapping[str, object]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ManifestError(f"it is not TOML: {error}") from error
+        raise ManifestError(f"not TOML: {error}") from error
 
 
 def _shipped(table: Mapping[str, object], where: str) -> ModelFile:
@@ -181,7 +207,7 @@ def _shipped(table: Mapping[str, object], where: str) -> ModelFile:
     where = f"model {name!r}"
     file = _field(table, "file", str, where)
     if not re.fullmatch(r"[\w.-]+", file):
-        raise ManifestError(f"{where}: file must be a plain file name, not {file!r}")
+        raise ManifestError(f"{where}: file must be a file name of letters, digits and ._- alone, not {file!r}")
     sources = tuple(_source(c, where) for c in _tables(table, "source", where))
     return _model(table, where, name=name, file=file, sources=sources)
 
@@ -218,7 +244,7 @@ def _build(table: Mapping[str, object], where: str) -> Build:
     where = f"{where}, build"
     scale = _field(table, "scale", float, where)
     if scale == 0:
-        raise ManifestError(f"{where}: scale must not be 0")
+        raise ManifestError(f"{where}: scale must be a number other than 0")
     return Build(
         format=_choice(table, "format", Format, where),
         layout=_choice(table, "layout", Layout, where),
@@ -257,7 +283,7 @@ def _tables(table: Mapping[str, object], key: str, where: str) -> list[Mapping[s
 
 def _field(table: Mapping[str, object], key: str, kind: type[T], where: str) -> T:
     if key not in table:
-        raise ManifestError(f"{where} lacks {key!r}")
+        raise ManifestError(f"{where}: {key!r} is missing")
     value = table[key]
     if type(value) is not kind:
         raise ManifestError(f"{where}: {key} must be {kind.__name__}, not {value!r}")

@@ -1,7 +1,7 @@
-"""The only place that imports openvino, because its import does more than define names.
+"""Imports openvino without telemetry. No other module imports it.
 
-`import openvino` imports its model converter, which reports an event with a lasting client id to an analytics host and
-writes `~/intel/`. It does so from a forked process, whatever visavis' settings say.
+A plain `import openvino` also imports OpenVINO's model converter. The converter sends an event with a permanent client
+id to an analytics host and writes `~/intel/`. It does so from a forked process, and no setting of visavis prevents it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _TELEMETRY = "openvino_telemetry"
 
 
 def import_openvino() -> Any:
-    """The module `openvino`, imported without its model converter and without telemetry.
+    """Return the module `openvino`, imported without its model converter and without telemetry.
 
-    Python cannot import a module whose entry in `sys.modules` is None, and OpenVINO works without these two. Other code
-    can import the converter afterwards. `openvino_telemetry` stays unavailable in this process unless it was imported
-    before, so that no part of OpenVINO that is imported later can report either.
+    Python cannot import a module whose entry in `sys.modules` is None, and OpenVINO works without these two modules.
+    Other code can import the converter afterwards. `openvino_telemetry` stays unavailable in this process unless it was
+    imported before, so that parts of OpenVINO that are imported later cannot send events either.
     """
     with forks_wait(), _lock:
         sys.modules.setdefault(_TELEMETRY, None)  # type: ignore[arg-type]

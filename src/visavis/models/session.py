@@ -1,4 +1,4 @@
-"""Running a network: the protocol that stages depend on, and sessions of OpenVINO that several threads share."""
+"""Runs networks: the protocol that stages depend on, and OpenVINO sessions that several threads share."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Session(Protocol):
     """A network that takes images."""
 
     def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """Run the network. Several threads may call this at once.
+        """Run the network. Several threads may call this at the same time.
 
         Args:
             images: (n, h, w, 3) uint8 RGB.
 
         Returns:
-            The outputs by name, float32; each is a copy that belongs to the caller.
+            The outputs by name, float32. Each is a copy that belongs to the caller.
         """
         ...
 
@@ -38,18 +38,18 @@ class Session(Protocol):
 class OpenVinoRuntime:
     """OpenVINO on one device, set up once for all networks.
 
-    On the CPU every inference runs on one thread, so that the same image gives the same numbers whatever else runs
-    meanwhile. For concurrent inferences a network is compiled several times, because streams inside one compilation,
-    OpenVINO's own way, make two threads a fifth to a third slower (docs/adr/0003).
+    On the CPU every inference runs on one thread, so that the results for an image do not depend on other work that
+    runs at the same time. For concurrent inferences a network is compiled several times, because OpenVINO's own way,
+    streams inside one compiled network, makes two threads a fifth to a third slower (docs/adr/0003).
 
-    In a forked child everything is compiled again at first use (docs/adr/0005).
+    In a forked child every network is compiled again at its first use (docs/adr/0005).
 
     Args:
-        concurrency: how many inferences of one network may run at once; each needs a compilation, with its own copy
-            of the weights.
+        concurrency: how many inferences of one network may run at the same time. Each needs a compiled network, with
+            its own copy of the weights.
         cache: a folder for compiled networks, or None to compile every time. A folder that cannot be written is not
             used.
-        device: where networks run, as OpenVINO names it, in capitals.
+        device: OpenVINO's name of the device that networks run on, in capitals.
 
     Example:
         runtime = OpenVinoRuntime(concurrency=1, cache=None)
@@ -66,25 +66,30 @@ class OpenVinoRuntime:
         """Check that the machine has the device.
 
         Raises:
-            SettingsError: it is not there; the text lists those that are.
+            SettingsError: the machine does not have it; the message lists the devices that it has.
         """
         self._core.check_device()
 
     def session(self, network: Path, *, shapes: int = 1) -> OpenVinoSession:
-        """Open a ready network; `shapes` is how many input shapes stay compiled at once."""
+        """Open a ready network.
+
+        Args:
+            network: its .xml file. The file is read when it is first needed.
+            shapes: how many input shapes stay compiled at the same time.
+        """
         session = OpenVinoSession(self._core, network, shapes=shapes, concurrency=self._concurrency)
         self._sessions.append(session)
         return session
 
     def close(self) -> None:
-        """Release every compiled network, with its memory and threads. No inference may be under way."""
+        """Release every compiled network with its memory and threads. No inference may be running."""
         self._core.close()
         for session in self._sessions:
             session.close()
 
 
 class OpenVinoSession:
-    """A ready network, with a pool of infer requests for each of the input shapes used last."""
+    """A ready network, with a pool of infer requests for each recently used input shape."""
 
     def __init__(self, core: Core, network: Path, *, shapes: int, concurrency: int) -> None:
         self._core = core
@@ -98,21 +103,21 @@ class OpenVinoSession:
         renew_in_children(self)
 
     def load(self) -> None:
-        """Read the network's file now; after this the file is not needed any more.
+        """Read the network's file now. Afterwards the file is not needed any more.
 
         Raises:
-            ModelStoreError: it cannot be read.
+            ModelStoreError: the file cannot be read.
         """
         self._loaded()
 
     def prepare(self) -> None:
-        """Compile one more infer request, up to `concurrency`, of a network that takes one shape."""
+        """Compile one more infer request, up to `concurrency`. The network must have a fixed input shape."""
         _, *sides = self._loaded().input(0).partial_shape
         with self._pool_for((1, *(side.get_length() for side in sides))) as pool:
             pool.add()
 
     def prepare_in_background(self) -> None:
-        """Do the same in a thread. An error there is dropped, because the first run meets it again and raises it."""
+        """Do the same in a thread. An error there is ignored, because the first run raises it again."""
 
         def work() -> None:
             with suppress(RuntimeError, EngineClosed, ModelStoreError):
@@ -123,11 +128,17 @@ class OpenVinoSession:
         thread.start()
 
     def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Run the network, as `Session.run` describes.
+
+        Raises:
+            ModelStoreError: the network's file cannot be read.
+            EngineClosed: the runtime is closed.
+        """
         with self._pool_for(images.shape) as pool:
             return pool.run(images)
 
     def close(self) -> None:
-        """Release what was compiled."""
+        """Release the compiled networks."""
         for thread in self._preparing:
             thread.join()
         with self._lock:
@@ -138,6 +149,7 @@ class OpenVinoSession:
                 pool.clear()
 
     def renew(self) -> None:
+        """Replace the lock and the compiled networks in a forked child."""
         self._lock = threading.Lock()
         self._preparing = []
         for pool in self._pools.values():
@@ -152,11 +164,11 @@ class OpenVinoSession:
 
     @contextmanager
     def _pool_for(self, shape: tuple[int, ...]) -> Iterator[_RequestPool]:
-        """The pool for a shape, which no other thread drops before the block ends."""
+        """Yield the pool for a shape. No other thread drops it before the block ends."""
         network = self._loaded()
         with self._lock:
             if shape not in self._pools:
-                # Bound to the parts it needs and not to this session: a cycle would keep the networks in memory.
+                # Not bound to this session, because a reference cycle would keep the networks in memory.
                 self._pools[shape] = _RequestPool(partial(self._core.compile, network, shape), self._concurrency)
             self._pools.move_to_end(shape)
             pool = self._pools[shape]
@@ -168,12 +180,12 @@ class OpenVinoSession:
                 pool.users -= 1
                 surplus = self._surplus()
             if surplus:
-                with forks_wait():  # because OpenVINO destroys networks here
+                with forks_wait():  # OpenVINO destroys networks here
                     for unused in surplus:
                         unused.clear()
 
     def _surplus(self) -> list[_RequestPool]:
-        """Remove the pools used longest ago and not in use, and return them for the caller to clear."""
+        """Remove the least recently used pools that are not in use. The caller clears them."""
         unused = [shape for shape, pool in self._pools.items() if not pool.users]
         return [self._pools.pop(shape) for shape in unused[: max(0, len(self._pools) - self._shapes)]]
 
@@ -182,8 +194,8 @@ class _RequestPool:
     """Infer requests of one network for one shape.
 
     Args:
-        compile_: makes a request; called when all are in use and there are fewer than `size`.
-        size: how many requests there may be.
+        compile_: creates a request. It is called when all requests are in use and there are fewer than `size`.
+        size: the largest number of requests.
     """
 
     def __init__(self, compile_: Callable[[], InferRequest], size: int) -> None:
@@ -193,12 +205,12 @@ class _RequestPool:
         self._all: list[InferRequest] = []
         self._idle: list[InferRequest] = []
         self._changed = threading.Condition()
-        self.users = 0  # under the session's lock
+        self.users = 0  # guarded by the session's lock
 
     def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         request = self._take()
         try:
-            # TBB, which OpenVINO runs on, takes locks at the beginning and at the end.
+            # OpenVINO uses TBB, which takes locks at the beginning and at the end.
             with forks_wait():
                 request.request.infer({0: np.ascontiguousarray(images)}, share_inputs=True)
             outputs: dict[str, NDArray[np.float32]] = {}
@@ -221,7 +233,7 @@ class _RequestPool:
         self._idle.clear()
 
     def abandon(self) -> None:
-        """In a forked child, keep the parent's requests, because the child can neither use nor destroy them."""
+        """Keep the parent's requests for ever, because a forked child can neither use nor destroy them."""
         for request in self._all:
             keep_for_ever(request)
 
@@ -230,7 +242,7 @@ class _RequestPool:
             while not self._idle and self._made == self._size:
                 self._changed.wait()
             if self._idle:
-                # The one used last, because its memory is still in the processor's cache.
+                # The request used last, because its memory may still be in the processor's cache.
                 return self._idle.pop()
             self._made += 1
         return self._new()

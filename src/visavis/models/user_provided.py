@@ -1,15 +1,16 @@
-"""Embedders that a user adds: `visavis models add`.
+"""Embedders that a user adds with `visavis models add`.
 
     <folder>/NAME/model.onnx         the network
-    <folder>/NAME/embedder.toml      what its input takes, with the SHA-256 of model.onnx
-    <folder>/NAME/calibration.json   its similarity curve, once it has one
-    <folder>/.lock                   held while one is added or removed
+    <folder>/NAME/embedder.toml      the format of its input, and the SHA-256 of model.onnx
+    <folder>/NAME/calibration.json   its calibration, if it has one
+    <folder>/.lock                   locked while an embedder is added or removed
 
 `folder` is in the user's data folder, because these files cannot be fetched again. The folder of an embedder can be
-copied to another machine or renamed by hand; what is made of it is in the cache of `store.py`.
+copied to another machine or renamed by hand. Its ready network is in the cache of `store.py`.
 
-What a file does not say (the order of its colours, the numbers it was trained on) is stated by the user and never
-guessed. What it says (shapes) is checked, and the network is run once before it is added.
+The user states what an ONNX file does not contain: the order of colours, and the range of pixel values that the network
+was trained on. visavis does not guess them. It checks the shapes, which the file contains, and runs the network once
+before it adds it.
 """
 
 from __future__ import annotations
@@ -56,22 +57,22 @@ INPUTS: Mapping[str, Build] = {
         ("127.5-128", 127.5, 128.0),
     )
 }
-"""What the inputs of embedders take, by name: (value - mean) / scale of pixels in 0..255."""
+"""The usual inputs of embedders, by name. A pixel value in 0..255 becomes (value - mean) / scale."""
 
 _NAME = r"[a-z0-9][a-z0-9-]{0,31}"
 _SIDE = 112
 _DIMENSIONS = (64, 4096)
 _HEAD = """\
-# An embedder that `visavis models add` added. `build` says what the input of model.onnx takes; after a change of it,
+# An embedder that `visavis models add` added. `build` describes the input of model.onnx. After a change of `build`,
 # calibrate the embedder again.
 """
 
 
 def read_models(folder: Path | None) -> Manifest:
-    """The models that ship, then the user's embedders.
+    """Read the models that ship and the user's embedders, in this order.
 
     Args:
-        folder: of the user's embedders; None, or one that does not exist, has none.
+        folder: the folder of the user's embedders, which need not exist; None if the user has no such folder.
 
     Raises:
         ManifestError: the description of an embedder is wrong; the message names the file.
@@ -81,13 +82,15 @@ def read_models(folder: Path | None) -> Manifest:
     for file in sorted(folder.glob("*/embedder.toml")) if folder is not None else ():
         model = _read(file)
         if model.name in models:
-            raise ManifestError(f"{file}: {model.name!r} is the name of a model that ships with visavis")
+            raise ManifestError(
+                f"{file}: {model.name!r} is the name of a model that ships with visavis; rename the folder"
+            )
         models[model.name] = model
     return Manifest(models)
 
 
 def calibration_file(model: ModelFile) -> Path:
-    """Where the calibration of a user's embedder is, or would be.
+    """Return the path of the calibration of a user's embedder, which need not exist.
 
     Raises:
         ValueError: the model ships with visavis.
@@ -100,19 +103,20 @@ def calibration_file(model: ModelFile) -> Path:
 def add_embedder(
     store: ModelStore, folder: Path | None, source: Path, *, name: str, build: Build, licence: str = "not stated"
 ) -> ModelFile:
-    """Add an ONNX file as an embedder. It cannot compare until it has a calibration.
+    """Add an ONNX file as an embedder. It cannot compare faces until it has a calibration.
 
     Args:
-        store: makes its ready network.
-        folder: of the user's embedders, `Settings.embedders`; made if need be.
-        source: the ONNX file; it is copied.
-        name: by which it is chosen; small letters, digits and hyphens, 32 at most.
-        build: what its input takes: one of `INPUTS`, or another.
-        licence: shown by `visavis models list`.
+        store: the store, which builds the ready network.
+        folder: the folder of the user's embedders, `Settings.embedders`, which is created if it does not exist.
+        source: the ONNX file, which is copied.
+        name: the name of the embedder: lowercase letters, digits and hyphens, at most 32.
+        build: the format of its input: one of `INPUTS`, or another.
+        licence: its licence, as `visavis models list` shows it.
 
     Raises:
-        ModelUnfit: the name is not allowed or taken, the file is no ONNX network from (1, 3, 112, 112) (or NHWC) to
-            (1, 64...4096), its output for noise is zero or not finite, or the same file was added before.
+        ModelUnfit: the name is not allowed or is taken; the file is not an ONNX network from (1, 3, 112, 112), or
+            (1, 112, 112, 3), to (1, 64...4096); its output for noise is zero or not finite; or the same file was added
+            before.
         ModelStoreError: the file cannot be read, or a folder cannot be written.
         SettingsError: `folder` is None.
 
@@ -120,7 +124,7 @@ def add_embedder(
         model = add_embedder(store, folder, Path("w600k.onnx"), name="arc", build=INPUTS["rgb-127.5-127.5"])
     """
     if folder is None:
-        raise SettingsError("an embedder is added to the user's data folder: set data_home, or VISAVIS_DATA_HOME")
+        raise SettingsError("embedders are stored in the user's data folder; set data_home or VISAVIS_DATA_HOME")
     _check_name(name, read_models(folder))
     try:
         sha256, size = sha256_of(source), source.stat().st_size
@@ -130,7 +134,7 @@ def add_embedder(
     origin = f"{_printable(source.name)}, added by its user"
     model = ModelFile(name, "model.onnx", sha256, size, _printable(licence), origin, build, (), folder / name)
     with locked(folder):
-        # Under the lock, because another process may have added one meanwhile.
+        # Checked again with the lock, because another process may have added an embedder meanwhile.
         models = read_models(folder)
         _check_name(name, models)
         _check_new(model, models)
@@ -140,30 +144,39 @@ def add_embedder(
             shutil.copyfile(source, made / model.file)
             (made / "embedder.toml").write_text(_as_toml(model), "utf-8")
             _probe_in(store, replace(model, folder=made))
-            os.replace(made, folder / name)  # noqa: PTH105  # the one atomic step, named as such
+            os.replace(made, folder / name)  # noqa: PTH105  # named so because it is the atomic step
     return model
 
 
 def remove_embedder(store: ModelStore, name: str) -> ModelFile:
-    """Delete the folder of a user's embedder, with its calibration, and what was made of it.
+    """Delete the folder of a user's embedder, with its calibration, and its ready networks.
+
+    Args:
+        store: the store that has the ready networks.
+        name: the name of the embedder.
 
     Raises:
-        ModelUnfit: it ships with visavis.
-        ManifestError: there is none of that name.
-        ModelStoreError: its folder cannot be written.
+        ModelUnfit: the model ships with visavis.
+        ManifestError: no model has that name.
+        ModelStoreError: the folder cannot be written.
     """
     model = store.manifest[name]
     if model.folder is None:
-        raise ModelUnfit(f"{name!r} ships with visavis; only models of your own can be removed")
+        raise ModelUnfit(f"{name!r} ships with visavis; only embedders that you added can be removed")
     folder = model.folder.parent
     with locked(folder), tempfile.TemporaryDirectory(prefix=".removing-", dir=folder) as temporary:
-        os.replace(model.folder, Path(temporary) / name)  # noqa: PTH105  # a folder is there whole, or not at all
+        os.replace(model.folder, Path(temporary) / name)  # noqa: PTH105  # named so because it is the atomic step
     store.discard_ready(model)
     return model
 
 
 def input_of(build: Build) -> str:
-    """What the input of an embedder takes, as text for people."""
+    """Describe the input of an embedder in words.
+
+    Example:
+        >>> input_of(INPUTS["rgb-unit"])
+        'rgb-unit, NCHW'
+    """
     name = next(
         (n for n, b in INPUTS.items() if (b.colour, b.mean, b.scale) == (build.colour, build.mean, build.scale)), ""
     )
@@ -172,18 +185,18 @@ def input_of(build: Build) -> str:
 
 def _check_name(name: str, models: Manifest) -> None:
     if not re.fullmatch(_NAME, name):
-        raise ModelUnfit(f"a model's name is made of small letters, digits and hyphens, 32 at most, not {name!r}")
+        raise ModelUnfit(f"the name of a model must be at most 32 lowercase letters, digits and hyphens, not {name!r}")
     if name in models.models:
-        way_out = f"; `visavis models remove {name}` frees the name"
+        remedy = f"; choose another name, or remove it with `visavis models remove {name}`"
         if not models[name].user_provided:
-            way_out = ", which ships with visavis"
-        raise ModelUnfit(f"there is a model {name!r} already{way_out}")
+            remedy = ", which ships with visavis; choose another name"
+        raise ModelUnfit(f"there is already a model {name!r}{remedy}")
 
 
 def _check_new(model: ModelFile, models: Manifest) -> None:
-    # A calibration belongs to a SHA-256, so it could not say which of two embedders it was fitted on.
+    # A calibration names its embedder by SHA-256, so two embedders must not have the same one.
     if same := next((m for m in models.models.values() if m.sha256 == model.sha256), None):
-        raise ModelUnfit(f"this file is the model {same.name!r} already")
+        raise ModelUnfit(f"this file is already added as the model {same.name!r}")
 
 
 def _check_shapes(source: Path, layout: Layout) -> None:
@@ -197,7 +210,11 @@ def _check_shapes(source: Path, layout: Layout) -> None:
     batch, *image = inputs[0] or (0,)
     if tuple(image) != wanted or batch not in (1, None):
         other = "NHWC" if layout == "NCHW" else "NCHW"
-        hint = f"; it looks like --layout {other}" if tuple(image) in ((3, _SIDE, _SIDE), (_SIDE, _SIDE, 3)) else ""
+        hint = (
+            f"; its layout seems to be {other} (--layout {other})"
+            if tuple(image) in ((3, _SIDE, _SIDE), (_SIDE, _SIDE, 3))
+            else ""
+        )
         raise ModelUnfit(
             f"{source} takes {_shape(inputs[0])}, not {_shape((1, *wanted))} or {_shape((None, *wanted))} as an "
             f"embedder of 112x112 images in {layout} does{hint if batch in (1, None) else ''}"
@@ -205,7 +222,7 @@ def _check_shapes(source: Path, layout: Layout) -> None:
 
 
 def _probe_in(store: ModelStore, model: ModelFile) -> None:
-    """Make the ready network, and run it; a failure leaves nothing of it in the cache."""
+    """Build the ready network and run it. If that fails, nothing of it stays in the cache."""
     try:
         _probe(store.ready_network(model))
     except BaseException:
@@ -224,10 +241,10 @@ def _probe(network: Path) -> None:
     vector = next(iter(outputs.values()))
     if vector.ndim != 2 or len(vector) != 1 or not low <= vector.shape[1] <= high:
         raise ModelUnfit(
-            f"for one image the network gives {_shape(vector.shape)}, not (1, d) with d from {low} to {high}"
+            f"for one image the network's output is {_shape(vector.shape)}, not (1, d) with d from {low} to {high}"
         )
     if not np.isfinite(vector).all() or not vector.any():
-        raise ModelUnfit("for an image of noise the network gives a vector that is not finite, or has no length")
+        raise ModelUnfit("for an image of noise the network's output must be finite and not zero, and it is not")
 
 
 def _shape(sides: Iterable[int | None]) -> str:
@@ -248,7 +265,7 @@ def _read(file: Path) -> ModelFile:
 
 
 def _as_toml(model: ModelFile) -> str:
-    # JSON's strings are TOML's basic strings, once nothing unprintable is in them.
+    # A JSON string without unprintable characters is also a TOML basic string.
     build = {"format": model.build.format, "layout": model.build.layout, "colour": model.build.colour}
     numbers = {"mean": float(model.build.mean), "scale": float(model.build.scale)}
     inside = ", ".join(f"{key} = {json.dumps(value)}" for key, value in {**build, **numbers}.items())

@@ -1,4 +1,4 @@
-"""Writes into folders that several processes share, with errors that say what to do."""
+"""Writes to folders that several processes share, with errors that say what to do."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ _LOCK_SECONDS = 900  # another process may be downloading 45 MB over a slow line
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of `folder`, which is made if need be, until the block ends. Must not be nested.
+    """Lock a folder against other processes until the block ends. Blocks must not be nested.
+
+    Args:
+        folder: the folder, which is created if it does not exist.
 
     Raises:
-        ModelStoreError: the folder cannot be written, or another process does not release it. An `OSError` of the
-            block becomes one too.
+        ModelStoreError: the folder cannot be written, another process does not release it, or the block raised an
+            `OSError`.
     """
     from filelock import FileLock
 
@@ -33,7 +36,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def writing(target: Path) -> Iterator[Path]:
-    """As `writing_atomically`, in a folder that is made if need be.
+    """Do the same as `writing_atomically`, and create the folder of `target` if it does not exist.
 
     Raises:
         ModelStoreError: the file cannot be written.
@@ -51,14 +54,16 @@ def _store_errors(where: Path) -> Iterator[None]:
     except ModelError:
         raise
     except TimeoutError as error:
-        raise ModelStoreError(f"another process has held {where} for {_LOCK_SECONDS} s; is it stuck?") from error
+        raise ModelStoreError(
+            f"another process has locked {where} for {_LOCK_SECONDS} s; end it if it is stuck"
+        ) from error
     except OSError as error:
         raise ModelStoreError(f"{where} cannot be written: {_reason(error)}") from error
 
 
 def _reason(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
-        return "the disk is full (about 80 MB are needed)"
+        return "the disk is full; about 80 MB are needed"
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return "it is read-only for this user; set VISAVIS_HOME or VISAVIS_DATA_HOME to a folder that is not"
     return error.strerror or str(error)
