@@ -106,7 +106,7 @@ def test_similarity_never_falls_and_ends_at_0_and_100() -> None:
 
 
 def test_the_scale_has_its_promised_points_where_they_were_measured() -> None:
-    # Scores at which same-sex impostors of lfw-dev have these false match rates, women and men weighed evenly.
+    # Scores at which same-sex impostors of lfw-dev have these false match rates, with equal weight of women and men.
     similarity = load_calibration().similarity
     assert similarity(0.3439) == pytest.approx(80, abs=0.1)
     assert similarity(0.4059) == pytest.approx(90, abs=0.1)
@@ -217,6 +217,6 @@ def test_a_score_is_lowered_by_the_geometric_mean_of_what_both_lack_to_a_quality
 
 def test_a_score_is_lowered_less_the_nearer_the_cosine_is_to_1() -> None:
     score = load_calibration().score
-    # In full up to .35, by half midway from there to 1.
+    # The whole penalty up to .35, and half of it midway between .35 and 1.
     assert score(0.35, (44, 44)) == pytest.approx(0.35 - 0.08)
     assert score(0.675, (44, 44)) == pytest.approx(0.675 - 0.04)
