@@ -127,7 +127,7 @@ def _copied(data: bytearray | memoryview) -> bytes:
 
 def _bounded(data: bytes, what: str) -> bytes:
     if len(data) > LARGEST_FILE:
-        raise InvalidRequest(f"{what} has more than {LARGEST_FILE / 1e6:.0f} MB, which no image needs")
+        raise InvalidRequest(f"{what} has more than {LARGEST_FILE / 1e6:.0f} MB, the limit for an image")
     return data
 
 

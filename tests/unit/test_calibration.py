@@ -78,11 +78,11 @@ def test_a_calibration_is_kept_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stored", "message"),
     [
-        (b"{", "not a scale of `visavis calibrate`: Expecting"),
-        (b"[]", "not a scale of `visavis calibrate`"),
-        (b"{}", "not a scale of `visavis calibrate`: it has no 'curve'"),
-        (b'{"curve": []}', "not a scale of `visavis calibrate`"),
-        (b'{"curve": [[-1, 0], [1, 100, 5]], "fnmr": []}', "not a scale of `visavis calibrate`"),
+        (b"{", "not a file of `visavis calibrate`: Expecting"),
+        (b"[]", "not a file of `visavis calibrate`"),
+        (b"{}", "not a file of `visavis calibrate`: it has no 'curve'"),
+        (b'{"curve": []}', "not a file of `visavis calibrate`"),
+        (b'{"curve": [[-1, 0], [1, 100, 5]], "fnmr": []}', "not a file of `visavis calibrate`"),
         (b"\xff", "utf-8"),
     ],
 )
@@ -138,7 +138,7 @@ def test_with_several_sources_similarity_still_never_falls() -> None:
 def test_a_scale_that_knows_nothing_of_several_sources_refuses_them() -> None:
     calibration = Calibration.from_json(text([[-1, 0], [1, 100]]))
     assert calibration.similarity(0.5) == 75
-    with pytest.raises(CalibrationMismatch, match="too small for several source photographs"):
+    with pytest.raises(CalibrationMismatch, match="too few people to compare several source images"):
         calibration.similarity(0.5, sources=2)
 
 
@@ -159,7 +159,7 @@ def test_beyond_the_promises_the_false_match_rate_is_that_of_the_scale_below_and
 
 
 def test_a_curve_for_another_accuracy_is_refused() -> None:
-    with pytest.raises(CalibrationMismatch, match="fitted at high accuracy; at standard accuracy it means nothing"):
+    with pytest.raises(CalibrationMismatch, match="fitted at high accuracy and is not valid at standard accuracy"):
         load_calibration("high").check(load_manifest()["embedder"].sha256, "standard")
 
 

@@ -199,7 +199,7 @@ def test_a_thumbnail_is_not_the_image() -> None:
     ("at", "value", "text"),
     [
         (1, 0xC3, "lossless or hierarchical"),
-        (4, 12, "a JPEG of 12 bits a colour"),
+        (4, 12, "a JPEG with 12 bits per colour"),
         (9, 2, "wrong length"),
         (3, 12, "wrong length|before its first scan"),
     ],
