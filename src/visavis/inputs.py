@@ -108,9 +108,9 @@ def read_from(file: object, name: str) -> bytes:
     return _bounded(bytes(data), name)
 
 
-def _part(file: object, most: int, name: str) -> bytes | bytearray | memoryview:
+def _part(file: object, size: int, name: str) -> bytes | bytearray | memoryview:
     try:
-        part = file.read(most)  # type: ignore[attr-defined]
+        part = file.read(size)  # type: ignore[attr-defined]
     except Exception as error:  # any, because file objects of other libraries raise other errors
         raise InvalidRequest(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(part, bytes | bytearray | memoryview):
