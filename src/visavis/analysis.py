@@ -124,27 +124,27 @@ class Analyzer:
         found = self.orientation.detect(image).largest_first(image.size)
         faces: tuple[Face, ...] = ()
         if largest_only:
-            faces = self._faces(image, found, most=1, detail=detail, map_function=serial_map)
+            faces = self._faces(image, found, limit=1, detail=detail, map_function=serial_map)
         if not faces:
             # Either all faces were requested, or the largest detections turned out not to be faces. One face more than
             # `MAX_FACES` shows whether there are more.
-            faces = self._faces(image, found, most=MAX_FACES + 1, detail=detail, map_function=map_function)
+            faces = self._faces(image, found, limit=MAX_FACES + 1, detail=detail, map_function=map_function)
         if largest_only:
             return Analysis(image.size, faces[:1])
         return Analysis(image.size, faces[:MAX_FACES], more=len(faces) > MAX_FACES)
 
     def _faces(
-        self, image: Image, found: Detections, *, most: int, detail: Detail, map_function: MapFunction
+        self, image: Image, found: Detections, *, limit: int, detail: Detail, map_function: MapFunction
     ) -> tuple[Face, ...]:
-        candidates = self._refine(image, found, largest_only=most == 1, map_function=map_function)
+        candidates = self._refine(image, found, largest_only=limit == 1, map_function=map_function)
         candidates.sort(key=lambda c: (-c.box.area_within(image.size), -c.score, c.box.left))
 
         def described() -> Iterator[Face | None]:
-            # In batches of `most`, because the next candidate replaces one that is not a face.
-            for batch in _batches(candidates, most):
+            # In batches of `limit`, because the next candidate replaces one that is not a face.
+            for batch in _batches(candidates, limit):
                 yield from map_function(lambda c: self._describe(image, c, detail), batch)
 
-        return tuple(islice((face for face in described() if face is not None), most))
+        return tuple(islice((face for face in described() if face is not None), limit))
 
     def _refine(
         self, image: Image, found: Detections, *, largest_only: bool, map_function: MapFunction
@@ -203,10 +203,10 @@ def _maybe_largest(areas: NDArray[np.float32]) -> range:
     return range(int((ordered >= _MAYBE_LARGEST * ordered[:1]).sum()))
 
 
-def _batches(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """The items in order, `most` at a time."""
-    for start in range(0, len(items), most):
-        yield items[start : start + most]
+def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The items in order, `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def _deduplicate(candidates: list[Candidate]) -> list[Candidate]:

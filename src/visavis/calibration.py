@@ -104,9 +104,9 @@ class Calibration:
                 fnmr,
             )
         except KeyError as error:
-            raise CalibrationMismatch(f"this is not a scale of `visavis calibrate`: it has no {error}") from error
+            raise CalibrationMismatch(f"this is not a file of `visavis calibrate`: it has no {error}") from error
         except (ValueError, TypeError) as error:
-            raise CalibrationMismatch(f"this is not a scale of `visavis calibrate`: {error}") from error
+            raise CalibrationMismatch(f"this is not a file of `visavis calibrate`: {error}") from error
 
     def to_json(self) -> str:
         """The text of a calibration file, with one point of the curve per line. `from_json` is the inverse."""
@@ -174,7 +174,7 @@ class Calibration:
         if sources > 1:
             if self.template_offset is None:
                 raise CalibrationMismatch(
-                    "this calibration was fitted on a set too small for several source photographs; use one"
+                    "this calibration was fitted on too few people to compare several source images; pass one"
                 )
             cosine = template_adjusted(cosine, self.template_offset, sources)
         return float(quality_adjusted(cosine, *qualities))
@@ -210,12 +210,13 @@ class Calibration:
         """
         if accuracy != self.accuracy:
             raise CalibrationMismatch(
-                f"the similarity curve was fitted at {self.accuracy} accuracy; at {accuracy} accuracy it means nothing"
+                f"the calibration was fitted at {self.accuracy} accuracy and is not valid at {accuracy} accuracy; "
+                "fit one with `visavis calibrate`"
             )
         if model_sha256 != self.model_sha256:
             raise CalibrationMismatch(
-                f"the similarity curve was fitted on the embedder {self.model_sha256[:12]}, not {model_sha256[:12]}; "
-                "a score of another network would mean nothing on it"
+                f"the calibration was fitted on the embedder {self.model_sha256[:12]} and is not valid for "
+                f"{model_sha256[:12]}; fit one with `visavis calibrate`"
             )
 
 

@@ -162,7 +162,7 @@ class Engine:
         if isinstance(sources, bytes | bytearray | memoryview | str | np.ndarray) or not isinstance(sources, Sequence):
             raise InvalidRequest(f"sources must be a list of images, not {type(sources).__name__}")
         if not sources:
-            raise InvalidRequest("at least one source image is needed")
+            raise InvalidRequest("sources must contain at least one image")
         calibration = self.calibration
         faces, targets = self._faces_of(sources, target, options)
         comparison = compare_faces(
@@ -174,7 +174,7 @@ class Engine:
         )
         if comparison.strangers:
             which = ", ".join(f"{i + 1} (similarity {similarity:.2f})" for i, similarity in comparison.strangers)
-            warnings.warn(f"sources that do not look like the first: {which}", SourcesDiffer, stacklevel=2)
+            warnings.warn(f"these sources do not match the first: {which}", SourcesDiffer, stacklevel=2)
         return comparison
 
     @property
@@ -185,7 +185,9 @@ class Engine:
             CalibrationMismatch: the engine has no calibration.
         """
         if self._calibration is None:
-            raise CalibrationMismatch("without a calibration faces can be analysed, but not compared")
+            raise CalibrationMismatch(
+                "the engine has no calibration, so it cannot compare faces; fit one with `visavis calibrate`"
+            )
         return self._calibration
 
     def analyze(self, image: ImageInput, *, largest_only: bool = False, detail: Detail = Detail.ALL) -> Analysis:

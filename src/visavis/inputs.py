@@ -108,9 +108,9 @@ def read_from(file: object, name: str) -> bytes:
     return _bounded(bytes(data), name)
 
 
-def _part(file: object, most: int, name: str) -> bytes | bytearray | memoryview:
+def _part(file: object, size: int, name: str) -> bytes | bytearray | memoryview:
     try:
-        part = file.read(most)  # type: ignore[attr-defined]
+        part = file.read(size)  # type: ignore[attr-defined]
     except Exception as error:  # any, because file objects of other libraries raise other errors
         raise InvalidRequest(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(part, bytes | bytearray | memoryview):
@@ -127,7 +127,7 @@ def _copied(data: bytearray | memoryview) -> bytes:
 
 def _bounded(data: bytes, what: str) -> bytes:
     if len(data) > LARGEST_FILE:
-        raise InvalidRequest(f"{what} has more than {LARGEST_FILE / 1e6:.0f} MB, which no image needs")
+        raise InvalidRequest(f"{what} has more than {LARGEST_FILE / 1e6:.0f} MB, the limit for an image")
     return data
 
 

@@ -40,7 +40,7 @@ MIN_PRESENCE = 0.0
 _NEIGHBOURHOOD = 2.0  # the side of the square around a face, in sides of its box
 _NEIGHBOURHOOD_PIXELS = 256  # the side to which that square is resized for the detector
 _IMAGE_PIXELS = 640  # the same for a whole image
-_MOST_READ = 4  # how many detections in that square the mesh reads, best first
+_MAX_READ = 4  # how many detections in that square the mesh reads, best first
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class OrientationResolver:
         # Detector and mesh decide together, among the few best: the detector's score reaches .91 for upside-down faces,
         # and the mesh's presence reaches 20 for faces on their side, but no wrong rotation has both.
         candidates = self._detect_at_all_rolls(image, box)
-        readings = [first, *(self._read(image, p, s) for s, p in candidates[:_MOST_READ])]
+        readings = [first, *(self._read(image, p, s) for s, p in candidates[:_MAX_READ])]
         return max(readings, key=lambda r: r.score * min(r.mesh.presence, UPRIGHT_PRESENCE))
 
     def _half_turn_is_better(self, image: Image, points: Points, first: Candidate) -> bool:

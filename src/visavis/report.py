@@ -19,7 +19,7 @@ __all__ = ["Label", "draw_comparison", "draw_faces", "shown"]
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-_LONGEST = 1400  # pixels; faces of a larger image are drawn on a reduced copy
+_MAX_SIDE = 1400  # pixels; faces of a larger image are drawn on a reduced copy
 
 _GREEN, _ORANGE, _BLUE, _WHITE, _BLACK = (60, 200, 90), (240, 140, 30), (70, 150, 255), (255, 255, 255), (0, 0, 0)
 _AXES: tuple[Colour, Colour, Colour] = ((235, 70, 70), _GREEN, _BLUE)  # the face's x, y and z axis
@@ -93,7 +93,7 @@ def _described(number: int, face: Face) -> str:
 
 
 def _drawn(image: Image, labels: Sequence[Label]) -> Pixels:
-    scale = min(1.0, _LONGEST / image.size.longer)
+    scale = min(1.0, _MAX_SIDE / image.size.longer)
     size = Size(round(image.size.width * scale), round(image.size.height * scale))
     canvas = image.resized(size).copy()
     for label in labels:

@@ -94,7 +94,7 @@ def test_a_bystander_cut_by_the_border_does_not_beat_the_person_in_the_image(eng
 
 def test_sources_that_show_somebody_else_are_named(engine: Engine, photo: Photo) -> None:
     sources = [photo("ardern_2018"), photo("obama"), photo("ardern_2022")]
-    with pytest.warns(SourcesDiffer, match=r"sources that do not look like the first: 2 \(similarity") as told:
+    with pytest.warns(SourcesDiffer, match=r"these sources do not match the first: 2 \(similarity") as told:
         result = engine.compare_many(sources, photo("ardern_2022"))
     assert [warning.filename for warning in told] == [__file__]  # the caller's line, and not the library's
     ((index, similarity),) = result.strangers
@@ -257,7 +257,7 @@ def test_one_source_is_compared_as_ever(engine: Engine, photo: Photo) -> None:
 
 
 def test_without_a_source_there_is_nothing_to_compare(engine: Engine, photo: Photo) -> None:
-    with pytest.raises(InvalidRequest, match="at least one source"):
+    with pytest.raises(InvalidRequest, match="at least one image"):
         engine.compare_many([], photo("sunak"))
 
 

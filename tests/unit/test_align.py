@@ -8,7 +8,7 @@ from visavis.geometry import apply
 from visavis.image import Image
 from visavis.vision.align import SIDE, align, five_points
 
-# insightface's face_align.py; SFace was trained on the same.
+# From insightface's face_align.py; SFace was trained with the same template.
 TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
 )
@@ -43,11 +43,11 @@ def test_the_five_points_of_the_mean_face_are_its_eyes_nose_and_mouth_corners() 
     left, right, nose, left_mouth, right_mouth = five_points(posed_mesh(interocular=100, centre=(0, 0)))
     assert left == pytest.approx((-50, 0), abs=0.01)
     assert right == pytest.approx((50, 0), abs=0.01)
-    # The tip of the nose is the point of the face that is nearest to the viewer.
+    # The tip of the nose is the point of the face closest to the viewer.
     mesh = posed_mesh(interocular=100, centre=(0, 0))
     nearest = mesh[mesh[:, 2].argmin(), :2]
     assert np.hypot(*(nose - nearest)) < 10
-    # The mean face pairs the corners of the mouth with their neighbours, hence the 2 pixels.
+    # 2 pixels, because the mean face pairs the corners of the mouth with their neighbours.
     assert left_mouth == pytest.approx(right_mouth * [-1, 1], abs=2)
     # The corners are the outermost points of the lips, at the height where they meet.
     lips = mesh[[0, 17, 37, 267, 84, 314, 61, 291], :2]

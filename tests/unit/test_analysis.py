@@ -1,4 +1,4 @@
-"""The stages in order, with scripted networks: see tests/makers.py."""
+"""The analysis with scripted networks; see tests/makers.py."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def analysed(*faces: SceneFace, largest_only: bool = False, detail: Detail = Det
 
 
 def place(face: Face) -> float:
-    """Where the face is from left to right: the middle of its eyes, to 5 pixels."""
+    """The x coordinate of the midpoint of the eyes, rounded to 5 pixels."""
     xs = {point.type: point.x for point in face.landmarks}
     return 5 * round((xs[LandmarkType.EYE_LEFT] + xs[LandmarkType.EYE_RIGHT]) / 10)
 
@@ -155,13 +155,13 @@ def test_the_largest_only_is_the_first_of_all() -> None:
 def test_with_the_largest_only_faces_too_small_to_become_it_are_not_read() -> None:
     scene = Scene([LARGE, MIDDLE, SMALL])
     scene.analyzer(scene.image, largest_only=True, detail=Detail.MINIMAL)
-    # The detected area of the middle one is .64 of the largest, that of the small one .36.
+    # The detected area of the medium face is .64 of the largest, that of the small face .36.
     assert scene.runs["mesh"] == 4
     assert scene.runs["embedder"] == 1
 
 
 def test_a_face_whose_detected_box_is_not_the_largest_can_become_the_largest() -> None:
-    # By detected area the first is larger, by .5 of it; by the box of the mesh the second.
+    # By detected area the first face is larger; by the box of the mesh the second.
     seems, becomes = (
         SceneFace(centre=(65, 100), interocular=26, detected_side=2.6),
         SceneFace(centre=(180, 100), interocular=30, detected_side=1.6),
@@ -170,7 +170,7 @@ def test_a_face_whose_detected_box_is_not_the_largest_can_become_the_largest() -
 
 
 def test_where_the_largest_turns_out_no_face_a_smaller_one_is_taken() -> None:
-    # Its mesh makes it likely; only the embedding shows that it is none. The small one was not read before.
+    # Its mesh is that of a face; only the embedding shows that it is not one. The small face was not read before.
     no_face = SceneFace(centre=(65, 100), interocular=36, norm=4, presence=11)
     assert places(no_face, SMALL, largest_only=True) == [220]
     assert places(no_face, SMALL) == [220]
@@ -203,7 +203,7 @@ def test_of_two_candidates_for_one_face_the_one_with_more_presence_stays() -> No
 
 
 def test_a_small_face_beside_the_middle_of_a_large_one_is_the_same_face() -> None:
-    # The centre of the small box lies in the large one, and not the other way round.
+    # The centre of the small box lies in the large box, but not vice versa.
     large, small = candidate(15, interocular=40), candidate(12, centre=(120, 100), interocular=10)
     assert deduplicated([small, large]) == [large]
 
@@ -217,7 +217,7 @@ def test_neighbours_whose_boxes_overlap_are_two_faces(centre: tuple[float, float
 
 
 def grid(count: int) -> list[SceneFace]:
-    """Small faces in rows of eleven, each larger than the next."""
+    """Small faces in rows of eleven, in falling order of size."""
     return [
         SceneFace(centre=(14 + 22 * (i % 11), 12 + 24 * (i // 11)), interocular=6.5 - 0.01 * i) for i in range(count)
     ]
@@ -247,7 +247,7 @@ def test_of_102_faces_one_that_turns_out_none_is_replaced_by_the_next() -> None:
     scene = Scene(faces)
     analysis = scene.analyzer(scene.image, detail=Detail.MINIMAL)
     assert (len(analysis.faces), analysis.more) == (100, True)
-    # 101 at once, then the one that is missing.
+    # 101 at once, then one that replaces the face that was dropped.
     assert scene.runs["embedder"] == 102
 
 

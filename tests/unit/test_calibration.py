@@ -78,11 +78,11 @@ def test_a_calibration_is_kept_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stored", "message"),
     [
-        (b"{", "not a scale of `visavis calibrate`: Expecting"),
-        (b"[]", "not a scale of `visavis calibrate`"),
-        (b"{}", "not a scale of `visavis calibrate`: it has no 'curve'"),
-        (b'{"curve": []}', "not a scale of `visavis calibrate`"),
-        (b'{"curve": [[-1, 0], [1, 100, 5]], "fnmr": []}', "not a scale of `visavis calibrate`"),
+        (b"{", "not a file of `visavis calibrate`: Expecting"),
+        (b"[]", "not a file of `visavis calibrate`"),
+        (b"{}", "not a file of `visavis calibrate`: it has no 'curve'"),
+        (b'{"curve": []}', "not a file of `visavis calibrate`"),
+        (b'{"curve": [[-1, 0], [1, 100, 5]], "fnmr": []}', "not a file of `visavis calibrate`"),
         (b"\xff", "utf-8"),
     ],
 )
@@ -106,7 +106,7 @@ def test_similarity_never_falls_and_ends_at_0_and_100() -> None:
 
 
 def test_the_scale_has_its_promised_points_where_they_were_measured() -> None:
-    # Scores at which same-sex impostors of lfw-dev have these false match rates, women and men weighed evenly.
+    # Scores at which same-sex impostors of lfw-dev have these false match rates, with equal weight of women and men.
     similarity = load_calibration().similarity
     assert similarity(0.3439) == pytest.approx(80, abs=0.1)
     assert similarity(0.4059) == pytest.approx(90, abs=0.1)
@@ -138,7 +138,7 @@ def test_with_several_sources_similarity_still_never_falls() -> None:
 def test_a_scale_that_knows_nothing_of_several_sources_refuses_them() -> None:
     calibration = Calibration.from_json(text([[-1, 0], [1, 100]]))
     assert calibration.similarity(0.5) == 75
-    with pytest.raises(CalibrationMismatch, match="too small for several source photographs"):
+    with pytest.raises(CalibrationMismatch, match="too few people to compare several source images"):
         calibration.similarity(0.5, sources=2)
 
 
@@ -159,7 +159,7 @@ def test_beyond_the_promises_the_false_match_rate_is_that_of_the_scale_below_and
 
 
 def test_a_curve_for_another_accuracy_is_refused() -> None:
-    with pytest.raises(CalibrationMismatch, match="fitted at high accuracy; at standard accuracy it means nothing"):
+    with pytest.raises(CalibrationMismatch, match="fitted at high accuracy and is not valid at standard accuracy"):
         load_calibration("high").check(load_manifest()["embedder"].sha256, "standard")
 
 
@@ -217,6 +217,6 @@ def test_a_score_is_lowered_by_the_geometric_mean_of_what_both_lack_to_a_quality
 
 def test_a_score_is_lowered_less_the_nearer_the_cosine_is_to_1() -> None:
     score = load_calibration().score
-    # In full up to .35, by half midway from there to 1.
+    # The whole penalty up to .35, and half of it midway between .35 and 1.
     assert score(0.35, (44, 44)) == pytest.approx(0.35 - 0.08)
     assert score(0.675, (44, 44)) == pytest.approx(0.675 - 0.04)

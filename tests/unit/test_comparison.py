@@ -17,7 +17,7 @@ def make_face(cosine: float = 1.0, side: float = 100) -> Face:
 
 
 def hundredfold(cosine: float, _: tuple[float, float], *, sources: int = 1) -> float:
-    """A scale that is easy to read; a template of several faces is held to one point more for each."""
+    """A scale that is easy to read; each further source lowers the similarity by one point."""
     return round(100 * max(0.0, cosine), 3) - (sources - 1)
 
 
@@ -123,8 +123,8 @@ def test_a_cosine_beyond_1_counts_as_1() -> None:
     assert (match.cosine, match.similarity) == (1, 100)
 
 
-class Told:
-    """A scale that notes what it is told: the qualities, and of how many faces the first was fused."""
+class RecordingScale:
+    """A scale that records its arguments: the qualities, and how many faces were fused into the first."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[tuple[float, float], int]] = []
@@ -134,15 +134,15 @@ class Told:
         return 90.0
 
 
-def test_the_similarity_is_told_the_quality_of_source_and_target() -> None:
-    told = Told()
-    (match,) = compare([of_quality(70, [1, 0])], [of_quality(30, [1, 0])], threshold=0, similarity=told).matches
-    assert set(told.calls) == {((70, 30), 1)}
+def test_the_scale_gets_the_quality_of_source_and_target() -> None:
+    scale = RecordingScale()
+    (match,) = compare([of_quality(70, [1, 0])], [of_quality(30, [1, 0])], threshold=0, similarity=scale).matches
+    assert set(scale.calls) == {((70, 30), 1)}
     assert match.by_source == (match.similarity,)
 
 
 def test_a_template_has_the_quality_of_its_best_image() -> None:
-    told, sources = Told(), [of_quality(40, [1, 0]), of_quality(75, [1, 0]), of_quality(60, [1, 0])]
-    compare(sources, [of_quality(30, [1, 0])], threshold=0, similarity=told)
-    assert [qualities for qualities, fused_of in told.calls if fused_of == 3] == [(75, 30)]
-    assert {qualities for qualities, fused_of in told.calls if fused_of == 1} >= {(40, 30), (75, 30), (60, 30)}
+    scale, sources = RecordingScale(), [of_quality(40, [1, 0]), of_quality(75, [1, 0]), of_quality(60, [1, 0])]
+    compare(sources, [of_quality(30, [1, 0])], threshold=0, similarity=scale)
+    assert [qualities for qualities, fused_of in scale.calls if fused_of == 3] == [(75, 30)]
+    assert {qualities for qualities, fused_of in scale.calls if fused_of == 1} >= {(40, 30), (75, 30), (60, 30)}

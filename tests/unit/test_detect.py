@@ -17,7 +17,7 @@ def four_cells(stride: int, x: int, y: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 class FakeSession:
-    """A network that finds one face in the middle of whatever it is shown, `side` of the longer side of the input."""
+    """A network that finds one face in the middle of its input, with `side` of the input's longer side."""
 
     def __init__(self, score: float = 0.9, side: float = 0.25) -> None:
         self.shapes: list[tuple[int, ...]] = []
@@ -71,13 +71,13 @@ def test_of_overlapping_faces_the_best_stays() -> None:
 
 @pytest.mark.parametrize(("shift", "faces"), [(53, 1), (55, 2)])
 def test_boxes_with_an_iou_over_3_tenths_are_one_face(shift: float, faces: int) -> None:
-    # Two squares of side 100, moved by 53.8 against each other, have an IoU of .3.
+    # Two squares of side 100 with an offset of 53.8 have an IoU of .3.
     assert len(non_max_suppression([found((0, 0, 100, 100, 0.9), (shift, 0, 100 + shift, 100, 0.8))])) == faces
 
 
 @pytest.mark.parametrize(("outside", "faces"), [(7, 1), (9, 2)])
 def test_a_box_that_lies_to_8_tenths_in_a_larger_one_is_one_face_with_it(outside: float, faces: int) -> None:
-    # Of a side of 40; the IoU is far below .3.
+    # The side of the smaller box is 40; the IoU is far below .3.
     assert len(non_max_suppression([found((0, 0, 100, 100, 0.9), (60 + outside, 30, 100 + outside, 70, 0.8))])) == faces
 
 
@@ -91,7 +91,7 @@ def test_nothing_found_merges_to_nothing() -> None:
 
 
 def test_a_face_comes_back_in_pixels_of_the_image() -> None:
-    # The canvas is 512 x 448, of which the image fills 512 x 407, and the face lies in the middle of the canvas.
+    # The input is 512 x 448 pixels, of which the image fills 512 x 407; the face is in the middle of the input.
     faces = Detector(FakeSession())(Image(np.zeros((900, 716, 3), np.uint8)))
     (box,) = faces.boxes
     scale = 900 / 512
@@ -118,7 +118,7 @@ def test_a_smaller_size_is_detected_at_unless_a_face_is_sure_and_of_middle_size(
 ) -> None:
     session = FakeSession(score, side)
     Detector(session)(Image(np.zeros((512, 512, 3), np.uint8)))
-    # 224 pixels on a canvas in steps of 64.
+    # 224 pixels, rounded up to a multiple of 64.
     assert [max(shape[1:3]) for shape in session.shapes] == longer_sides
 
 

@@ -10,7 +10,7 @@ CROP = np.zeros((112, 112, 3), np.uint8)
 
 
 class SumSession:
-    """Answers with the sums of the crop's left and right halves; keeps the shapes it was given."""
+    """Returns the sums of the left and right half of the crop; records the shapes of its inputs."""
 
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
@@ -22,7 +22,7 @@ class SumSession:
 
 
 def crop_of(left: int, right: int) -> NDArray[np.uint8]:
-    """A crop whose halves sum up to these."""
+    """A crop with these sums of its halves."""
     crop = CROP.copy()
     crop[0, 0, 0], crop[0, 111, 0] = left, right
     return crop

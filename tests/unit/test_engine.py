@@ -1,4 +1,4 @@
-"""What an engine remembers and lets go of, without networks."""
+"""The face cache of an engine, and its release, without networks."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def test_a_calibration_is_given_as_value_or_file(engine: ScriptedEngine, staff: 
         assert str(found.provenance["scale"]).startswith(f"{whose}, fitted on ")
         assert found.points[0].score == shipped.lowest_score(80)
     file.write_text("{}")
-    with pytest.raises(InvalidRequest, match="is not a scale of `visavis calibrate`"):
+    with pytest.raises(InvalidRequest, match="is not a file of `visavis calibrate`"):
         evaluate_folder(staff, calibration=file, settings=settings)
     with pytest.raises(InvalidRequest, match=r"nowhere.json cannot be read: No such file"):
         evaluate_folder(staff, calibration=staff / "nowhere.json", settings=settings)

@@ -26,7 +26,7 @@ EVEN = ExpressionCalibration(CLASSES, temperature=1.0, prior=(1 / 8,) * 8, prior
 
 
 class FixedSession:
-    """Gives the same logits for every image, and keeps the images."""
+    """Returns the same logits for every image, and records the images."""
 
     def __init__(self, **logits: float) -> None:
         self.logits = np.array([[logits.get(name, 0.0) for name in CLASSES]], np.float32)
@@ -38,7 +38,7 @@ class FixedSession:
 
 
 def make_mesh(*, brows: float = 22.0, lids: float = 8.0, scale: float = 1.0, turn: float = 0.0) -> NDArray[np.float32]:
-    """The vertices that matter, 90 pixels wide; `brows` is their height over the eyes and `lids` the opening."""
+    """A mesh, 90 pixels wide, with `brows` as the height of the brows above the eyes and `lids` as the opening."""
     mesh = np.zeros((468, 3), np.float32)
     mesh[[33, 133, 362, 263], 0] = -45, -17, 17, 45
     mesh[[107, 336], 0] = -14, 14

@@ -34,7 +34,7 @@ SHIPPED = {
 
 @dataclass(frozen=True)
 class Sample:
-    """Numbers of every type that a file may hold."""
+    """Numbers of every type that a file may contain."""
 
     slope: float
     count: int

@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 def looking(
     yaw: float = 0, pitch: float = 0, *, head: Pose = AHEAD, interocular: float = INTEROCULAR
 ) -> tuple[Floats, Floats, Floats]:
-    """Pupils, contours and mesh of a head that looks in this direction, by a model of its own.
+    """Pupils, contours and mesh of a head that looks in this direction, computed independently of the code.
 
     Eyeballs turn about centres that lie 0.08 interocular distances behind the corners; pupils lie 0.16 before those.
     """
@@ -33,9 +33,9 @@ def looking(
         contour = eye_contour(0.3, float(right[0] - left[0])) * [-side, 1] + (left + right) / 2
         behind = 0.08 * np.array([-math.sin(h) * math.cos(p), math.sin(p)])
         shift = [side * NUMBERS.outward * math.cos(h), -NUMBERS.upward * math.cos(p)]
-        look = [math.sin(math.radians(yaw)) * math.cos(math.radians(pitch)), -math.sin(math.radians(pitch))]
+        gaze = [math.sin(math.radians(yaw)) * math.cos(math.radians(pitch)), -math.sin(math.radians(pitch))]
         middle = (contour[0] + contour[8]) / 2
-        pupils.append(middle + interocular * (behind + shift + 0.16 * np.array(look)))
+        pupils.append(middle + interocular * (behind + shift + 0.16 * np.array(gaze)))
         contours.append(contour)
     c, s = math.cos(math.radians(head.roll)), math.sin(math.radians(head.roll))
     turn = np.array([[c, s], [-s, c]])
@@ -65,7 +65,7 @@ def direction(
 @pytest.mark.parametrize("head", [AHEAD, Pose(0, 20, 0), Pose(0, 0, 15), Pose(30, 0, 0), Pose(-120, -15, 10)])
 def test_the_direction_is_found_however_the_head_is_turned(yaw: float, pitch: float, head: Pose) -> None:
     found = direction(yaw, pitch, head=head)
-    # The middles of the eyes are less far apart in a turned mean face than the model takes them to be.
+    # The model overestimates the distance between the middles of the eyes of a turned mean face.
     assert (found.yaw, found.pitch) == pytest.approx((yaw, pitch), abs=1.0)
 
 

@@ -62,7 +62,7 @@ def test_only_the_part_of_a_box_within_the_image_counts(box: Box, area: float) -
     ],
 )
 def test_the_corners_of_a_square_become_those_of_its_crop(mirrored: bool, corners: list[tuple[float, float]]) -> None:
-    # Centre (60, 80), side 50, x axis along (0.6, 0.8); from its upper left corner, clockwise.
+    # Centre (60, 80), side 50, x axis along (0.6, 0.8); corners clockwise from the upper left.
     square = np.array([(65, 45), (95, 85), (55, 115), (25, 75)])
     matrix = square_crop(np.array([60, 80]), 50, np.array([0.6, 0.8]), 100, mirrored=mirrored)
     np.testing.assert_allclose(apply(matrix, square), corners, atol=1e-4)

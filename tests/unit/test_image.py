@@ -56,7 +56,7 @@ def test_a_palette_with_transparency_keeps_its_colours_and_warns_of_nothing() ->
 
 
 def test_an_interlaced_png_is_its_plain_self(photo: object) -> None:
-    # A 1-bit Adam7 image of 80 x 80 white pixels, made by hand, since Pillow does not write interlaced files.
+    # A 1-bit Adam7 image of 80 x 80 white pixels, made by hand, because Pillow does not write interlaced files.
     import struct
     import zlib
 
@@ -74,7 +74,7 @@ def test_an_interlaced_png_is_its_plain_self(photo: object) -> None:
 
 
 def stored_as(orientation: int) -> bytes:
-    """A JPEG whose stored raster is turned so that `orientation` brings it upright."""
+    """A JPEG that is upright after `orientation` is applied."""
     undo = {
         2: Pil.Transpose.FLIP_LEFT_RIGHT, 3: Pil.Transpose.ROTATE_180, 4: Pil.Transpose.FLIP_TOP_BOTTOM,
         5: Pil.Transpose.TRANSPOSE, 6: Pil.Transpose.ROTATE_90,
@@ -137,7 +137,7 @@ def test_outside_the_image_a_warp_is_black() -> None:
 
 @pytest.mark.parametrize("scale", [0.9, 0.5, 0.3, 0.11])
 def test_a_reducing_warp_stays_in_place_and_averages(scale: float) -> None:
-    # A straight gradient shows a shift of any part of a pixel; noise on it must average out and not alias.
+    # A linear gradient shows a shift by a fraction of a pixel. The noise must average out and not alias.
     noise = np.random.default_rng(0).integers(-40, 40, (400, 600, 3))
     ramp = np.linspace(60, 190, 600)[None, :, None] + noise
     image = Image(ramp.clip(0, 255).astype(np.uint8))
@@ -150,7 +150,7 @@ def test_a_reducing_warp_stays_in_place_and_averages(scale: float) -> None:
 
 
 def jpeg_of_size(width: int, height: int, orientation: int = 1) -> bytes:
-    """A large JPEG with structure of every size, stored so that `orientation` brings it upright."""
+    """A large JPEG with structure of every size that is upright after `orientation` is applied."""
     chance = np.random.default_rng(1)
     coarse = Pil.fromarray(chance.integers(0, 255, (height // 40, width // 40, 3), np.uint8))
     image = coarse.resize((width, height), Pil.Resampling.BICUBIC)
@@ -169,7 +169,7 @@ def test_a_large_jpeg_shows_the_same_at_a_reduced_scale_as_whole(width: int, hei
     if (width | height) % 4 == 0:  # else a halved copy loses a last column, and they differ by a part of a pixel
         a, b = (image.resized(Size(640, 480)).astype(int) for image in (reduced, whole))
         assert np.abs(a - b).mean() < 1
-    # A crop at half scale, then one at full scale, for which the image is decoded anew.
+    # A crop at half scale, then a crop at full scale, for which the image is decoded again.
     for scale in (0.3, 1.0):
         matrix = np.array([[scale, 0, -scale * (width - 300)], [0, scale, -scale * (height - 300)]])
         side = Size(int(300 * scale), int(300 * scale))
@@ -218,7 +218,7 @@ def test_a_jpeg_has_the_pixels_that_pillow_gives_it(mode: str, options: dict[str
 
 
 def test_a_jpeg_with_stray_bytes_that_others_show_is_taken() -> None:
-    # Some cameras write a few bytes between the last block and the end; libjpeg warns of them and goes on.
+    # Some cameras write a few bytes between the last block and the end; libjpeg warns and continues.
     data = encode(gradient(), "JPEG", quality=90)
     stray = data[:-2] + b"\x12\x34\x56" + data[-2:]
     assert np.abs(decode(stray).pixels.astype(int) - GRADIENT).mean() < 8

@@ -1,4 +1,4 @@
-"""Our reader of the orientation gives what Pillow's gives, and survives what Pillow's warns of."""
+"""The orientation is the one that Pillow reads, and damaged EXIF blocks are harmless."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LETTERS = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l"}
 
 
 def block(order: str, entries: list[tuple[int, int, int, bytes]], offset: int = 8) -> bytes:
-    """A TIFF block of one directory: tag, type, count and the four bytes of its value."""
+    """A TIFF block with one directory of entries: tag, type, count and the four bytes of the value."""
     magic = b"II*\0" if order == "<" else b"MM\0*"
     packed = b"".join(struct.pack(f"{order}HHL", tag, kind, count) + value for tag, kind, count, value in entries)
     directory = struct.pack(f"{order}H", len(entries)) + packed + bytes(4)

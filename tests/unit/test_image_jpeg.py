@@ -1,4 +1,4 @@
-"""JPEG: an image with all of its rows is taken, whatever stands around them; one without is cut short."""
+"""A JPEG with all of its rows is decoded despite other faults; a JPEG without is refused as cut short."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def noisy(width: int = 200, height: int = 150) -> Pil.Image:
-    """A gradient with noise, so that no row is like another and none codes to next to nothing."""
+    """A gradient with noise, so that rows differ and no row is coded in a few bits."""
     noise = np.random.default_rng(3).integers(-60, 60, (height, width, 3))
     pixels = np.asarray(gradient(width, height)).astype(int) + noise
     return Pil.fromarray(pixels.clip(0, 255).astype(np.uint8))
@@ -82,7 +82,7 @@ def test_a_jpeg_whose_data_break_off_is_cut_short(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_made_up_for_missing_rows_never_counts(kind: str) -> None:
-    # Exactly what lies within the last bytes: either nothing of the image, or it is refused.
+    # Either the last bytes contain nothing of the image, or the file is refused.
     whole = jpeg(kind, 101, 85)
     expected = decode(whole).pixels
     for missing in range(1, 40):
@@ -143,7 +143,7 @@ def test_bytes_lost_within_are_taken_as_viewers_take_them_within_the_last_row_of
 
 
 def test_running_out_of_data_is_enough_to_be_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The other way to tell may fail, where the made-up rows look alike by chance.
+    # The other check may fail if the made-up rows are similar by chance.
     from visavis.image import jpeg as module
 
     monkeypatch.setattr(module, "_FILLER", b"")
@@ -199,7 +199,7 @@ def test_a_thumbnail_is_not_the_image() -> None:
     ("at", "value", "text"),
     [
         (1, 0xC3, "lossless or hierarchical"),
-        (4, 12, "a JPEG of 12 bits a colour"),
+        (4, 12, "a JPEG with 12 bits per colour"),
         (9, 2, "wrong length"),
         (3, 12, "wrong length|before its first scan"),
     ],

@@ -1,4 +1,4 @@
-"""What is neither JPEG nor PNG is named, with what to do about it."""
+"""The error names the kind of a file that is neither JPEG nor PNG, and says what to do."""
 
 from __future__ import annotations
 

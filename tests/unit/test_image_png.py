@@ -1,4 +1,4 @@
-"""PNG: what is in it beside the image never matters, and what belongs to the image always does."""
+"""PNG: chunks without pixels are ignored, and faults in the chunks of the image are errors."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def build(*chunks: tuple[bytes, bytes]) -> bytes:
 
 
 def with_extra(data: bytes, *extra: bytes) -> bytes:
-    """`extra` behind IHDR."""
+    """A PNG with `extra` after IHDR."""
     return data[:33] + b"".join(extra) + data[33:]
 
 
 def grey(rows: int, *, claimed: int = 100, interlaced: bool = False, value: int = 200) -> bytes:
-    """100 x `claimed` grey pixels, of which the compressed data hold some rows."""
+    """100 x `claimed` grey pixels, of which the compressed data contain some rows."""
     header = struct.pack(">LLBBBBB", 100, claimed, 8, 0, 0, 0, interlaced)
     return build((b"IHDR", header), (b"IDAT", zlib.compress((b"\0" + bytes([value]) * 100) * rows)), (b"IEND", b""))
 

@@ -1,4 +1,4 @@
-"""What the library takes as an image, and what it says of anything else."""
+"""Which images and options the library accepts, and its errors for others."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_an_open_file_is_read_from_where_it_stands(file: Path) -> None:
 
 
 class Drops:
-    """A file that gives what has arrived, as one that is not buffered does, or raises what is left."""
+    """An unbuffered file: each read returns the next part, or raises it if it is an error."""
 
     def __init__(self, *parts: bytes | Exception) -> None:
         self.parts = list(parts)

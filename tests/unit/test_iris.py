@@ -10,7 +10,7 @@ from visavis.vision.iris import SMALLEST_EYE, Eyes, PupilFinder
 
 
 class IrisSession:
-    """Sees the pupil at a fixed place of the (64, 64) crop; keeps the crops."""
+    """Finds the pupil at a fixed place of the (64, 64) crop; records the crops."""
 
     def __init__(self, x: float, y: float) -> None:
         self.answer = iris_outputs((x, y))
@@ -22,7 +22,7 @@ class IrisSession:
 
 
 def eye_mesh(width: float = 40, turn: float = 0) -> NDArray[np.float32]:
-    """Eyes of this width, centred at (60, 100) and (180, 100) before they are turned about (120, 100), in degrees."""
+    """Eyes of this width, centred at (60, 100) and (180, 100), then rotated around (120, 100), in degrees."""
     mesh = np.zeros((468, 3), np.float32)
     mesh[[33, 133, 362, 263], 0] = np.array([-60 - width / 2, -60 + width / 2, 60 - width / 2, 60 + width / 2])
     c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
@@ -46,7 +46,7 @@ def test_a_pupil_in_the_middle_of_the_crop_lies_midway_between_the_corners_of_it
 
 def test_the_crop_is_2_3_times_as_wide_as_the_eye() -> None:
     left, right = pupils(IrisSession(64, 0), eye_mesh(width=40))
-    # Its upper right corner; of the other eye, which is shown mirrored, the upper left.
+    # The upper right corner; the upper left of the other eye, whose crop is mirrored.
     assert left.tolist() == pytest.approx([60 + 46, 100 - 46])
     assert right.tolist() == pytest.approx([180 - 46, 100 - 46])
 

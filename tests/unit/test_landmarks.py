@@ -12,7 +12,7 @@ PUPILS = np.array([[-50, 1], [50, 2]], np.float32)
 
 
 def places(roll: float = 0) -> dict[str, tuple[float, float]]:
-    """The landmarks of the mean face, 100 pixels between the eyes, which are centred at the origin."""
+    """The landmarks of the mean face, with 100 pixels between the eyes and the origin midway between them."""
     points = named_points(posed_mesh(roll=roll, interocular=100, centre=(0, 0)), PUPILS)
     return {point.type.value: (point.x, point.y) for point in points}
 
@@ -78,7 +78,7 @@ def test_a_landmark_between_two_vertices_is_their_weighted_mean() -> None:
 
 
 def extents() -> tuple[float, float, float]:
-    """Of the mean face 100 pixels between the eyes: to each side, above and below the eye line."""
+    """The extents of the mean face with 100 pixels between the eyes: to each side, above and below the eyes."""
     points = 100 * mean_face()
     return float(points[:, 0].max()), float(-points[:, 1].min()), float(points[:, 1].max())
 
@@ -96,7 +96,7 @@ def test_the_box_of_a_level_face_follows_from_the_meshs_extents() -> None:
 def test_the_box_of_a_face_on_its_side_has_width_and_height_exchanged() -> None:
     level = box_around(posed_mesh(interocular=100, centre=(0, 0)))
     side = box_around(posed_mesh(roll=90, interocular=100, centre=(0, 0)))
-    # Clockwise: what was below is on the left.
+    # Rotated clockwise: the part below is now on the left.
     expected = (-level.bottom, level.left, -level.top, level.right)
     assert (side.left, side.top, side.right, side.bottom) == pytest.approx(expected, abs=0.01)
 

@@ -16,7 +16,7 @@ IMAGE = map_image()
 
 
 class MeshSession:
-    """Finds a mesh of the image in every crop of it, perhaps rolled further by what `roll_of` gives for each run."""
+    """Finds the same mesh of the image in every crop, rolled by the result of `roll_of` for each run."""
 
     def __init__(self, mesh: NDArray[np.float32], roll_of: Callable[[int], float] = lambda run: 0.0) -> None:
         self.mesh, self.roll_of = mesh, roll_of
@@ -58,7 +58,7 @@ def test_the_second_crop_is_placed_by_the_first_mesh() -> None:
 @pytest.mark.parametrize(("off", "runs"), [(3.0, 2), (5.0, 3)])
 def test_a_face_is_read_once_more_where_the_crop_turned_by_4_degrees_or_more(off: float, runs: int) -> None:
     truth = posed_mesh(interocular=40)
-    # The detector's points are off by some degrees; the mesh is right at once.
+    # The detector's points are off by some degrees; the first mesh is right.
     session = MeshSession(truth)
     FaceMeshModel(session)(IMAGE, five_points(posed_mesh(roll=off, interocular=40)))
     assert len(session.crops) == runs
@@ -96,7 +96,7 @@ def test_the_crop_from_five_points_agrees_with_the_one_the_mesh_asks_for() -> No
 
 
 def five(interocular: float, drop: float, shift: float = 0) -> NDArray[np.float32]:
-    """Eyes about (100, 100) and a mouth `drop` below, moved to the right by `shift`."""
+    """Eyes around (100, 100), and a mouth `drop` below, offset to the right by `shift`."""
     half, middle, below = interocular / 2, 100 + shift, 100 + drop
     eyes, mouth = [(100 - half, 100), (100 + half, 100)], [(middle - 9, below), (middle + 9, below)]
     return np.array([*eyes, (0, 0), *mouth], np.float32)

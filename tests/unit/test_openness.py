@@ -29,13 +29,13 @@ UPPER, LOWER, CORNERS = [82, 13, 312], [87, 14, 317], [61, 291]
 
 
 def contours(left: float, right: float, *, widths: tuple[float, float] = (40, 40)) -> NDArray[np.float32]:
-    """Two eyes with these openings, the right one a mirror image."""
+    """Two eyes with these openings; the right eye is mirrored."""
     eyes = [eye_contour(left, widths[0]), eye_contour(right, widths[1]) * [-1, 1]]
     return np.asarray(np.add(eyes, [[[100, 100]], [[200, 100]]]), np.float32)
 
 
 def mouth(gap: float, *, width: float = 50) -> NDArray[np.float32]:
-    """A mesh whose inner lips are `gap` mouth widths apart."""
+    """A mesh with a gap of `gap` mouth widths between the inner lips."""
     mesh = np.zeros((468, 3), np.float32)
     mesh[CORNERS, 0] = [-width / 2, width / 2]
     for upper, lower, x in zip(UPPER, LOWER, (-5, 0, 5), strict=True):
@@ -78,7 +78,7 @@ def test_the_opening_is_the_distance_of_the_lids_over_the_width() -> None:
 @pytest.mark.parametrize("point", [*range(1, 8), *range(9, 16)])
 def test_each_of_the_seven_pairs_of_lid_points_counts_for_a_seventh(point: int) -> None:
     eyes = contours(0.2, 0.2)
-    # On both eyes, each 40 pixels wide, by 14 pixels away from the other lid.
+    # On both eyes, each 40 pixels wide, by 14 pixels away from the opposite lid.
     eyes[:, point, 1] += 14 if point < 8 else -14
     assert eye_terms(eyes, AHEAD)[0] == pytest.approx(0.2 + 14 / 40 / 7)
 

@@ -1,4 +1,4 @@
-"""Which way up a face is, with scripted networks: see tests/makers.py."""
+"""The orientation of faces, with scripted networks; see tests/makers.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from visavis.vision.pose import pose_of
 
 
 def resolved(scene: Scene) -> Candidate:
-    """The only detection of a scene, read; `scene.runs` then counts what `resolve` ran."""
+    """Resolve the only detection of a scene; `scene.runs` then counts the runs of `resolve`."""
     orientation = scene.orientation
     found = orientation.detect(scene.image)
     assert len(found) == 1
@@ -30,7 +30,7 @@ def roll_error(scene: Scene, candidate: Candidate) -> float:
 def test_an_image_without_a_sure_detection_is_also_detected_at_three_rotations(score: float, detections: int) -> None:
     scene = Scene([SceneFace(score=score)])
     assert len(scene.orientation.detect(scene.image)) == 1
-    # A score of .84 leaves the detector unsure, which looks at a smaller size too.
+    # With a score of .84 the detector also runs at a smaller size.
     assert scene.runs["detector"] - (score < 0.85) == detections
 
 
@@ -67,7 +67,7 @@ def test_a_face_that_is_probably_upright_is_read_once_more_upside_down() -> None
 def test_a_face_that_holds_as_well_upside_down_is_read_upside_down_in_full() -> None:
     scene = Scene([SceneFace(presence=16, wrong_presence=7.6)])
     assert roll_error(scene, resolved(scene)) < 1
-    # The reading of the half turn converges slowly because the scripted mesh turns back at once.
+    # The reading after the half turn converges slowly, because the scripted mesh turns back at once.
     assert scene.runs["mesh"] > 3
     assert "detector" not in scene.runs
 
@@ -91,7 +91,7 @@ def test_a_face_that_the_detector_took_for_upright_is_turned_back(roll: float, w
 
 
 def test_detector_and_mesh_decide_together() -> None:
-    # The wrong way up the detector is surer, the right way up the mesh is; the product decides.
+    # The detector scores higher upside down, the mesh the right way up; the product decides.
     scene = Scene([SceneFace(roll=180, score=0.87, wrong_score=0.9, wrong_presence=8.5)])
     assert roll_error(scene, resolved(scene)) < 1
     scene = Scene([SceneFace(roll=180, score=0.61, wrong_score=0.95, wrong_from=170, presence=10, wrong_presence=8.5)])
@@ -106,7 +106,7 @@ def test_presence_beyond_that_of_an_upright_face_does_not_outweigh_the_detector(
 
 
 def test_only_detections_centred_in_the_box_are_of_the_same_face() -> None:
-    # A better face next to it lies in the neighbourhood that is searched.
+    # A better face is next to it, within the square that is searched.
     other = SceneFace(centre=(186, 110), interocular=20, score=0.99)
     scene = Scene([SceneFace(centre=(110, 110), score=0.9, presence=5), other])
     orientation = scene.orientation
@@ -119,14 +119,14 @@ def test_only_detections_centred_in_the_box_are_of_the_same_face() -> None:
 def test_at_most_the_four_best_detections_of_a_search_are_read() -> None:
     scene = Scene([SceneFace(roll=180, score=0.95, wrong_score=0.9, wrong_presence=5)])
     resolved(scene)
-    # Two readings of the first points, two of each of the best three detections; the fourth is the wrong way up.
+    # Two readings of the first points, and two for each of the best three detections; the fourth is upside down.
     assert scene.runs["detector"] == 8
     assert 8 <= scene.runs["mesh"] <= 12
 
 
 @pytest.mark.parametrize(("presence", "as_read"), [(0.1, True), (0.0, False), (-4.0, False)])
 def test_where_the_mesh_found_no_face_the_mean_face_stands_in(presence: float, as_read: bool) -> None:
-    # The scripted detector's points are the mean face's, so only the yaw tells the two meshes apart.
+    # The scripted detector's points are the mean face's, so the two meshes differ in the yaw only.
     scene = Scene([SceneFace(presence=presence, wrong_presence=presence)])
     scene.faces[0].mesh[:, 2] *= 0.5
     depth = float(np.ptp(resolved(scene).mesh.points[:, 2]))
@@ -146,7 +146,7 @@ def test_the_mean_face_goes_through_the_five_points(roll: float) -> None:
     ("turn", "corners"),
     [
         (0, [(0, 0), (100, 0), (100, 100), (0, 100)]),
-        # Counterclockwise: what was the upper right corner becomes the upper left.
+        # Counterclockwise: the upper right corner becomes the upper left.
         (90, [(0, 100), (0, 0), (100, 0), (100, 100)]),
         (180, [(100, 100), (0, 100), (0, 0), (100, 0)]),
         (270, [(100, 0), (100, 100), (0, 100), (0, 0)]),

@@ -16,7 +16,7 @@ def test_the_pose_of_the_mean_face_is_the_rotation_it_was_given(roll: float, yaw
     pose = pose_of(posed_mesh(roll=roll, yaw=yaw, pitch=pitch))
     assert (pose.roll - roll + 180) % 360 - 180 == pytest.approx(0, abs=0.01)
     assert pose.yaw == pytest.approx(yaw, abs=0.01)
-    # The mesh's zero looks down by 8 degrees on Rekognition's scale.
+    # The mesh's pitch is 8 degrees lower than Rekognition's.
     assert pose.pitch == pytest.approx(pitch + 8, abs=0.01)
 
 

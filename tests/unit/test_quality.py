@@ -15,8 +15,8 @@ GOOD = QualityInputs(confidence=99.9, presence=20, embedding_norm=12, pose=Pose(
 WHOLE = np.array([[1.0, 0, 0], [0, 1.0, 0]])
 
 
-def noise(mean: float, spread: float) -> Image:
-    values = np.random.default_rng(0).normal(mean, spread, (128, 128, 1)).repeat(3, axis=2)
+def noise(mean: float, deviation: float) -> Image:
+    values = np.random.default_rng(0).normal(mean, deviation, (128, 128, 1)).repeat(3, axis=2)
     return Image(values.clip(0, 255).astype(np.uint8))
 
 
@@ -49,7 +49,7 @@ def test_what_is_poor_is_named_and_costs_points(
 ) -> None:
     quality = quality_of(pixels, inputs)
     assert quality.reasons == (reason,)
-    # A face may be too faint a detection and still a good picture; everything else costs.
+    # Only a low confidence leaves the score unchanged.
     if reason is not QualityReason.LOW_CONFIDENCE:
         assert quality.score < quality_of(GOOD_PIXELS, GOOD).score
 
@@ -113,7 +113,7 @@ MIDDLING = replace(GOOD, presence=0, embedding_norm=10)
 
 
 def middling(pixels: PixelQuality = MIDDLING_PIXELS, **changes: Any) -> float:
-    """The score of a face in the middle of every range, in the unit of the regression, with some changes."""
+    """The score of a face in the middle of every range, in the unit of the regression, with changes."""
     return 0.0037 * quality_of(pixels, replace(MIDDLING, **changes)).score
 
 
@@ -171,13 +171,13 @@ def test_background_outside_the_faces_oval_does_not_count() -> None:
 
 
 def test_contrast_is_the_deviation_of_luma_in_percent() -> None:
-    # Detail is judged at 88 pixels across, so stripes of 32 pixels keep their contrast.
+    # Detail is measured at 88 pixels across, so stripes of 32 pixels keep their contrast.
     stripes = np.zeros((128, 128, 3), np.uint8)
     stripes[:, 64:] = 200
     assert measure_pixels(Image(stripes), WHOLE, 128).contrast == pytest.approx(100 / 2.55, rel=0.03)
 
 
-@pytest.mark.parametrize(("mean", "spread", "sharpness"), [(120, 6, 3.71), (120, 10, 39.08), (60, 10, 95.29)])
-def test_sharpness_of_noise_is_what_it_was(mean: float, spread: float, sharpness: float) -> None:
-    # Recorded from this code, which was set so that the median of lfw-dev is 60.
-    assert measure_pixels(noise(mean, spread), WHOLE, 128).sharpness == pytest.approx(sharpness, abs=0.1)
+@pytest.mark.parametrize(("mean", "deviation", "sharpness"), [(120, 6, 3.71), (120, 10, 39.08), (60, 10, 95.29)])
+def test_sharpness_of_noise_is_what_it_was(mean: float, deviation: float, sharpness: float) -> None:
+    # Recorded from this code, whose scale gives lfw-dev a median of 60.
+    assert measure_pixels(noise(mean, deviation), WHOLE, 128).sharpness == pytest.approx(sharpness, abs=0.1)

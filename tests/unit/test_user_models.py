@@ -213,7 +213,7 @@ def test_the_calibration_of_another_is_refused(
     with pytest.raises(CalibrationMismatch, match="was fitted on the embedder fb143eea0783"):
         open_calibration(settings)
     calibration_file(arc).write_text("{}")
-    with pytest.raises(CalibrationMismatch, match="is not a scale of `visavis calibrate`"):
+    with pytest.raises(CalibrationMismatch, match="is not a file of `visavis calibrate`"):
         open_calibration(settings)
 
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 __all__ = ["describe"]
 
 _BYTES_READ = 1024
-_DEEPEST = 3
+_MAX_DEPTH = 3
 """How many encodings inside each other are decoded, for example a data: URI of base64 of base64."""
 
 _CONVERT = "convert it to JPEG or PNG"
@@ -148,7 +148,7 @@ def describe(data: bytes) -> str:
     """
     if not data:
         return "it is empty"
-    found = _layers(bytes(data[:_BYTES_READ]), _DEEPEST)
+    found = _layers(bytes(data[:_BYTES_READ]), _MAX_DEPTH)
     if not found:
         return "its first bytes are of no known format: pass the bytes of a JPEG or PNG file"
     name = " ".join(layer.name for layer in found)

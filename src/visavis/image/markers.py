@@ -205,9 +205,9 @@ def _check_frame(kind: int, frame: bytes) -> None:
     if len(frame) < 6 or len(frame) != 6 + 3 * frame[5]:
         raise BadImage("the image is damaged: the frame of the JPEG has the wrong length")
     if frame[0] != 8:
-        raise BadImage(f"the image is a JPEG of {frame[0]} bits a colour: store it as one of 8 bits, or as a PNG")
+        raise BadImage(f"the image is a JPEG with {frame[0]} bits per colour: store it with 8 bits, or as a PNG")
     if frame[5] not in (1, 3, 4):
-        raise BadImage(f"the image is a JPEG of {frame[5]} colours; 1, 3 and 4 are known")
+        raise BadImage(f"the image is a JPEG with {frame[5]} colours: store it with 1, 3 or 4, or as a PNG")
 
 
 class _Sent:

@@ -107,7 +107,7 @@ class Detector:
         """
         scale = longer_side / image.size.longer
         size = Size(max(1, round(image.size.width * scale)), max(1, round(image.size.height * scale)))
-        canvas = np.zeros((_up(size.height), _up(size.width), 3), np.uint8)
+        canvas = np.zeros((_round_up(size.height), _round_up(size.width), 3), np.uint8)
         canvas[: size.height, : size.width] = image.resized(size)
         found = decode(self._session.run(canvas[None]), canvas.shape[1] // _STRIDES[0])
         # Width and height are rounded separately, so they have different scales.
@@ -167,7 +167,7 @@ def _has_confident_face(found: Detections, size: Size) -> bool:
     return bool(((found.scores > 0.85) & (sides > 0.15) & (sides < 0.5)).any())
 
 
-def _up(side: int) -> int:
+def _round_up(side: int) -> int:
     return -(-side // _STEP) * _STEP
 
 

@@ -63,7 +63,7 @@ _TYPES = {
     "contempt": EmotionType.CALM,
 }
 
-_CLEAR = 0.45
+_CLEAR_PROBABILITY = 0.45
 """If the likeliest type has a lower probability, the expression counts as unclear; see `expression_of`."""
 
 
@@ -176,8 +176,8 @@ def expression_of(probabilities: dict[EmotionType, float], mesh: NDArray[np.floa
     HAPPY and smile come from the same number, so the smile is true if and only if HAPPY is above 50.
 
     CONFUSED is computed separately and added, so confidences may sum to more than 100, as Rekognition's do. UNKNOWN is
-    added if the likeliest type has less than `_CLEAR`, because that type is then wrong more often than right. Its
-    confidence is 100 minus that of the likeliest type.
+    added if the likeliest type has less than `_CLEAR_PROBABILITY`, because that type is then wrong more often than
+    right. Its confidence is 100 minus that of the likeliest type.
 
     Args:
         probabilities: 0..1, of the seven types that the network knows.
@@ -187,7 +187,7 @@ def expression_of(probabilities: dict[EmotionType, float], mesh: NDArray[np.floa
     confidences = {kind: 100 * p for kind, p in probabilities.items()}
     happy = probabilities[EmotionType.HAPPY]
     confidences[EmotionType.CONFUSED] = confused(mesh, happy, probabilities[EmotionType.SURPRISED])
-    if likeliest < _CLEAR:
+    if likeliest < _CLEAR_PROBABILITY:
         confidences[EmotionType.UNKNOWN] = 100 * (1 - likeliest)
     ordered = sorted(confidences.items(), key=lambda pair: pair[1], reverse=True)
     return Expression(

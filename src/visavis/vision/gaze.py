@@ -23,10 +23,10 @@ between the middles of an adult's eyes."""
 _DEPTH = 0.08
 """The distance of that centre behind the line through the corners of the eye, in the same unit: anatomically 5 mm."""
 
-_MOST = 60.0
+_MAX_ANGLE = 60.0
 """Degrees off the line to the camera. No visible eye looks further aside, so larger angles are clamped."""
 
-_HALF_SURE = 6.0
+_HALF_CONFIDENCE_WIDTH = 6.0
 """The width of an eye in pixels at which the confidence is halved: the smallest that the iris network reads. It is
 chosen, not fitted."""
 
@@ -73,14 +73,14 @@ def eye_direction(
     """
     widths = [math.dist(outer, inner) for outer, inner in contours[:, [0, 8]].tolist()]
     x, y = (np.array(widths) @ gaze_vectors(pupils, contours, mesh, pose) / max(sum(widths), 1e-6)).tolist()
-    scale = min(1.0, math.sin(math.radians(_MOST)) / max(math.hypot(x, y), 1e-6))
+    scale = min(1.0, math.sin(math.radians(_MAX_ANGLE)) / max(math.hypot(x, y), 1e-6))
     x, y = x * scale, y * scale
-    certainty = eyes_open.confidence if eyes_open.value else 100 - eyes_open.confidence
+    percent_open = eyes_open.confidence if eyes_open.value else 100 - eyes_open.confidence
     size = (sum(widths) / 2) ** 2
     return EyeDirection(
         yaw=math.degrees(math.atan2(x, math.sqrt(1 - x * x - y * y))),
         pitch=-math.degrees(math.asin(y)),
-        confidence=certainty * size / (size + _HALF_SURE**2) * max(math.cos(math.radians(pose.yaw)), 0.0),
+        confidence=percent_open * size / (size + _HALF_CONFIDENCE_WIDTH**2) * max(math.cos(math.radians(pose.yaw)), 0),
     )
 
 

@@ -35,11 +35,11 @@ _LIDS = range(1, 8)
 """The points of a contour on the lower lid; the index of the point on the upper lid above each is 8 higher."""
 
 _PITCH_RANGE = (-15.0, 35.0)
-_MOST_YAW = 45.0
+_MAX_YAW = 45.0
 """Degrees. Angles beyond these are clipped, because few marked faces have them: the 1st and 99th percentile of their
 pitch are -13 and 32."""
 
-_SMALLEST_GAP = 0.01
+_GAP_OFFSET = 0.01
 """Added to the gap between the lips over the width of the mouth, so that closed lips have a logarithm: a seventh of the
 gap at which lips are as likely open as closed."""
 
@@ -158,7 +158,7 @@ def mouth_terms(mesh: NDArray[np.float32], pose: Pose) -> tuple[float, float]:
 
     pairs = list(zip(UPPER_INNER_LIP, LOWER_INNER_LIP, strict=True))
     gap = sum(distance(*pair) for pair in pairs) / len(pairs)
-    return math.log(gap / max(distance(*MOUTH_CORNERS), 1e-6) + _SMALLEST_GAP), min(abs(pose.yaw), _MOST_YAW) / 10
+    return math.log(gap / max(distance(*MOUTH_CORNERS), 1e-6) + _GAP_OFFSET), min(abs(pose.yaw), _MAX_YAW) / 10
 
 
 def attribute_of(log_odds: float) -> Attribute:
