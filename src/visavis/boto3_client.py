@@ -159,7 +159,8 @@ def attach(client: AnyClient, gateway: Gateway) -> AnyClient:
     service = getattr(getattr(getattr(client, "meta", None), "service_model", None), "service_name", None)
     if service != SERVICE_NAME:
         found = type(client).__name__ if service is None else f"one of {service}"
-        raise InvalidRequest(f"client must be a boto3 client of {SERVICE_NAME}, not {found}")
+        example = f"boto3.client({SERVICE_NAME!r})"
+        raise InvalidRequest(f"client must be a boto3 client of {SERVICE_NAME}, such as {example}, not {found}")
     events = client.meta.events  # type: ignore[attr-defined]
     for name, handler in (
         (f"choose-signer.{SERVICE_NAME}", _unsigned),

@@ -1,4 +1,4 @@
-"""What the server takes on, with clocks and bodies made by hand."""
+"""The server's limits on load, with clocks and bodies that the tests control."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ from visavis.server.admission import BodyError, MemoryBudget, TokenBuckets, Work
 
 
 def body_of(chunks: Iterable[bytes | None]) -> Callable[[], Awaitable[dict[str, Any]]]:
-    """ASGI's receive for a body in `chunks`; None stands for a client that goes away."""
+    """ASGI's receive for a body in `chunks`; None means that the client disconnects."""
     parts = list(chunks)
 
     async def receive() -> dict[str, Any]:
@@ -152,7 +152,7 @@ def test_an_error_in_the_work_reaches_its_caller_and_frees_the_turn() -> None:
 
 
 class Clock:
-    """Seconds that pass only when told to."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 0.0

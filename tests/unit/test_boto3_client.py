@@ -1,4 +1,4 @@
-"""What the calls of one process share, without an engine."""
+"""What calls in one process share, tested without an engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SETTINGS = Settings(Path("home"))
 
 
 class Engine:
-    """Gives back what it was asked."""
+    """Returns its arguments."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

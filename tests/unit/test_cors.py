@@ -1,4 +1,4 @@
-"""Origins as the option takes them, and when every origin may be let in."""
+"""The values of the option for origins, and when every origin may be allowed."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The credentials file: what it may hold, who may read it, and what happens when it changes."""
+"""The credentials file: its content, its permissions and its changes."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 
 
 class Clock:
-    """Seconds that pass only when told to."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -28,7 +28,7 @@ class Clock:
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> Path:
-    """Replace the file at `path`, as an editor does: written beside it, then moved, so its inode is another."""
+    """Replace the file at `path` as an editor does: write another file and rename it, so that the inode changes."""
     beside = path.with_suffix(".new")
     beside.write_text(text)
     beside.chmod(mode)

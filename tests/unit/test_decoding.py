@@ -1,4 +1,4 @@
-"""Each kind of the service model: from JSON to a typed value, and what breaks its constraints."""
+"""Each kind of the service model: its typed values, and what breaks its constraints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DetectFaces without an engine: what a request may ask for, and what a response says of a face."""
+"""DetectFaces without an engine: its requests and the members of its responses."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def refusal_of(given: dict[str, Any]) -> WireError:
 
 
 def details(*attributes: str, face: Any = FACE) -> dict[str, Any]:
-    """What a response says of one face."""
+    """The members of a response about one face."""
     answer = render(Analysis(Size(400, 300), (face,)), [FaceAttribute(name) for name in attributes])
     (found,) = json.loads(wire.encode(answer))["FaceDetails"]
     assert isinstance(found, dict)

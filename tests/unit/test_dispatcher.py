@@ -40,7 +40,7 @@ def make_comparison() -> Comparison:
 
 @dataclass
 class FakeEngine:
-    """Remembers what it was asked; raises `error` if it has one."""
+    """Records its calls; raises `error` if it has one."""
 
     error: Exception | None = None
     asked: list[tuple[bytes, bytes, CompareOptions]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""How the client of another protocol is told from ours, and answered."""
+"""How clients of other protocols are recognised and which errors they get."""
 
 import json
 from xml.etree import ElementTree

@@ -1,4 +1,4 @@
-"""Which Host a server without credentials answers, and what the option takes."""
+"""The Host headers that a server without credentials accepts, and the values of the option."""
 
 import pytest
 

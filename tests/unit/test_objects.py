@@ -14,7 +14,7 @@ LIMIT = 100
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A bucket beside a file that no key may reach."""
+    """A bucket, and outside it a file that no key may reach."""
     (tmp_path / "secret.jpg").write_bytes(b"secret")
     bucket = tmp_path / "bucket"
     (bucket / "team").mkdir(parents=True)

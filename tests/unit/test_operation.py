@@ -1,4 +1,4 @@
-"""What the doors derive from the table of operations."""
+"""What the server and the clients derive from the table of operations."""
 
 from __future__ import annotations
 

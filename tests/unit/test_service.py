@@ -1,4 +1,4 @@
-"""A made-up service: the protocol knows no service by name."""
+"""A made-up service, because the protocol depends on no service."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Signature Version 4 against a published-style vector, and each way of being refused."""
+"""Signature Version 4: a test vector in the form of the published ones, and every error."""
 
 import hashlib
 from collections.abc import Callable
@@ -43,13 +43,13 @@ VECTOR = SignedRequest(
 
 
 def with_header(request: SignedRequest, name: str, value: str | None) -> SignedRequest:
-    """`request` with one header set anew, or left out for None."""
+    """`request` with one header replaced, or without it for None."""
     kept = tuple(pair for pair in request.headers if pair[0].lower() != name.lower())
     return replace(request, headers=kept if value is None else (*kept, (name, value)))
 
 
 def signed(request: SignedRequest, key: Credential = KEY, scope: str = SCOPE, names: str = SIGNED) -> SignedRequest:
-    """`request` signed by this module itself, for what botocore's signer would not sign."""
+    """`request` signed by the code under test, because botocore's signer refuses to sign it."""
     date, region, service, terminator = scope.split("/")
     claim = sigv4._Claim(key.access_key_id, date, region, service, terminator, names, "")
     headers = request.canonical_headers()

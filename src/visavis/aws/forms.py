@@ -66,7 +66,7 @@ def form_of(method: str, query: str, headers: Mapping[str, str]) -> Form:
         return Form.S3 if service.startswith("s3") else Form.JSON
     if method == "POST":
         return Form.JSON
-    # Without a signature it is S3, because the other services take no anonymous GET requests.
+    # A GET request of an SDK without a signature is for S3, because other services accept no anonymous requests.
     is_sdk = any(name.startswith(("x-amz-", "amz-sdk-")) for name in headers)
     return Form.S3 if is_sdk or re.search(r"(^|&)(list-type|x-id)=", query) else Form.TEXT
 

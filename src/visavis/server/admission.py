@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 MAX_DISCARDED = 64 * 1024 * 1024
-"""Bytes of a body that is too large which are still read and discarded before the response."""
+"""Bytes over the limit that are read and discarded before the response to a body that is too large."""
 
 
 class BodyError(Exception):
@@ -131,8 +131,8 @@ class MemoryBudget:
         if size > self._left:
             held = _megabytes(self._total - self._left)
             raise Overloaded(
-                f"memory: the bodies in progress have {held} and this one {_megabytes(size)}; "
-                f"together they may have {_megabytes(self._total)}"
+                f"memory: the bodies in progress take {held} and this one takes {_megabytes(size)}; "
+                f"the limit is {_megabytes(self._total)}"
             )
         self._left -= size
         try:

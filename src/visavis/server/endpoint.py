@@ -56,10 +56,8 @@ class Endpoint:
         except Overloaded as error:
             response = error_response(error, _request(scope), _now())
         except BodyError as error:
-            response, close = (
-                replace(error_response(error.response_error, _request(scope), _now()), outcome=error.outcome),
-                True,
-            )
+            refused = error_response(error.response_error, _request(scope), _now())
+            response, close = replace(refused, outcome=error.outcome), True
         except Exception as error:  # noqa: BLE001 - the caller gets a response and the log the reason
             response, close = error_response(error, _request(scope), _now()), True
         await response_of(response, close=close)(scope, receive, send)
