@@ -120,7 +120,7 @@ def test_the_help_of_every_command_is_printed(capsys: pytest.CaptureFixture[str]
         assert capsys.readouterr().out.startswith(f"Usage: visavis {command}")
 
 
-def test_a_picture_that_is_read_is_not_overwritten(
+def test_an_image_that_is_read_is_not_overwritten(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo, link = tmp_path / "a.jpg", tmp_path / "link.jpg"
@@ -174,7 +174,7 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(
     ("stdin", "says"), [(None, "standard input is closed"), (Terminal(), "is a terminal; send an image to it")]
 )
-def test_standard_input_that_brings_no_picture_is_named(
+def test_standard_input_without_an_image_is_named(
     monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO | None, says: str
 ) -> None:
     monkeypatch.setattr(sys, "stdin", stdin)
