@@ -67,7 +67,7 @@ def test_a_photo_without_a_face_is_a_problem_in_text_and_json(
 
 def test_faces_names_the_photo_that_it_cannot_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = tmp_path / "text.jpg"
-    text.write_text("no picture")
+    text.write_text("no image")
     assert main(["faces", str(text)]) == 2
     assert capsys.readouterr().err.startswith(f"visavis: {text}: the image is neither JPEG nor PNG")
 
@@ -78,9 +78,9 @@ def test_text_json_and_drawing_are_made_of_one_comparison(
     analysed = []
     analyse = Engine._analyze_uncached
 
-    def counted(self: Engine, picture: bytes, **options: object) -> object:
-        analysed.append(picture)
-        return analyse(self, picture, **options)  # type: ignore[arg-type]
+    def counted(self: Engine, image: bytes, **options: object) -> object:
+        analysed.append(image)
+        return analyse(self, image, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Engine, "_analyze_uncached", counted)
     assert main(["compare", PERSON, SAME, "--json", "--draw", str(tmp_path / "out.png")]) == 0
@@ -120,9 +120,9 @@ def test_a_drawing_is_what_its_suffix_says(tmp_path: Path, name: str, kind: str)
     for words in (["compare", PERSON, SAME], ["faces", PERSON]):
         out = tmp_path / name
         assert main([*words, "--draw", str(out)]) == 0
-        with Pil.open(io.BytesIO(out.read_bytes())) as picture:
-            assert picture.format == kind
-            picture.load()
+        with Pil.open(io.BytesIO(out.read_bytes())) as image:
+            assert image.format == kind
+            image.load()
         assert [path.name for path in tmp_path.iterdir()] == [name]
 
 

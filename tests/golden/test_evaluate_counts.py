@@ -37,7 +37,7 @@ def over_exposed(data: bytes, factor: float) -> bytes:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A labelled folder of 18 pictures of four people."""
+    """A labelled folder of 18 images of four people."""
     folder = tmp_path_factory.mktemp("exposed")
     (folder / "images").mkdir()
     rows = [["image", "identity"]]
@@ -53,14 +53,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def answers(folder: Path) -> dict[Pair, tuple[float, float]]:
-    """By pair, what a comparison answers, and the similarity of the bare cosine."""
+    """The similarity of a comparison and that of the cosine without adjustment, by pair."""
     found = {}
-    pictures = {path.name: path.read_bytes() for path in sorted((folder / "images").iterdir())}
-    # Pictures are remembered, because each is in 17 comparisons.
+    images = {path.name: path.read_bytes() for path in sorted((folder / "images").iterdir())}
+    # The faces are cached because each image is in 17 comparisons.
     with open_engine(replace(Settings.from_env(), face_cache_size=100)) as engine:
-        for one, other in combinations(pictures, 2):
+        for one, other in combinations(images, 2):
             # Every photograph shows one face.
-            (match,) = engine.compare(pictures[one], pictures[other], EVERYONE).matches
+            (match,) = engine.compare(images[one], images[other], EVERYONE).matches
             found[one, other] = match.similarity, engine.calibration.similarity(match.cosine)
     return found
 
@@ -89,7 +89,7 @@ def test_every_pair_of_a_folder_is_counted_as_it_is_answered(
 ) -> None:
     assert main(["evaluate", str(folder), "--no-plots", "--replicates", "0", "--out", str(tmp_path)]) == 0
     assert reported(tmp_path) == errors(answers, 0)
-    assert errors(answers, 0) != errors(answers, 1), "the pictures are too good to tell the score from the cosine"
+    assert errors(answers, 0) != errors(answers, 1), "all images have full quality, so score and cosine are equal"
 
 
 def test_listed_pairs_are_counted_as_they_are_answered(

@@ -122,7 +122,7 @@ def test_the_help_of_every_command_is_printed(capsys: pytest.CaptureFixture[str]
         assert capsys.readouterr().out.startswith(f"Usage: visavis {command}")
 
 
-def test_a_picture_that_is_read_is_not_overwritten(
+def test_an_image_that_is_read_is_not_overwritten(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo, link = tmp_path / "a.jpg", tmp_path / "link.jpg"
@@ -174,9 +174,9 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("stdin", "says"), [(None, "standard input is closed"), (Terminal(), "is a terminal; send a picture to it")]
+    ("stdin", "says"), [(None, "standard input is closed"), (Terminal(), "is a terminal; send an image to it")]
 )
-def test_standard_input_that_brings_no_picture_is_named(
+def test_standard_input_without_an_image_is_named(
     monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO | None, says: str
 ) -> None:
     monkeypatch.setattr(sys, "stdin", stdin)
@@ -239,8 +239,8 @@ NO_SPACE = "visavis: standard output cannot be written: No space left on device\
         ("visavis models path 2>&- >&- <&-", 2, ""),
         ("visavis models lst 2>&-", 2, ""),
         pytest.param("visavis faces missing.jpg 2> /dev/full", 2, "", marks=full_device),
-        ("visavis faces - < /dev/null", 2, "visavis: standard input is empty, but a picture is read from it\n"),
-        ("visavis faces - <&-", 2, "visavis: standard input is closed, but a picture is read from it\n"),
+        ("visavis faces - < /dev/null", 2, "visavis: standard input is empty; send an image to it\n"),
+        ("visavis faces - <&-", 2, "visavis: standard input is closed; send an image to it\n"),
     ],
 )
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])

@@ -53,14 +53,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-PICTURE = "a picture file, or - for standard input"
+IMAGE = "an image file, or - for standard input"
 READABLE_FILE, READABLE_FOLDER = "a file that can be read", "a folder that can be read"
 DRAWING = "a file that can be written and ends in .png, .jpg or .jpeg"
 WRITABLE = "a file that can be written"
 MADE = "a folder, which is created if it does not exist"
 TEXT = "a text that is not empty, on one line"
 PERCENT = "a number from 0 to 100"
-BUCKET = "NAME=FOLDER, with a folder that is there"
+BUCKET = "NAME=FOLDER, with an existing folder"
 URL = "a URL such as http://127.0.0.1:9000 or https://s3.example.com"
 HOST = "a name or address of this machine such as 127.0.0.1, ::1 or localhost"
 REGION = "a region's name such as us-east-1, or any"
@@ -181,7 +181,7 @@ BAD: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
     "models add": (
         ["file", "--template", "arcface112"],
         [
-            *[("--name", bad, "made of small letters, digits") for bad in ("", "Arc", "-a", "a_b", "a" * 33)],
+            *[("--name", bad, "at most 32 lower-case letters, digits") for bad in ("", "Arc", "-a", "a_b", "a" * 33)],
             ("--template", "other", "arcface112"),
             ("--input", "rgb", "rgb-0-255, rgb-unit, "),
             ("--colour", "GRB", "RGB or BGR"),
@@ -230,11 +230,11 @@ def test_the_table_of_bad_values_has_every_option() -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["compare", "missing.jpg", A], f"SOURCE must be {PICTURE}, not 'missing.jpg': No such file or directory"),
-        (["compare", A, "folder"], f"TARGET must be {PICTURE}, not 'folder': it is a folder"),
-        (["compare", A, ""], f"TARGET must be {PICTURE}, not '': it is empty"),
-        (["faces", "file/below"], f"PHOTO must be {PICTURE}, not 'file/below': Not a directory"),
-        (["faces", "zero\0byte"], f"PHOTO must be {PICTURE}, not 'zero\\x00byte': embedded null byte"),
+        (["compare", "missing.jpg", A], f"SOURCE must be {IMAGE}, not 'missing.jpg': No such file or directory"),
+        (["compare", A, "folder"], f"TARGET must be {IMAGE}, not 'folder': it is a folder"),
+        (["compare", A, ""], f"TARGET must be {IMAGE}, not '': it is empty"),
+        (["faces", "file/below"], f"PHOTO must be {IMAGE}, not 'file/below': Not a directory"),
+        (["faces", "zero\0byte"], f"PHOTO must be {IMAGE}, not 'zero\\x00byte': embedded null byte"),
         (["evaluate", "missing"], "DATA must be a file or folder that can be read, not 'missing': No such file"),
         (["calibrate", "file"], f"FOLDER must be {READABLE_FOLDER}, not 'file': it is a file"),
         (["models", "add", "folder", "--name", "a"], f"FILE must be {READABLE_FILE}, not 'folder': it is a folder"),
@@ -245,14 +245,14 @@ def test_the_table_of_bad_values_has_every_option() -> None:
         (["models", "remove", ""], f"NAME must be {TEXT}, not ''"),
         (["compare", A, B, "--review", "x", "90"], f"--review must be {PERCENT}, not 'x'"),
         (["compare", A, B, "--review", "50", "nan"], f"--review must be {PERCENT}, not 'nan'"),
-        (["compare", A, B, "--review", "90", "80"], "--review must be LOW and then HIGH, not 90 and 80"),
-        (["compare", "-", "-"], "only one of the photos can be - (standard input)"),
+        (["compare", A, B, "--review", "90", "80"], "--review must have LOW before HIGH, not 90 and 80"),
+        (["compare", "-", "-"], "only one photo can be - (standard input)"),
         (
             ["serve", "--bucket", "photos=folder", "--bucket", "photos=."],
             "--bucket must give each name once, not photos twice: folder and .",
         ),
         (["models", "add", "file", "--name", "a", "--template", "arcface112", "--group", "x", "--input", "rgb-unit"],
-         "--group and --resume go with --calibrate"),
+         "--group and --resume need --calibrate"),
     ],
 )  # fmt: skip
 def test_a_bad_argument_is_named(place: Path, capsys: pytest.CaptureFixture[str], words: list[str], says: str) -> None:
@@ -266,7 +266,7 @@ def test_keys_in_a_url_are_refused_and_not_shown() -> None:
     with pytest.raises(VisavisError) as caught:
         parse(["serve", "--s3-endpoint-url", "http://user:secret@host:9000"])
     said = str(caught.value)
-    assert "not '...@host:9000': keys are not part of it" in said
+    assert "not '...@host:9000': it must not contain keys" in said
     assert "secret" not in said
 
 

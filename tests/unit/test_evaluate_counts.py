@@ -40,7 +40,7 @@ def straight() -> Calibration:
 
 
 def crowd() -> tuple[ComparisonProtocol, Acquired]:
-    """Four pictures a person, good and poor, the last without a face; some pairs of the first picture lie on a
+    """Four images a person, good and poor, the last without a face; some pairs of the first image lie on a
     threshold.
     """
     random = np.random.default_rng(11)

@@ -34,7 +34,7 @@ PEOPLE = 784
 
 
 class ScriptedEngine:
-    """Reads a picture's text as a seed: every picture of one text shows the same face, of quality 100."""
+    """Reads an image's text as a seed: every image of one text shows the same face, of quality 100."""
 
     def __init__(self) -> None:
         self.analysed = 0
@@ -73,7 +73,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def staff(tmp_path: Path) -> Path:
-    """Three people with two pictures each, and one picture without a face; ann and bob are F, cid is M."""
+    """Three people with two images each, and one image without a face; ann and bob are F, cid is M."""
     rows = ["image,identity,sex"]
     (tmp_path / "staff/images").mkdir(parents=True)
     for seed, (person, sex) in enumerate([("ann", "F"), ("bob", "F"), ("cid", "M")]):
@@ -224,7 +224,7 @@ def test_folds_are_not_asked_for_where_none_are_left_out(
     assert calibrate_folder(crowd, settings=settings, progress=False).provenance["identities"] == PEOPLE
 
 
-def test_a_small_folder_is_refused_before_any_picture_is_looked_at(
+def test_a_small_folder_is_refused_before_any_image_is_analysed(
     engine: ScriptedEngine, staff: Path, settings: Settings
 ) -> None:
     for call in (calibrate_folder, fit_folder, cross_validate_folder):

@@ -194,20 +194,20 @@ class FakeEngine:
     def __init__(self) -> None:
         self.asked = 0
 
-    def analyze(self, picture: bytes, *, largest_only: bool, detail: Detail) -> object:
+    def analyze(self, image: bytes, *, largest_only: bool, detail: Detail) -> object:
         self.asked += 1
-        return type("Analysis", (), {"faces": (FakeFace(picture),) if picture[0] else ()})()
+        return type("Analysis", (), {"faces": (FakeFace(image),) if image[0] else ()})()
 
 
-def pictures(tmp_path: Path, values: list[int]) -> list[Path]:
+def image_files(tmp_path: Path, values: list[int]) -> list[Path]:
     paths = [tmp_path / f"{i}.jpg" for i in range(len(values))]
     for path, value in zip(paths, values, strict=True):
         path.write_bytes(bytes([value]))
     return paths
 
 
-def test_pictures_keep_their_order_and_failures_their_reason(tmp_path: Path) -> None:
-    found = acquire(FakeEngine(), pictures(tmp_path, [3, 0, *range(1, 60)]), threads=4)  # type: ignore[arg-type]
+def test_images_keep_their_order_and_failures_their_reason(tmp_path: Path) -> None:
+    found = acquire(FakeEngine(), image_files(tmp_path, [3, 0, *range(1, 60)]), threads=4)  # type: ignore[arg-type]
     assert found.failures[:3] == ("", "no face found", "")
     assert found.usable.sum() == 60
     assert found.quality[2:].tolist() == list(range(1, 60))
@@ -216,16 +216,16 @@ def test_pictures_keep_their_order_and_failures_their_reason(tmp_path: Path) -> 
 
 def test_no_face_at_all_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="none of 2 images has an embedding; the first: no face found"):
-        acquire(FakeEngine(), pictures(tmp_path, [0, 0]), threads=1)  # type: ignore[arg-type]
+        acquire(FakeEngine(), image_files(tmp_path, [0, 0]), threads=1)  # type: ignore[arg-type]
 
 
-def test_a_picture_that_went_away_is_named(tmp_path: Path) -> None:
+def test_an_image_that_went_away_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"gone\.jpg cannot be read"):
         acquire(FakeEngine(), [tmp_path / "gone.jpg"], threads=1)  # type: ignore[arg-type]
 
 
-def test_resuming_analyses_no_picture_twice(tmp_path: Path) -> None:
-    paths, file = pictures(tmp_path, [3, 0, 5, 7]), tmp_path / "work"
+def test_resuming_analyses_no_image_twice(tmp_path: Path) -> None:
+    paths, file = image_files(tmp_path, [3, 0, 5, 7]), tmp_path / "work"
     engine = FakeEngine()
     for upto in (2, 4, 4):
         work = EmbeddingCheckpoint(file, {"embedder": "abc"})

@@ -34,7 +34,7 @@ from visavis.evaluate.statistics.evaluation import Evaluation
 
 
 def made_up(n: int = 300, *, listed: bool = False) -> tuple[ComparisonProtocol, Acquired]:
-    """100 people of three pictures; the first picture has no face, quality falls with noise."""
+    """100 people of three images; the first image has no face, quality falls with noise."""
     random = np.random.default_rng(1)
     identity = (np.arange(n) // 3).astype(np.int32)
     centres = random.normal(size=(n // 3, 24))
@@ -101,7 +101,7 @@ def test_group_figures_are_of_pairs_within_the_group(found: Evaluation) -> None:
     assert women.fnmr.rate.trials + men.fnmr.rate.trials == 298
 
 
-def test_errors_fall_with_poor_pictures_when_quality_tells(found: Evaluation) -> None:
+def test_errors_fall_with_poor_images_when_quality_is_useful(found: Evaluation) -> None:
     d = found.error_discard
     assert d.discarded[0] == 0
     assert d.fnmr[0] == found.points[0].fnmr.rate.value
@@ -156,7 +156,7 @@ def test_without_axes_a_plot_makes_a_figure_of_pyplot(found: Evaluation, monkeyp
 
 
 @pytest.mark.slow
-def test_pictures_of_one_quality_have_no_plot_of_discards(tmp_path: Path) -> None:
+def test_images_of_one_quality_have_no_plot_of_discards(tmp_path: Path) -> None:
     protocol, acquired = made_up()
     even = evaluate(protocol, replace(acquired, quality=np.full(300, 50.0)), load_calibration(), replicates=0)
     assert not any(name.startswith("discard") for name in write_plots(even, tmp_path))
@@ -231,7 +231,7 @@ def test_options_that_do_not_fit_are_refused(
     assert says in capsys.readouterr().err
 
 
-def test_calibrate_refuses_a_small_set_before_it_looks_at_a_picture(
+def test_calibrate_refuses_a_small_set_before_it_analyses_an_image(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "calibration.json"
@@ -244,7 +244,7 @@ def test_calibrate_refuses_a_small_set_before_it_looks_at_a_picture(
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Acquired]:
-    """1,300 people of one picture each: 421,850 impostor pairs of one sex."""
+    """1,300 people of one image each: 421,850 impostor pairs of one sex."""
     folder = tmp_path_factory.mktemp("crowd")
     rows = ["image,identity,sex"]
     for k in range(1300):

@@ -152,8 +152,8 @@ def extremes(rows: list[tuple[int, int, float]]) -> TailPairs:
     return TailPairs(np.array(first, np.int32), np.array(second, np.int32), np.array(score), -np.inf)
 
 
-def test_errors_fall_as_the_poor_pictures_go() -> None:
-    # Two people of three pictures; picture 0 is poor and fails with both of its own.
+def test_errors_fall_as_poor_images_are_discarded() -> None:
+    # Two people of three images; image 0 is poor and fails with both of its own.
     identity = np.array([0, 0, 0, 1, 1, 1], np.int32)
     quality = np.array([5.0, 90, 91, 92, 93, 94])
     low = extremes([(0, 1, 0.1), (0, 2, 0.1), (1, 2, 0.8), (3, 4, 0.8), (3, 5, 0.8), (4, 5, 0.8)])

@@ -275,9 +275,9 @@ def test_the_commands_add_list_and_remove(
     monkeypatch.setenv("VISAVIS_DATA_HOME", str(settings.data_home))
     add = ["models", "add", make_onnx(tmp_path), "--name", "arc", "--template", "arcface112"]
     assert visavis(*add) == 2
-    assert "say what the network's input takes" in capsys.readouterr().err
+    assert "the network's input must be described" in capsys.readouterr().err
     assert visavis(*add, "--input", "rgb-unit", "--colour", "BGR") == 2
-    assert "name it or them, not both" in capsys.readouterr().err
+    assert "give either it or --colour, --mean and --scale" in capsys.readouterr().err
     assert visavis(*add, "--colour", "BGR", "--mean", 127.5, "--scale", 100) == 0
     assert "visavis calibrate FOLDER --embedder arc" in capsys.readouterr().out
     assert open_store(settings).manifest["arc"].build == Build("onnx", "NCHW", "BGR", 127.5, 100.0)

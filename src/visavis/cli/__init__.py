@@ -1,22 +1,25 @@
-"""The command line: `visavis COMMAND`. One small file a command; each is imported only when it runs."""
+"""The command line: `visavis COMMAND`. Each command has a file, which is imported only when the command runs."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-# Little else is imported here, because until `main` runs Ctrl-C prints Python's own traceback.
+# Little is imported here, because Ctrl-C prints a Python traceback until `main` runs.
 from visavis.cli.process import run, run_process
 
 __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status, which `visavis.cli.process` lists.
+    """Run one command.
 
     Args:
-        argv: the words after the program's name. Without them, those of the process, whose signals and streams are
-            then taken to be this command's own.
+        argv: the words after the program's name; default: the words of this process. Signal handlers and standard
+            streams are set up only with the default, because the process then belongs to this command.
+
+    Returns:
+        The exit status; `visavis.cli.process` lists them.
     """
     if argv is None:
         return run_process(lambda: _command(sys.argv[1:]))

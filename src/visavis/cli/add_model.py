@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 __all__ = ["add"]
 
-INPUT = "What its input takes, which the file does not tell"
+INPUT = "The network's input, which the file does not describe"
 
 
 @click.command("add", cls=Command)
 @argument("file", parse=values.existing_file, metavar="FILE")
-@option("--name", parse=values.model_name, required=True, metavar="NAME", help="What --embedder will call it.")
+@option("--name", parse=values.model_name, required=True, metavar="NAME", help="The name for --embedder.")
 @option(
     "--template",
     parse=choice(values.templates),
     required=True,
-    help="Where its faces' eyes, nose and mouth lie.",
+    help="The positions of eyes, nose and mouth in its input.",
 )
-@option("--input", parse=choice(values.inputs), metavar="INPUT", section=INPUT, help="Colour, mean and scale by name.")
-@option("--colour", parse=choice(("RGB", "BGR")), section=INPUT, help="In place of --input, with --mean and --scale.")
+@option("--input", parse=choice(values.inputs), metavar="INPUT", section=INPUT, help="Colour, mean and scale, by name.")
+@option("--colour", parse=choice(("RGB", "BGR")), section=INPUT, help="Instead of --input.")
 @option("--mean", parse=values.number, metavar="M", section=INPUT, help="With --scale: (value - M) / S of 0..255.")
 @option("--scale", parse=partial(values.number, nonzero=True), metavar="S", section=INPUT, help="With --mean.")
 @option(
@@ -44,17 +44,19 @@ INPUT = "What its input takes, which the file does not tell"
     parse=choice(("NCHW", "NHWC")),
     default="NCHW",
     section=INPUT,
-    help="The order of its axes, which is checked.",
+    help="The order of its axes; it is checked.",
 )
-@option("--licence", parse=values.nonempty, default="not stated", metavar="TEXT", help="For `visavis models list`.")
+@option(
+    "--licence", parse=values.nonempty, default="not stated", metavar="TEXT", help="Shown by `visavis models list`."
+)
 @option(
     "--calibrate",
     parse=values.existing_folder,
     metavar="FOLDER",
-    help="Fit its similarity scale to this labelled folder.",
+    help="Fit the similarity scale to this labelled folder.",
 )
-@option("--group", parse=values.nonempty, metavar="COLUMN", help="With --calibrate: as of `visavis calibrate`.")
-@resume_option("With --calibrate: as of `visavis calibrate`.")
+@option("--group", parse=values.nonempty, metavar="COLUMN", help="With --calibrate: as in `visavis calibrate`.")
+@resume_option("With --calibrate: as in `visavis calibrate`.")
 @settings_options(STORE)
 def add(
     *,
@@ -72,26 +74,26 @@ def add(
     group: str | None,
     resume: Path | None,
 ) -> int:
-    """Take FILE as an embedder of your own.
+    """Add FILE as an embedder of your own.
 
-    It is an ONNX network from one 112x112 image to one vector.
+    FILE is an ONNX network that maps one 112x112 image to one vector.
     """
     from visavis.models.user_provided import add_embedder, input_of
     from visavis.runtime import open_store
 
-    del template  # there is one so far
+    del template  # there is only one
     build = _build_of(input, colour, mean, scale, layout)
     if calibrate is not None:
         from visavis.evaluate import check_folder
 
-        # A folder that cannot be fitted on is refused before the model is added.
+        # An unsuitable folder is refused before the model is added.
         check_folder(calibrate, group=group)
     elif group or resume:
-        raise InvalidRequest("--group and --resume go with --calibrate")
+        raise InvalidRequest("--group and --resume need --calibrate")
     model = add_embedder(open_store(settings), settings.embedders, file, name=name, build=build, licence=licence)
     print(f"added {model.name}, sha256 {model.sha256}, {input_of(model.build)}")
     if calibrate is None:
-        print(f"it compares nothing yet; calibrate it: visavis calibrate FOLDER --embedder {model.name}")
+        print(f"calibrate it before use: visavis calibrate FOLDER --embedder {model.name}")
     else:
         from visavis.cli.calibrate import calibrate_own
 
@@ -107,8 +109,8 @@ def _build_of(
 
     if name is not None:
         if (colour, mean, scale) != (None, None, None):
-            raise InvalidRequest("--input says colour, mean and scale; name it or them, not both")
+            raise InvalidRequest("--input sets colour, mean and scale; give either it or --colour, --mean and --scale")
         return replace(INPUTS[name], layout=layout)
     if colour is None or mean is None or scale is None:
-        raise InvalidRequest("say what the network's input takes: --input, or --colour, --mean and --scale together")
+        raise InvalidRequest("the network's input must be described: give --input, or --colour, --mean and --scale")
     return Build("onnx", layout, colour, mean, scale)

@@ -30,14 +30,14 @@ __all__ = ["calibrate", "calibrate_own"]
     "--group",
     parse=values.nonempty,
     metavar="COLUMN",
-    help="Column whose values impostors must share.",
+    help="Column of images.csv; impostors have the same value in it.",
     show_default="sex, where images.csv has it",
 )
 @option(
     "--name",
     parse=values.nonempty,
     metavar="NAME",
-    help="What the scale calls the data set.",
+    help="Name of the data set in the scale.",
     show_default="the folder's name",
 )
 @errata_option
@@ -46,26 +46,26 @@ __all__ = ["calibrate", "calibrate_own"]
     "--out",
     parse=values.output_file,
     metavar="FILE",
-    help="The scale.",
-    show_default="calibration.json; an embedder of your own keeps it as its calibration",
+    help="Where the scale is written.",
+    show_default="calibration.json, or with an embedder of your own, its calibration",
 )
 @flag(
     "--check-folds",
-    help="Write nothing; fit on all folds but one, count on that one, in turn, and say whether the promise is kept.",
+    help="Write nothing; fit on all folds but one, count on that fold, in turn, and print if the promise is kept.",
 )
 @option(
     "--folds",
     parse=partial(values.whole_number, least=2, most=1000),
     default=5,
     metavar="N",
-    help="How many: one is left out, the others are fitted on.",
+    help="With --check-folds: the number of folds.",
 )
 @option(
     "--folds-from",
     parse=values.existing_file,
     metavar="FILE",
-    help="A CSV file of pairs whose folds to take.",
-    show_default="made from names",
+    help="With --check-folds: a CSV file of pairs with folds.",
+    show_default="made from the people's names",
 )
 @settings_options(ENGINE)
 def calibrate(
@@ -83,7 +83,7 @@ def calibrate(
 ) -> int:
     """Fit the similarity scale to a labelled set of photos, or check that it holds.
 
-    FOLDER has images.csv with image and identity, or one folder a person.
+    FOLDER has images.csv with image and identity, or one folder for each person.
     """
     from visavis.evaluate import cross_validate_folder, cross_validation_as_text, fit_as_text, fit_folder
     from visavis.runtime import chosen_embedder
@@ -108,7 +108,7 @@ def calibrate(
 
 
 def calibrate_own(folder: Path, settings: Settings, *, group: str | None, resume: Path | None) -> None:
-    """Fit a scale to `folder` and keep it as the calibration of the user's own embedder that `settings` choose."""
+    """Fit a scale to `folder` and store it as the calibration of the user's embedder that `settings` choose."""
     from visavis.evaluate import fit_as_text, fit_folder
     from visavis.runtime import chosen_embedder
 
@@ -118,7 +118,7 @@ def calibrate_own(folder: Path, settings: Settings, *, group: str | None, resume
 
 
 def _keep_as_own(embedder: ModelFile, calibration: Calibration) -> None:
-    """Store a fitted calibration as an embedder's own."""
+    """Store a fitted calibration in the folder of the user's embedder."""
     from visavis.models.user_provided import calibration_file
 
     file = calibration_file(embedder)

@@ -1,4 +1,4 @@
-"""Commands and groups of commands: click's, with help that is printed like any output, and our words for mistakes."""
+"""click's commands and groups, with options by section in the help, help on standard output, and our error texts."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ CONTEXT = {"max_content_width": 110}
 def _show_help(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
     del param
     if wanted and not ctx.resilient_parsing:
-        # click's echo would pass by the stream that tells a full disk from a closed pipe.
+        # click's echo bypasses the stream of `process` that tells a full disk from a closed pipe.
         print(ctx.get_help())
         ctx.exit()
 
 
 class Command(click.Command):
-    """A command; its options stand in its help under the headings of their sections."""
+    """A command. Its help lists the options under the headings of their sections."""
 
     def __init__(self, *args: Any, context_settings: dict[str, Any] | None = None, **attributes: Any) -> None:
-        """As `click.Command`."""
+        """Create a command. The arguments are those of `click.Command`."""
         attributes |= {"context_settings": {**CONTEXT, **(context_settings or {})}, "add_help_option": False}
         super().__init__(*args, **attributes)
         self.params.append(_help_option())
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, section by section."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
@@ -54,20 +55,26 @@ def _help_option() -> Option:
 
 
 class Group(Command, click.Group):
-    """A command that consists of commands. A name that is none of them is answered by the nearest, and by all."""
+    """A command that consists of commands. The error for an unknown name suggests the nearest and lists all."""
 
     command_class = Command
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order in which the help shows them."""
+        """The names, in the order of the help."""
         del ctx
         return list(self.commands)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options and then the commands."""
         super().format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words, the first of which must be a command.
+
+        Raises:
+            UsageError: there are no words; the text lists the commands.
+        """
         if not args and not ctx.resilient_parsing:
             ctx.fail(f"a command is missing; the commands are {', '.join(self.list_commands(ctx))}")
         return super().parse_args(ctx, args)
@@ -75,6 +82,11 @@ class Group(Command, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first word names.
+
+        Raises:
+            UsageError: there is no such command; the text suggests the nearest and lists all.
+        """
         if args[0] not in self.list_commands(ctx) and not ctx.resilient_parsing:
             self._refuse(ctx, args[0])
         return super().resolve_command(ctx, args)

@@ -43,27 +43,27 @@ __all__ = ["compare"]
     "--quality",
     parse=choice(values.quality_filters),
     default="NONE",
-    help="Faces below this bar are not compared.",
+    help="Faces below this quality are not compared.",
 )
 @option(
     "--review",
     parse=values.percent,
     nargs=2,
     metavar="LOW HIGH",
-    help="Mark similarities in this band for a person to look at, with the error rates on either side.",
+    help="Mark similarities from LOW to HIGH for manual review, and print the error rates beyond them.",
 )
 @option(
     "--draw",
-    parse=values.picture_to_write,
+    parse=values.image_to_write,
     metavar="OUT.png|OUT.jpg",
-    help="Write both photos with the faces drawn on them, as the kind of image that the suffix says.",
+    help="Write both photos with the faces drawn on them, as PNG or JPEG.",
 )
 @flag("--json", help="Print Rekognition's response as JSON.")
 @option(
     "--attributes",
     parse=choice(values.attribute_sets),
     default="ALL",
-    help="With --json: every documented field, or those that Amazon's service was recorded to send.",
+    help="With --json: every documented field, or only those in recorded responses of Amazon's service.",
 )
 @settings_options(ENGINE)
 def compare(
@@ -80,8 +80,8 @@ def compare(
 ) -> int:
     """Compare the largest face of SOURCE with the faces of TARGET, at most the 100 largest.
 
-    Several sources, photos of one person, are fused. A - in place of a name reads that photo from standard input.
-    The exit status is 0 for a match and 1 for none.
+    Several sources, which are photos of one person, are fused. A photo named - is read from standard input.
+    The exit status is 0 if a face matches and 1 if none does.
     """
     from visavis.compare_options import CompareOptions
     from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
@@ -93,21 +93,21 @@ def compare(
     photos = [*sources, target]
     if review and review[0] > review[1]:
         low, high = review
-        raise InvalidRequest(f"--review must be LOW and then HIGH, not {low:g} and {high:g}")
+        raise InvalidRequest(f"--review must have LOW before HIGH, not {low:g} and {high:g}")
     refuse_overwriting(draw, [photo.path for photo in photos])
     *source_images, target_image = read_photos(photos)
-    bar = DEFAULT_SIMILARITY_THRESHOLD if threshold is None else threshold
-    options = CompareOptions(bar, quality, review, _detail(json, attributes, draw))
+    threshold = DEFAULT_SIMILARITY_THRESHOLD if threshold is None else threshold
+    options = CompareOptions(threshold, quality, review, _detail(json, attributes, draw))
     with open_engine(settings, once=True) as engine:
         compared = compare_as_service if json else Engine.compare_many
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SourcesDiffer)  # named below, by their files
+            warnings.simplefilter("ignore", SourcesDiffer)  # a warning below names their files
             comparison = compared(engine, source_images, target_image, options)
         print(as_json(comparison, attributes) if json else as_text(comparison, photos))
         for i, similarity in comparison.strangers:
             complain(
                 f"warning: {photos[i]} does not look like {photos[0]} (similarity {shown(similarity)}); "
-                "several sources should all show one person"
+                "all sources should show one person"
             )
         if review and not json:
             print(_review(engine.calibration, review))
@@ -123,11 +123,12 @@ def _detail(json: bool, attributes: Attributes, draw: Path | None) -> Detail:
         from visavis.api.response import DETAIL
 
         return DETAIL[attributes]
-    # The text needs no more than PLAIN. A drawing shows no expressions, but its eyes are pupils.
+    # The text shows only what MINIMAL has. A drawing shows the pupils, which ALL has.
     return Detail.ALL if draw else Detail.MINIMAL
 
 
 def as_text(comparison: Comparison, photos: Sequence[Photo]) -> str:
+    """One line for each source and for each face of the target, with its similarity."""
     from visavis.report import shown
 
     *sources, target = photos
@@ -159,7 +160,7 @@ def _place(face: Face) -> str:
 
 
 def as_json(comparison: Comparison, attributes: Attributes) -> str:
-    """What every other door answers, word for word."""
+    """The response to CompareFaces, byte for byte the same as from the server."""
     from visavis.api.compare_faces import render
     from visavis.aws.wire import encode
 
@@ -167,10 +168,10 @@ def as_json(comparison: Comparison, attributes: Attributes) -> str:
 
 
 def compare_as_service(engine: Engine, sources: Sequence[bytes], target: bytes, options: CompareOptions) -> Comparison:
-    """As `Engine.compare_many`.
+    """Compare as `Engine.compare_many` does.
 
     Raises:
-        InvalidRequest: with Amazon's code, and what went wrong in our words.
+        InvalidRequest: the comparison failed. The text has Amazon's error code and our description.
     """
     try:
         return engine.compare_many(sources, target, options)

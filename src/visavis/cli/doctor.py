@@ -21,7 +21,7 @@ _PARTS = ("openvino", "numpy", "opencv-python-headless", "pillow", "simplejpeg",
 @click.command("doctor", cls=Command)
 @settings_options(("device", "threads", *STORE))
 def doctor(*, settings: Settings) -> int:
-    """Say what this machine has and whether visavis can run: versions, devices, and every network's SHA-256."""
+    """Show what this machine has and whether visavis can run: versions, devices, and every network's SHA-256."""
     import platform
     from importlib.metadata import version
 

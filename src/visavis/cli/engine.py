@@ -1,6 +1,6 @@
-"""Options that stand for settings: the same, with the same environment variables, for every command that has them.
+"""Options for settings. Every command with one of them has the same option with the same environment variable.
 
-The variables are read by `Settings` alone. Here they are only named, for the help of the commands.
+Only `Settings` reads the variables. This module names them because the help of the commands shows them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ Function = Callable[..., Any]
 
 
 class Setting(Option):
-    """An option over a setting; what its variable says, `Settings` has read."""
+    """An option that overrides a setting. It does not read its variable, because `Settings` does."""
 
     def value_from_envvar(self, ctx: click.Context) -> None:
+        """None: the variable is left to `Settings`."""
         del ctx
 
 
@@ -35,18 +36,18 @@ _OPTIONS: dict[str, Callable[[Function], Function]] = {
         parse=values.folder_to_make,
         metavar="FOLDER",
         envvar="VISAVIS_HOME",
-        help="Where the networks' files are kept.",
+        help="Folder of the networks' files.",
         show_default="this user's cache folder",
     ),
     "offline": flag(
-        "--offline", cls=Setting, default=None, envvar="VISAVIS_OFFLINE", help="Never fetch a network's file."
+        "--offline", cls=Setting, default=None, envvar="VISAVIS_OFFLINE", help="Never download a network's file."
     ),
     "accuracy": option(
         "--accuracy",
         cls=Setting,
         parse=choice(ACCURACIES),
         envvar="VISAVIS_ACCURACY",
-        help="high also embeds each face's mirror image: fewer false non-matches for a third more time.",
+        help="high also embeds each face's mirror image: fewer false non-matches, and a third more time.",
         show_default="standard",
     ),
     "embedder": option(
@@ -55,8 +56,8 @@ _OPTIONS: dict[str, Callable[[Function], Function]] = {
         parse=values.nonempty,
         metavar="NAME",
         envvar="VISAVIS_EMBEDDER",
-        help="Compare by this one of `visavis models list`.",
-        show_default="the one that ships",
+        help="The embedder to compare with, by its name in `visavis models list`.",
+        show_default="the shipped one",
     ),
     "device": option(
         "--device",
@@ -64,7 +65,7 @@ _OPTIONS: dict[str, Callable[[Function], Function]] = {
         parse=values.device,
         metavar="CPU|GPU|NPU|AUTO",
         envvar="VISAVIS_DEVICE",
-        help="Where the networks run, by OpenVINO's name; GPU.0, GPU.1 where there are several; `visavis doctor` lists "
+        help="Where the networks run, by OpenVINO's name; GPU.0, GPU.1 if there are several; `visavis doctor` lists "
         "them.",
         show_default="CPU",
     ),
@@ -74,7 +75,7 @@ _OPTIONS: dict[str, Callable[[Function], Function]] = {
         parse=partial(values.whole_number, least=1, most=MOST_THREADS),
         metavar="N",
         envvar="VISAVIS_THREADS",
-        help="Images that are analysed at once.",
+        help="Images that are analysed at the same time.",
         show_default="the cores that this process may use",
     ),
     "face_cache_size": option(
@@ -85,11 +86,11 @@ _OPTIONS: dict[str, Callable[[Function], Function]] = {
         metavar="N",
         envvar="VISAVIS_FACE_CACHE",
         section="Load",
-        help="Keep the faces of the N images used last in memory, not the images, so that they are not analysed again.",
+        help="Keep the faces of the N most recent images in memory (not the images), so as not to analyse them again.",
         show_default="0",
     ),
 }
-"""By field of `Settings`."""
+"""The options by field of `Settings`."""
 
 STORE = ("home", "offline")
 ENGINE = ("accuracy", "embedder", "device", "threads", *STORE)
@@ -97,9 +98,9 @@ SERVER = ("face_cache_size", *ENGINE)
 
 
 def settings_options(fields: tuple[str, ...]) -> Callable[[Function], Function]:
-    """Give a command options for these fields of `Settings`.
+    """Add options for these fields of `Settings` to a command.
 
-    The command's function gets `settings`: the environment's, with the values of the command line over them.
+    The function of the command gets `settings`, which are those of the environment with the options over them.
     """
 
     def decorate(function: Function) -> Function:

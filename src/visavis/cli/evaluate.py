@@ -33,21 +33,21 @@ __all__ = ["evaluate"]
     "--images",
     parse=values.existing_folder,
     metavar="FOLDER",
-    help="Where the images of a CSV file of pairs lie.",
-    show_default="beside it",
+    help="With a CSV file of pairs: the folder of the images.",
+    show_default="images beside it, or its folder",
 )
 @option(
     "--pairs",
     parse=values.existing_file,
     metavar="FILE",
-    help="With a folder: pairs with folds among its images, for k-fold accuracy.",
+    help="With a folder: a CSV file of pairs with folds, to get k-fold accuracy.",
 )
 @option(
     "--group",
     parse=values.nonempty,
     multiple=True,
     metavar="COLUMN",
-    help="Tell figures apart by this column of images.csv; may be repeated.",
+    help="Also report error rates by this column of images.csv; may be repeated.",
 )
 @errata_option
 @resume_option()
@@ -56,21 +56,21 @@ __all__ = ["evaluate"]
     parse=values.folder_to_make,
     default="visavis-report",
     metavar="FOLDER",
-    help="Where report.json, report.md and the plots go.",
+    help="Where report.json, report.md and the plots are written.",
 )
 @option(
     "--calibration",
     parse=values.existing_file,
     metavar="FILE",
     help="A scale of `visavis calibrate`.",
-    show_default="the embedder's",
+    show_default="the scale of the embedder",
 )
 @option(
     "--replicates",
     parse=partial(values.whole_number, most=1_000_000),
     default=1000,
     metavar="N",
-    help="How often people are drawn anew for the intervals; 0 for never.",
+    help="Bootstrap replicates behind the intervals; 0: no bootstrap intervals.",
 )
 @flag("--no-plots", help="Write no plots.")
 @settings_options(ENGINE)
@@ -90,15 +90,15 @@ def evaluate(
 ) -> int:
     """Measure error rates on labelled photos and write a report.
 
-    DATA is a labelled folder (images.csv with image and identity, or one folder a person), of which every pair is
-    compared; or a CSV file of pairs (source, target, same, and fold if there are folds).
+    DATA is a labelled folder (images.csv with image and identity, or one folder for each person), of which every pair
+    is compared; or a CSV file of pairs (source, target, same, and fold if there are folds).
     """
     from visavis.evaluate import evaluate_folder, evaluate_pairs
 
     if data.is_dir() and images:
-        raise InvalidRequest("--images goes with a CSV file of pairs; a labelled folder holds its own images")
+        raise InvalidRequest("--images needs a CSV file of pairs; a labelled folder contains its images")
     if not data.is_dir() and pairs:
-        raise InvalidRequest("--pairs goes with a labelled folder; these data are a list of pairs already")
+        raise InvalidRequest("--pairs needs a labelled folder, but DATA is a list of pairs already")
     _refuse_unwritable(out)
     call = partial(evaluate_folder, folds_from=pairs) if data.is_dir() else partial(evaluate_pairs, images=images)
     evaluation = call(
@@ -110,7 +110,7 @@ def evaluate(
         replicates=replicates,
         resume=resume,
     )
-    # matplotlib keeps a list of the fonts that it finds, and reads this when it is first imported.
+    # matplotlib reads this variable when it is imported, and writes its list of fonts into the folder.
     os.environ.setdefault("MPLCONFIGDIR", str(settings.home / "matplotlib"))
     plots = _write_report(evaluation, out, plots=not no_plots)
     for point in evaluation.points:
@@ -124,14 +124,14 @@ def evaluate(
 
 
 def _refuse_unwritable(folder: Path) -> None:
-    """Refuse a folder that cannot be written before the long part; it is made when there is something to write."""
+    """Check that a folder can be written, before the evaluation, which takes long. It is created after that."""
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise InvalidRequest(f"{folder} cannot be written: {os.strerror(errno.EACCES)}")
 
 
 def _write_report(evaluation: Evaluation, folder: Path, *, plots: bool) -> list[str]:
-    """Write report.md, report.json and the plots; returns the names of the plots."""
+    """Write report.md, report.json and the plots, and return the names of the plots."""
     import json
 
     from visavis.evaluate import as_json, as_markdown, write_plots
@@ -143,7 +143,7 @@ def _write_report(evaluation: Evaluation, folder: Path, *, plots: bool) -> list[
             try:
                 names = write_plots(evaluation, folder)
             except InvalidRequest as error:
-                complain(f"{error}; the report has none")
+                complain(f"{error}; the report has no plots")
         (folder / "report.md").write_text(as_markdown(evaluation, names), "utf-8")
         stored = json.dumps(as_json(evaluation), indent=1, allow_nan=False)
         (folder / "report.json").write_text(stored + "\n", "utf-8")
@@ -152,7 +152,7 @@ def _write_report(evaluation: Evaluation, folder: Path, *, plots: bool) -> list[
 
 @contextmanager
 def _writing(place: Path) -> Iterator[None]:
-    """A folder or file that cannot be written is an error of the user's, so its message names the place."""
+    """Report a folder or file that cannot be written as an error of the user, with its name."""
     try:
         yield
     except OSError as error:

@@ -33,21 +33,21 @@ __all__ = ["as_json", "faces"]
     parse=values.face_attributes,
     default="ALL",
     metavar="ALL|DEFAULT|NAME,NAME",
-    help="With --json: all members, the default ones, or with these the ones named, such as SMILE,EYES_OPEN.",
+    help="With --json: ALL members, the DEFAULT ones, or these and the named ones, such as SMILE,EYES_OPEN.",
 )
 @option(
     "--draw",
-    parse=values.picture_to_write,
+    parse=values.image_to_write,
     metavar="OUT.png|OUT.jpg",
-    help="Write the photo with the faces drawn on it, as the kind of image that the suffix says.",
+    help="Write the photo with the faces drawn on it, as PNG or JPEG.",
 )
 @settings_options(ENGINE)
 def faces(
     *, settings: Settings, photo: Photo, json: bool, attributes: Collection[FaceAttribute], draw: Path | None
 ) -> int:
-    """Show every field of every face of PHOTO, largest first; of more than 100 faces, the 100 largest.
+    """Show every field of the faces of PHOTO, largest first and at most 100.
 
-    A - in place of a name reads the photo from standard input.
+    A photo named - is read from standard input.
     """
     from visavis.api.detect_faces import detail_for
     from visavis.face import Detail
@@ -75,7 +75,7 @@ def faces(
 
 
 def as_json(analysis: Analysis, attributes: Collection[FaceAttribute]) -> str:
-    """The response to DetectFaces, the same as from every other door."""
+    """The response to DetectFaces, byte for byte the same as from the server."""
     from visavis.api.detect_faces import render
     from visavis.aws.wire import encode
 

@@ -1,4 +1,4 @@
-"""Reading and writing the files a user names."""
+"""Reads and writes the files that a user names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ __all__ = ["Photo", "read_photos", "refuse_overwriting", "write_file"]
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A picture that the user named; path: None for standard input."""
+    """An image that the user named.
+
+    Attributes:
+        path: the file; None: standard input.
+    """
 
     path: Path | None
 
@@ -24,39 +28,39 @@ class Photo:
         return "standard input" if self.path is None else str(self.path)
 
     def read(self) -> bytes:
-        """The bytes.
+        """The bytes of the file, or of standard input.
 
         Raises:
-            InvalidRequest: it is not there, not readable, not a file, empty standard input, or far too large.
+            InvalidRequest: the file is missing, unreadable, not a file, or far too large; or standard input is empty.
         """
-        # A shell that completes a line needs no arrays, which `inputs` imports.
+        # `inputs` imports NumPy, which shell completion does not need.
         from visavis.inputs import read_file, read_from
 
         if self.path is not None:
             return read_file(self.path)
         data = read_from(_standard_input(), str(self))
         if not data:
-            raise InvalidRequest("standard input is empty, but a picture is read from it")
+            raise InvalidRequest("standard input is empty; send an image to it")
         return data
 
 
 def read_photos(photos: Iterable[Photo]) -> list[bytes]:
-    """The bytes of each.
+    """The bytes of each photo.
 
     Raises:
-        InvalidRequest: as for `Photo.read`; or two of them are standard input.
+        InvalidRequest: as for `Photo.read`; or two photos are standard input.
     """
     photos = list(photos)
     if sum(photo.path is None for photo in photos) > 1:
-        raise InvalidRequest("only one of the photos can be - (standard input): it can be read once")
+        raise InvalidRequest("only one photo can be - (standard input), because it can be read only once")
     return [photo.read() for photo in photos]
 
 
 def refuse_overwriting(output: Path | None, inputs: Iterable[Path | None]) -> None:
-    """Check that an output is none of the inputs, under any name.
+    """Check that an output file is not one of the input files, also under another name.
 
     Raises:
-        InvalidRequest: it is one.
+        InvalidRequest: it is one of them.
     """
     for path in inputs:
         if output is not None and path is not None and output.exists() and path.exists() and output.samefile(path):
@@ -64,10 +68,10 @@ def refuse_overwriting(output: Path | None, inputs: Iterable[Path | None]) -> No
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file that is either whole or not there. Where `path` is a symbolic link, the file it leads to is written.
+    """Write a file atomically. If `path` is a symbolic link, its target is written.
 
     Raises:
-        InvalidRequest: it cannot be written.
+        InvalidRequest: the file cannot be written.
     """
     try:
         with writing_atomically(path.resolve()) as temporary:
@@ -78,7 +82,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 def _standard_input() -> BinaryIO:
     if sys.stdin is None:
-        raise InvalidRequest("standard input is closed, but a picture is read from it")
+        raise InvalidRequest("standard input is closed; send an image to it")
     if sys.stdin.isatty():
-        raise InvalidRequest("standard input is a terminal; send a picture to it, as in: visavis faces - < photo.jpg")
+        raise InvalidRequest("standard input is a terminal; send an image to it, as in: visavis faces - < photo.jpg")
     return sys.stdin.buffer

@@ -24,13 +24,13 @@ __all__ = ["models"]
 
 @click.group("models", cls=Group)
 def models() -> None:
-    """List, fetch, verify and carry the networks' files, and add embedders of your own."""
+    """List, fetch, verify, export and import the networks' files, and add embedders of your own."""
 
 
 @models.command("list")
 @settings_options(STORE)
 def list_(*, settings: Settings) -> int:
-    """Say which models there are, their licences, and which are here."""
+    """List the models with their licences, and show which are on this machine."""
     store = _store(settings)
     print("\n".join(_described(status) for status in store.status()))
     return DONE
@@ -39,7 +39,7 @@ def list_(*, settings: Settings) -> int:
 @models.command()
 @settings_options(STORE)
 def fetch(*, settings: Settings) -> int:
-    """Fetch and make ready those that are missing."""
+    """Download the missing models and prepare them."""
     print(*_store(settings).fetch(), sep="\n")
     return DONE
 
@@ -47,7 +47,7 @@ def fetch(*, settings: Settings) -> int:
 @models.command()
 @settings_options(STORE)
 def verify(*, settings: Settings) -> int:
-    """Check the SHA-256 of every file that is here."""
+    """Check the SHA-256 of every file on this machine."""
     for path in _store(settings).verify():
         print(f"right  {path}")
     return DONE
@@ -57,7 +57,7 @@ def verify(*, settings: Settings) -> int:
 @argument("name", parse=values.nonempty, metavar="[NAME]", required=False)
 @settings_options(STORE)
 def path(*, settings: Settings, name: str | None) -> int:
-    """Print where the file of the model NAME is, or the cache folder."""
+    """Print the path of the file of the model NAME, or of the cache folder."""
     store = _store(settings)
     print(store.root if name is None else store.file(name))
     return DONE
@@ -67,7 +67,7 @@ def path(*, settings: Settings, name: str | None) -> int:
 @argument("file", parse=partial(values.output_file, make_folder=True), metavar="FILE")
 @settings_options(STORE)
 def export(*, settings: Settings, file: Path) -> int:
-    """Write all models into FILE, for a machine without a network."""
+    """Write all models to FILE, to import them on a machine without a network."""
     _store(settings).export(file)
     print(f"wrote {file}; on the other machine: visavis models import {file.name}")
     return DONE
@@ -77,7 +77,7 @@ def export(*, settings: Settings, file: Path) -> int:
 @argument("file", parse=values.existing_file, metavar="FILE")
 @settings_options(STORE)
 def import_(*, settings: Settings, file: Path) -> int:
-    """Take the models from FILE, which `visavis models export` wrote."""
+    """Import the models of FILE, which `visavis models export` wrote."""
     print(*_store(settings).import_(file), sep="\n")
     return DONE
 
@@ -89,7 +89,7 @@ models.add_command(add)
 @argument("name", parse=values.nonempty, metavar="NAME")
 @settings_options(STORE)
 def remove(*, settings: Settings, name: str) -> int:
-    """Forget your embedder NAME, its file and its calibration."""
+    """Remove your embedder NAME with its file and its calibration."""
     from visavis.models.user_provided import remove_embedder
 
     print(f"removed {remove_embedder(_store(settings), name).name}")

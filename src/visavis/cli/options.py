@@ -1,4 +1,4 @@
-"""Options and arguments as click parses them. What a value may be is said by a function of `visavis.cli.values`."""
+"""Options and arguments for click. Functions of `visavis.cli.values` parse and check the values."""
 
 from __future__ import annotations
 
@@ -21,11 +21,15 @@ __all__ = ["Choice", "Option", "Parsed", "argument", "choice", "flag", "name_of"
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 BETWEEN_VALUES = ","
-"""Separates the values of an option that may be repeated, in its environment variable."""
+"""Separates the values of a repeatable option in its environment variable."""
 
 
 class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
-    """A function from text to value as click's type. A BadValue becomes an error that names the option or variable."""
+    """A parse function as a click type. A `BadValue` becomes an error that names the option or variable.
+
+    Args:
+        parse: maps text to a value, and raises `BadValue`.
+    """
 
     name = "text"
 
@@ -33,7 +37,12 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic from click 8
         self.parse = parse
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
-        # A default may be a value already. A shell that completes a line asks for no value.
+        """Parse the text of an option, an argument or an environment variable.
+
+        Raises:
+            InvalidRequest: the text is wrong; the error names the option, argument or variable.
+        """
+        # A default may be a parsed value already. Shell completion needs no values.
         if not isinstance(value, str) or param is None or ctx is None or ctx.resilient_parsing:
             return value
         try:
@@ -42,7 +51,7 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic from click 8
             raise InvalidRequest(f"{name_of(param, ctx)} {error}") from error
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Let the shell complete files or folders, where the value is one."""
+        """Let the shell complete the names of files or folders, if the value is one."""
         from click.shell_completion import CompletionItem
 
         del ctx, param
@@ -52,10 +61,10 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic from click 8
 
 
 class Choice(Parsed):
-    """One of several names, in small letters or large.
+    """One of several names. Upper and lower case are the same.
 
     Args:
-        choices: returns the names. It is called when they are needed, because importing them may be slow.
+        choices: returns the names. It is called only when they are needed, because importing them may be slow.
     """
 
     name = "choice"
@@ -65,10 +74,12 @@ class Choice(Parsed):
         self.choices = choices
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """The names with bars between them, for the help."""
         del param, ctx
         return "|".join(self.choices())
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names that begin with the incomplete word."""
         from click.shell_completion import CompletionItem
 
         del ctx, param
@@ -76,28 +87,30 @@ class Choice(Parsed):
 
 
 class Option(click.Option):
-    """An option that has an environment variable too, where its command has a prefix for variables."""
+    """An option that also has an environment variable, if its command has a prefix for variables.
+
+    The arguments are those of `click.Option` and `section`, the heading over the option in the help of the command.
+    """
 
     def __init__(self, *args: Any, section: str = "Options", **attributes: Any) -> None:
-        """As `click.Option`.
-
-        Args:
-            section: the heading in the help of the command under which the option stands.
-        """
         super().__init__(*args, **{"show_default": True, "show_envvar": True, **attributes})
         self.section = section
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The two columns of the help. A choice with a metavar lists its names in the text."""
         record = super().get_help_record(ctx)
         if record is not None and self.metavar and isinstance(self.type, Choice):
             return record[0], f"{record[1]} One of {', '.join(self.type.choices())}."
         return record
 
     def value_from_envvar(self, ctx: click.Context) -> Any:
-        """The text of the variable, or several; None where it is not set, or empty.
+        """The value of the environment variable; None where it is not set or empty.
+
+        Returns:
+            The text; a list of texts if the option is repeatable; a bool if it is a flag.
 
         Raises:
-            InvalidRequest: it belongs to a flag and is neither yes nor no.
+            InvalidRequest: the option is a flag and the text is neither yes nor no.
         """
         text = self.resolve_envvar_value(ctx)
         if text is None or not text.strip():
@@ -113,7 +126,7 @@ class Option(click.Option):
 
 
 def name_of(param: click.Parameter, ctx: click.Context) -> str:
-    """What a user calls a parameter that has a value: an option, an argument, or an environment variable."""
+    """The name that a user knows a parameter by: that of an option, an argument or an environment variable."""
     if ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.ENVIRONMENT:
         return _variable_of(param, ctx)
     if isinstance(param, click.Argument):
@@ -128,23 +141,23 @@ def _variable_of(param: click.Parameter, ctx: click.Context) -> str:
 def option(
     *names: str, parse: Callable[[str], object] | Parsed, cls: type[Option] = Option, **attributes: Any
 ) -> Callable[[Function], Function]:
-    """An option that takes a value, whose value `parse` makes."""
+    """Add an option with a value to a command. `parse` maps its text to the value."""
     parsed = parse if isinstance(parse, Parsed) else Parsed(parse)
     return click.option(*names, cls=cls, type=parsed, **attributes)
 
 
 def flag(name: str, *, cls: type[Option] = Option, **attributes: Any) -> Callable[[Function], Function]:
-    """An option that takes no value."""
+    """Add an option without a value to a command."""
     return click.option(name, cls=cls, is_flag=True, **attributes)
 
 
 def argument(
     name: str, *, parse: Callable[[str], object], metavar: str, **attributes: Any
 ) -> Callable[[Function], Function]:
-    """An argument, whose value `parse` makes."""
+    """Add an argument to a command. `parse` maps its text to the value."""
     return click.argument(name, type=Parsed(parse), metavar=metavar, **attributes)
 
 
 def choice(choices: Iterable[str] | Callable[[], Iterable[str]]) -> Choice:
-    """The type of an option whose value is one of several names."""
+    """The type of an option with several names to choose from, given as values or as a function."""
     return Choice(choices if callable(choices) else partial(tuple, tuple(choices)))

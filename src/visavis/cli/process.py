@@ -1,8 +1,8 @@
-"""What the shell sees of a command: an exit status, errors as lines on standard error, and no traceback for a
-mistake of the user, a full disk or a closed terminal.
+"""Exit statuses, and errors as lines on standard error.
 
-Exit status, as of grep and cmp: 0 done, or a match; 1 no match, or a calibration check that failed; 2 a problem, or
-wrong usage; 130 stopped by Ctrl-C; 141 the output's reader closed its pipe, as when SIGPIPE ends a program.
+A mistake of the user, a full disk and a closed terminal give no traceback. The exit statuses follow grep and cmp: 0 is
+done, or a match; 1 is no match, or a failed calibration check; 2 is an error, or wrong usage; 130 is stopped by Ctrl-C;
+141 is an output pipe closed by its reader, as when SIGPIPE ends a program.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ DONE, DIFFERENT, PROBLEM, STOPPED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
 
 class OutputError(VisavisError):
-    """Standard output cannot be written; status: what the command ends with for it."""
+    """Standard output cannot be written.
+
+    Attributes:
+        status: the exit status of the command because of it.
+    """
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -35,7 +39,7 @@ class OutputError(VisavisError):
 
 
 def say(text: object) -> None:
-    """Write to standard error, if that can be written at all."""
+    """Write to standard error. Nothing happens if it cannot be written."""
     with contextlib.suppress(OSError, ValueError):
         print(text, file=sys.stderr, flush=True)
 
@@ -46,7 +50,7 @@ def complain(text: object) -> None:
 
 
 def run(command: Callable[[], int]) -> int:
-    """The exit status of a command; what went wrong is a line on standard error."""
+    """Run a command and return its exit status. An error becomes a line on standard error."""
     output = _Output(sys.stdout)
     with contextlib.redirect_stdout(cast("TextIO", output)):
         status = _status_of(command)
@@ -54,10 +58,10 @@ def run(command: Callable[[], int]) -> int:
 
 
 def run_process(command: Callable[[], int]) -> int:
-    """As `run`, for a process that was started for this command: its streams and signals are taken care of.
+    """Run a command as `run` does, in a process that belongs to it, and set up streams and signals.
 
-    Ctrl-C at any moment leads to one line on standard error and status 130. It comes as a KeyboardInterrupt, so that
-    temporary files are removed and threads are waited for; a second one ends the process at once.
+    Ctrl-C at any moment gives one line on standard error and status 130. It raises a KeyboardInterrupt, so that
+    temporary files are removed and threads are waited for. A second Ctrl-C ends the process at once.
     """
     try:
         interrupt = _Interrupt()
@@ -67,24 +71,24 @@ def run_process(command: Callable[[], int]) -> int:
     try:
         _occupy_closed_streams()
         status = run(command)
-        # Nothing is left that could be half done; what now hangs can still be stopped, and no traceback is printed.
+        # All work is done. If the shutdown hangs, Ctrl-C still ends it, and prints no traceback.
         interrupt.release()
     except BaseException:
         if not interrupt.seen:
             raise
         status = PROBLEM
     if interrupt.seen:
-        # An import or a callback may have made something else of the KeyboardInterrupt, or have swallowed it.
+        # An import or a callback may have replaced or swallowed the KeyboardInterrupt.
         if status != STOPPED:
             complain("stopped")
-        # Not by way of the interpreter's shutdown, which waits for threads and is interrupted by the next Ctrl-C.
+        # The normal shutdown is skipped, because it waits for threads and a further Ctrl-C interrupts it.
         os._exit(STOPPED)
     try:
         sys.stderr.flush()
     except (OSError, ValueError):
         _discard(2)
-    # The interpreter ends with a collection over every object of every library: 30 ms that free what the end of the
-    # process frees as well.
+    # The interpreter's last garbage collection visits every object of every library. It takes 30 ms and is useless,
+    # because the memory is freed at the end of the process.
     gc.freeze()
     return status
 
@@ -109,7 +113,7 @@ def _status_of(command: Callable[[], int]) -> int:
 
 
 class _Output:
-    """Standard output whose failures are ours to report, and that shows what its encoding lacks as an escape."""
+    """Standard output that raises `OutputError`, and escapes the characters that its encoding lacks."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
@@ -148,20 +152,20 @@ class _Output:
 
 
 class _Interrupt:
-    """Ctrl-C for a process of ours, from now on. Where it is ignored, as in a job in the background, it stays so."""
+    """Handles Ctrl-C in a process of this program. Where it is ignored, as in a background job, it stays ignored."""
 
     def __init__(self) -> None:
         self.seen = False
         self._ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if self._ours:
             signal.signal(signal.SIGINT, self._stop)
-            # Python prints a KeyboardInterrupt that no caller can receive: in a finalizer, the callback of a weak
-            # reference, or C code that prints errors.
+            # Python prints a KeyboardInterrupt that no caller can catch: in a finalizer, in the callback of a weak
+            # reference, or in C code that prints errors.
             sys.unraisablehook = self._quietly(sys.unraisablehook, lambda lost: lost.exc_type)
             sys.excepthook = self._quietly(sys.excepthook, lambda kind, *_: kind)
 
     def release(self) -> None:
-        """Leave Ctrl-C to the system, which ends the process."""
+        """Restore the default of the system, by which Ctrl-C ends the process."""
         if self._ours:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -184,13 +188,13 @@ class _Interrupt:
 
 
 def _discard(number: int) -> None:
-    """Let a file descriptor lead nowhere: else the interpreter fails at its end on what is still in the buffer."""
+    """Redirect a file descriptor to the null device, because the interpreter flushes its buffers when it ends."""
     with open(os.devnull, "wb") as null:  # noqa: PTH123
         os.dup2(null.fileno(), number)
 
 
 def _occupy_closed_streams() -> None:
-    """Keep a file that is opened later from being taken for standard input, output or error."""
+    """Open closed standard streams, so that no file that is opened later gets their descriptors."""
     for number in range(3):
         try:
             os.fstat(number)

@@ -1,4 +1,4 @@
-"""The program: its commands, each imported when it is used, what wrong usage says, and completion for shells."""
+"""The program: its commands, the errors about wrong usage, and shell completion."""
 
 from __future__ import annotations
 
@@ -21,27 +21,29 @@ __all__ = ["COMMANDS", "program", "run_words"]
 
 COMMANDS = {
     "compare": "Compare the largest face of one photo with the faces of another.",
-    "faces": "Show every field of every face of one photo.",
-    "serve": "Answer CompareFaces over HTTP, as Amazon Rekognition does.",
+    "faces": "Show every field of the faces of one photo.",
+    "serve": "Answer CompareFaces and DetectFaces over HTTP, as Amazon Rekognition does.",
     "evaluate": "Measure error rates on labelled photos and write a report.",
     "calibrate": "Fit the similarity scale to a labelled set of photos, or check that it holds.",
-    "models": "List, fetch, verify and carry the networks' files.",
-    "doctor": "Say what this machine has and whether visavis can run.",
+    "models": "List, fetch, verify, export and import the networks' files.",
+    "doctor": "Show what this machine has and whether visavis can run.",
 }
-"""Name and summary of each command. `visavis.cli.NAME` has the command under its name."""
+"""Name and summary of each command. The module `visavis.cli.NAME` defines the command NAME."""
 
 COMPLETION = "_VISAVIS_COMPLETE"
-"""The variable that makes the program answer a shell that completes a line; click's scripts set it."""
+"""The variable that asks the program for completions. click's shell scripts set it."""
 
 
 class Program(Group):
-    """The group of all commands. Only the one that is used is imported: help and completion need the table alone."""
+    """The group of all commands. A command is imported when it is used; help and completion need only the table."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands, in the order of the help."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None if there is none of this name."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
@@ -49,11 +51,13 @@ class Program(Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the names and summaries of the commands."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands and options that begin with the incomplete word."""
         from click.shell_completion import CompletionItem
 
         found = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
@@ -84,9 +88,9 @@ program = Program(
 
 
 def run_words(words: Sequence[str]) -> int:
-    """Run the command that the words after the program's name give; returns the exit status.
+    """Run the command that `words`, which follow the program's name, describe, and return the exit status.
 
-    `click.Command.main` is not used: it turns Ctrl-C into an error of its own and writes to standard error about it.
+    `click.Command.main` is not used, because it replaces the KeyboardInterrupt of Ctrl-C and prints a message.
     """
     if instruction := os.environ.get(COMPLETION):
         return _complete(instruction)

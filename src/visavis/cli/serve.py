@@ -18,8 +18,11 @@ from visavis.cli.process import DONE, OutputError
 from visavis.errors import SettingsError
 
 if TYPE_CHECKING:
+    from visavis.api.dispatcher import Dispatcher
     from visavis.api.objects import ObjectStore
     from visavis.api.response import Attributes
+    from visavis.gateway import Gateway
+    from visavis.server.credentials import CredentialsFile
     from visavis.settings import Settings
 
 __all__ = ["serve"]
@@ -27,9 +30,10 @@ __all__ = ["serve"]
 MOST_WORKERS = 1000  # each is a thread
 DAY = 86_400  # seconds
 VARIABLES = "VISAVIS_SERVE"
-"""What the environment variables of these options begin with.
+"""The prefix of the environment variables of these options.
 
-Not VISAVIS alone: Kubernetes and Docker's links set VISAVIS_PORT for every container beside a service named visavis.
+It is not VISAVIS alone, because Kubernetes and Docker's links set VISAVIS_PORT in containers beside a service named
+visavis.
 """
 LISTEN, CALLERS, OBJECTS, LOAD = "Where it listens", "Who may call", "S3 objects", "Load"
 
@@ -49,7 +53,14 @@ def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[st
 @option(
     "--host", parse=values.host, metavar="HOST", default="127.0.0.1", section=LISTEN, help="Name or address to bind."
 )
-@option("--port", parse=values.port, metavar="PORT", default=8080, section=LISTEN, help="0 takes any free one.")
+@option(
+    "--port",
+    parse=values.port,
+    metavar="PORT",
+    default=8080,
+    section=LISTEN,
+    help="The port to bind; 0 takes any free port.",
+)
 @option(
     "--prefix",
     parse=values.path_prefix,
@@ -64,25 +75,25 @@ def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[st
     parse=values.existing_file,
     metavar="FILE",
     section=CALLERS,
-    help="TOML file of access keys; signatures are verified.",
+    help="TOML file of access keys, with which signatures are verified.",
 )
-@flag("--allow-readable-credentials", section=CALLERS, help="Take a credentials file that others may read.")
+@flag("--allow-readable-credentials", section=CALLERS, help="Accept a credentials file that other users can read.")
 @option(
     "--region",
     parse=values.region,
     metavar="REGION",
     default="us-east-1",
     section=CALLERS,
-    help="The one that signatures name, or any.",
+    help="The region that signatures must name, or any.",
 )
-@flag("--insecure-no-auth", section=CALLERS, help="Without credentials, listen beyond this machine all the same.")
+@flag("--insecure-no-auth", section=CALLERS, help="Listen beyond this machine although there are no credentials.")
 @option(
     "--cors-origin",
     parse=values.origin,
     multiple=True,
     metavar="ORIGIN",
     section=CALLERS,
-    help="Let web pages of this origin call, as https://app.example.com; may be repeated.",
+    help="Allow calls from web pages of this origin, such as https://app.example.com; may be repeated.",
 )
 @option(
     "--allow-host",
@@ -90,7 +101,7 @@ def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[st
     multiple=True,
     metavar="NAME",
     section=CALLERS,
-    help="Without credentials, answer requests for this host name too; may be repeated.",
+    help="Without credentials, also answer requests to this host name; may be repeated.",
 )
 @option(
     "--bucket",
@@ -107,14 +118,14 @@ def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[st
     parse=values.http_url,
     metavar="URL",
     section=OBJECTS,
-    help="The same from an S3-compatible store.",
+    help="Read other buckets from this S3-compatible store.",
 )
 @option(
     "--tps",
     parse=partial(values.number, above=0),
     metavar="N",
     section=LOAD,
-    help="Requests a second for each key.",
+    help="Requests a second for each access key.",
     show_default="no limit",
 )
 @option(
@@ -122,17 +133,19 @@ def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[st
     parse=partial(values.whole_number, least=1, most=MOST_WORKERS),
     metavar="N",
     section=LOAD,
-    help="Requests worked on at once.",
+    help="Requests that are processed at the same time.",
     show_default="twice the threads",
 )
-@option("--queue", parse=values.whole_number, metavar="N", default=32, section=LOAD, help="Requests in line.")
+@option(
+    "--queue", parse=values.whole_number, metavar="N", default=32, section=LOAD, help="The most requests that wait."
+)
 @option(
     "--queue-seconds",
     parse=partial(values.number, above=0, most=DAY),
     metavar="S",
     default="20",
     section=LOAD,
-    help="Longest wait in line.",
+    help="Longest wait of a request, in seconds.",
 )
 @option(
     "--grace",
@@ -140,13 +153,13 @@ def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[st
     metavar="S",
     default="30",
     section=LOAD,
-    help="Seconds to finish after SIGTERM.",
+    help="Seconds to finish requests after SIGTERM.",
 )
 @option(
     "--attributes",
     parse=choice(values.attribute_sets),
     default="ALL",
-    help="ALL: every documented field; DEFAULT: those that Amazon's service was recorded to send.",
+    help="In CompareFaces: ALL documented fields, or DEFAULT, those in recorded responses of Amazon's service.",
 )
 @settings_options(SERVER)
 def serve(
@@ -171,26 +184,21 @@ def serve(
     grace: float,
     attributes: Attributes,
 ) -> int:
-    """Answer CompareFaces over HTTP, as Amazon Rekognition does.
+    """Answer CompareFaces and DetectFaces over HTTP, as Amazon Rekognition does.
 
-    An environment variable stands in for an option that is not given; the values of an option that may be repeated
-    are separated by commas in it, and an option without a value is 1 or 0.
+    An option that is not given is read from its environment variable. There the values of a repeatable option are
+    separated by commas, and an option without a value is 1 or 0.
     """
-    try:
-        from visavis.gateway import Gateway
-        from visavis.server.admission import TokenBuckets
-        from visavis.server.app import ServerConfig, build_app
-        from visavis.server.credentials import CredentialsFile
-        from visavis.server.logs import log_to
-        from visavis.server.run import serve as run_server
-    except ModuleNotFoundError as error:
-        raise SettingsError(f"the server needs {error.name}: pip install 'visavis[server]'") from error
+    _require_server_extra()
     from visavis.api.dispatcher import Dispatcher
     from visavis.runtime import open_engine
+    from visavis.server.app import ServerConfig, build_app
+    from visavis.server.logs import log_to
+    from visavis.server.run import serve as run_server
 
     config = ServerConfig(
         prefix=prefix,
-        # Twice as many as are analysed at once, so that the next is read and decoded while others are analysed.
+        # Twice the images that are analysed at a time, so that the next are read and decoded meanwhile.
         workers=workers or 2 * settings.threads,
         waiting=queue,
         waiting_seconds=queue_seconds,
@@ -199,26 +207,41 @@ def serve(
         allowed_hosts=allow_host,
     )
     config.check_origins(verifies=credentials is not None)
-    keys = CredentialsFile(credentials, allow_readable=allow_readable_credentials) if credentials else None
+    keys = _credentials(credentials, allow_readable=allow_readable_credentials)
     signed_region = None if region == "any" else region
     objects = _objects(bucket, s3, s3_endpoint_url, signed_region)
     log_to(sys.stderr)
     with open_engine(settings) as engine:
-        gateway = Gateway(
-            Dispatcher(engine, objects, attributes),
-            principal_for=keys.principal_for if keys else None,
-            region=signed_region,
-            rate=TokenBuckets(tps) if tps else None,
-        )
-        run_server(
-            build_app(gateway, config),
-            host=host,
-            port=port,
-            insecure_no_auth=insecure_no_auth,
-            grace=grace,
-            announce=_announce,
-        )
+        gateway = _gateway(Dispatcher(engine, objects, attributes), keys, signed_region, tps)
+        app = build_app(gateway, config)
+        run_server(app, host=host, port=port, insecure_no_auth=insecure_no_auth, grace=grace, announce=_announce)
     return DONE
+
+
+def _require_server_extra() -> None:
+    try:
+        import visavis.server.app
+        import visavis.server.run  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"the server needs {error.name}: pip install 'visavis[server]'") from error
+
+
+def _credentials(file: Path | None, *, allow_readable: bool) -> CredentialsFile | None:
+    from visavis.server.credentials import CredentialsFile
+
+    return CredentialsFile(file, allow_readable=allow_readable) if file else None
+
+
+def _gateway(dispatcher: Dispatcher, keys: CredentialsFile | None, region: str | None, tps: float | None) -> Gateway:
+    from visavis.gateway import Gateway
+    from visavis.server.admission import TokenBuckets
+
+    return Gateway(
+        dispatcher,
+        principal_for=keys.principal_for if keys else None,
+        region=region,
+        rate=TokenBuckets(tps) if tps else None,
+    )
 
 
 def _objects(folders: dict[str, Path], s3: bool, endpoint_url: str | None, region: str | None) -> ObjectStore:
@@ -229,6 +252,6 @@ def _objects(folders: dict[str, Path], s3: bool, endpoint_url: str | None, regio
 
 
 def _announce(line: str) -> None:
-    # The server runs even if nothing reads its standard output.
+    # The server must run even if nothing reads its standard output.
     with contextlib.suppress(OutputError):
         print(line, flush=True)

@@ -1,7 +1,6 @@
-"""What options and arguments take: text to value, each a plain function that raises `BadValue` with what is right.
+"""Parse functions for the values of options and arguments. Each maps text to a value, or raises `BadValue`.
 
-Every option of every command that takes a value names one of these, or one of `visavis.parsing`, as its `parse`; or it
-is a choice of names.
+The `parse` of every option with a value is one of these functions, one of `visavis.parsing`, or a choice of names.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ __all__ = [
     "host",
     "host_name",
     "http_url",
+    "image_to_write",
     "inputs",
     "model_name",
     "nonempty",
@@ -46,7 +46,6 @@ __all__ = [
     "path_prefix",
     "percent",
     "photo",
-    "picture_to_write",
     "port",
     "quality_filters",
     "region",
@@ -55,10 +54,10 @@ __all__ = [
 ]
 
 SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
-_BUCKET = re.compile(r"[0-9A-Za-z.\-_]{3,255}")  # as the service's model has it
-_REGION = re.compile(r"(?![0-9]+\Z)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")  # as botocore has it: a label of a host's name
+_BUCKET = re.compile(r"[0-9A-Za-z.\-_]{3,255}")  # the pattern of the service model
+_REGION = re.compile(r"(?![0-9]+\Z)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")  # botocore's rule: a label of a host name
 _HOST = re.compile(r"[0-9A-Za-z_.:%-]+")
 _MODEL = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
@@ -68,12 +67,12 @@ port = partial(whole_number, least=0, most=65535)
 
 
 def photo(text: str) -> Photo:
-    """A picture to read: a file, or `-` for standard input."""
-    return Photo(None if text == "-" else _existing("a picture file, or - for standard input", text, folder=False))
+    """An image to read: a file, or `-`, which means standard input."""
+    return Photo(None if text == "-" else _existing("an image file, or - for standard input", text, folder=False))
 
 
 def face_attributes(text: str) -> frozenset[FaceAttribute]:
-    """Attributes of DetectFaces, with commas between them, in small letters or large."""
+    """Attributes of DetectFaces with commas between them. Upper and lower case are the same."""
     from visavis.api.detect_faces import FaceAttribute
 
     try:
@@ -85,7 +84,7 @@ def face_attributes(text: str) -> frozenset[FaceAttribute]:
 
 
 def existing_file(text: str) -> Path:
-    """A file that can be read; a pipe or device will do."""
+    """A file that can be read. It may be a pipe or a device."""
     return _existing("a file that can be read", text, folder=False)
 
 
@@ -95,19 +94,23 @@ def existing_folder(text: str) -> Path:
 
 
 def file_or_folder(text: str) -> Path:
-    """Either, if it can be read."""
+    """A file or folder that can be read."""
     return _existing("a file or folder that can be read", text, folder=None)
 
 
 def output_file(
     text: str, *, what: str = "a file that can be written", make_folder: bool = False, in_place: bool = False
 ) -> Path:
-    """A file to write: it is not there, or an ordinary file.
+    """A file to write. If it exists, it must be a regular file.
 
     Args:
-        what: what would be right, for the error.
-        make_folder: the folder need not be there, since whoever writes the file makes it.
-        in_place: a file that is there is written on, not replaced, so that its folder may be read-only.
+        text: the path.
+        what: a description of a right value, which the error contains.
+        make_folder: whether the folder may be missing, because it is created when the file is written.
+        in_place: whether an existing file is opened and not replaced, so that its folder may be read-only.
+
+    Raises:
+        BadValue: the file cannot be written.
     """
     if not text.strip():
         raise BadValue(what, text)
@@ -124,12 +127,12 @@ def output_file(
 
 
 def _not_writable(path: Path, *, make_folder: bool, in_place: bool) -> str:
-    """Why a file cannot be written there; empty if it can."""
+    """The reason why the file cannot be written; empty if it can."""
     if "\0" in str(path):
-        return "it holds a zero byte"
+        return "it contains a zero byte"
     if path.is_dir():
         return "it is a folder"
-    # A device or pipe would be replaced by a file of its name.
+    # Writing would replace a device or pipe by a regular file.
     if path.exists() and not path.is_file():
         return "it is a device or a pipe"
     if path.exists() and in_place:
@@ -142,17 +145,17 @@ def _not_writable(path: Path, *, make_folder: bool, in_place: bool) -> str:
     return "" if os.access(folder, os.W_OK) else f"the folder {folder} is read-only for this user"
 
 
-def picture_to_write(text: str) -> Path:
-    """A file to write whose suffix says which kind of picture it is to be."""
-    what = f"a file that can be written and ends in {', '.join(PICTURE_SUFFIXES[:-1])} or {PICTURE_SUFFIXES[-1]}"
-    if Path(text).suffix.lower() not in PICTURE_SUFFIXES:
+def image_to_write(text: str) -> Path:
+    """An image file to write. Its suffix determines the format."""
+    what = f"a file that can be written and ends in {', '.join(IMAGE_SUFFIXES[:-1])} or {IMAGE_SUFFIXES[-1]}"
+    if Path(text).suffix.lower() not in IMAGE_SUFFIXES:
         raise BadValue(what, text)
     return output_file(text, what=what)
 
 
 def bucket(text: str) -> tuple[str, Path]:
-    """The name of a bucket and the folder that stands for it."""
-    what = "NAME=FOLDER, with a folder that is there"
+    """The name of a bucket and the folder with its objects."""
+    what = "NAME=FOLDER, with an existing folder"
     name, equals, folder = text.partition("=")
     if not equals or not folder:
         raise BadValue(what, text, "the folder is missing")
@@ -165,7 +168,7 @@ def bucket(text: str) -> tuple[str, Path]:
 
 
 def http_url(text: str) -> str:
-    """The address of a server: http or https, a host, perhaps a port and a path."""
+    """The URL of a server: http or https, a host, and optionally a port and a path."""
     what = "a URL such as http://127.0.0.1:9000 or https://s3.example.com"
     try:
         parts = urlsplit(text)
@@ -174,7 +177,7 @@ def http_url(text: str) -> str:
     except ValueError as error:
         raise BadValue(what, text, str(error)) from error
     if parts.username is not None or parts.password is not None:
-        raise BadValue(what, "...@" + parts.netloc.rpartition("@")[2], "keys are not part of it")
+        raise BadValue(what, "...@" + parts.netloc.rpartition("@")[2], "it must not contain keys")
     right = parts.scheme in ("http", "https") and _HOST.fullmatch(host_) and listens != 0 and text.isprintable()
     if not right or parts.query or parts.fragment or re.search(r"\s", text):
         raise BadValue(what, text)
@@ -182,21 +185,21 @@ def http_url(text: str) -> str:
 
 
 def region(text: str) -> str:
-    """The name of a region of AWS or of something like it, or `any`."""
+    """The name of a region of AWS or of a compatible service, or `any`."""
     if not _REGION.fullmatch(text):
         raise BadValue("a region's name such as us-east-1, or any", text)
     return text
 
 
 def host(text: str) -> str:
-    """A name or address of a machine, without a port."""
+    """A name or address of this machine, without a port."""
     if not _HOST.fullmatch(text):
         raise BadValue("a name or address of this machine such as 127.0.0.1, ::1 or localhost", text)
     return text
 
 
 def host_name(text: str) -> str:
-    """A name or address that requests may call this machine by."""
+    """A host name or address that requests may contain."""
     from visavis.server.hosts import host_of
 
     return host_of(text)
@@ -210,35 +213,35 @@ def origin(text: str) -> str:
 
 
 def model_name(text: str) -> str:
-    """A name for a model."""
+    """A name of a model."""
     if not _MODEL.fullmatch(text):
-        raise BadValue("made of small letters, digits and hyphens, 32 at most, the first no hyphen", text)
+        raise BadValue("at most 32 lower-case letters, digits and hyphens, the first of which is not a hyphen", text)
     return text
 
 
 def quality_filters() -> tuple[QualityFilter, ...]:
-    """The bars of quality that faces can be held to."""
+    """The names of the quality filters."""
     from visavis.face import QualityFilter
 
     return tuple(QualityFilter)
 
 
 def attribute_sets() -> tuple[Attributes, ...]:
-    """The sets of fields that an answer can hold."""
+    """The names of the sets of fields of a response."""
     from visavis.api.response import Attributes
 
     return tuple(Attributes)
 
 
 def templates() -> tuple[str, ...]:
-    """The places where an embedder may expect eyes, nose and mouth."""
+    """The names of the alignment templates, which are positions of eyes, nose and mouth in an embedder's input."""
     from visavis.models.user_provided import TEMPLATES
 
     return TEMPLATES
 
 
 def inputs() -> tuple[str, ...]:
-    """Names of what an embedder may take."""
+    """The names of the input formats of embedders."""
     from visavis.models.user_provided import INPUTS
 
     return tuple(INPUTS)
@@ -262,6 +265,6 @@ def _existing(what: str, text: str, *, folder: bool | None) -> Path:
     return path
 
 
-FILES: frozenset[object] = frozenset({photo, existing_file, file_or_folder, output_file, picture_to_write})
+FILES: frozenset[object] = frozenset({photo, existing_file, file_or_folder, output_file, image_to_write})
 FOLDERS: frozenset[object] = frozenset({existing_folder, folder_to_make})
-"""The functions whose values a shell completes as files and as folders."""
+"""The functions with values that a shell completes as names of files and of folders."""

@@ -1,4 +1,4 @@
-"""`calibrate_folder` and `cross_validate_folder`: they fit a similarity scale to a labelled folder, and check it."""
+"""`calibrate_folder` fits a similarity scale to a labelled folder, and `cross_validate_folder` checks such a fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`evaluate_folder` and `evaluate_pairs`: they count the errors on a labelled data set."""
+"""`evaluate_folder` and `evaluate_pairs` count the errors on a labelled data set."""
 
 from __future__ import annotations
 

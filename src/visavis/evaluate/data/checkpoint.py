@@ -69,14 +69,14 @@ class EmbeddingCheckpoint:
         self._header = {"what": _WHAT, **networks}
         self.done: dict[str, EmbeddingRecord] = {}
         try:
-            whole = self._read(file) if file.exists() else 0
+            complete = self._read(file) if file.exists() else 0
             # Readable by its owner only, because these are biometric data.
             self._out: IO[bytes] = os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
-            self._out.truncate(whole)
-            self._out.seek(whole)
+            self._out.truncate(complete)
+            self._out.seek(complete)
         except OSError as error:
             raise InvalidRequest(f"{file} cannot be used to resume from: {error.strerror}") from error
-        if not whole:
+        if not complete:
             self._write(self._header)
 
     def __enter__(self) -> Self:
@@ -105,18 +105,18 @@ class EmbeddingCheckpoint:
 
     def _read(self, file: Path) -> int:
         """Read the records, and return the number of bytes in complete lines."""
-        whole = 0
+        complete = 0
         with file.open("rb") as lines:
             for line in lines:
                 if not line.endswith(b"\n"):
                     break
-                self._take(file, line, first=whole == 0)
-                whole += len(line)
-        if not whole and file.stat().st_size:
+                self._parse(file, line, first=complete == 0)
+                complete += len(line)
+        if not complete and file.stat().st_size:
             raise InvalidRequest(f"{file} is not a file to resume from")
-        return whole
+        return complete
 
-    def _take(self, file: Path, line: bytes, *, first: bool) -> None:
+    def _parse(self, file: Path, line: bytes, *, first: bool) -> None:
         try:
             stored = json.loads(line)
             if first:

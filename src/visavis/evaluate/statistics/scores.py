@@ -271,7 +271,7 @@ def _by_group(
 
 
 def _positions(order: Codes, pairs: Codes | None, images: int) -> NDArray[np.int64]:
-    """(k, 2) int64: the positions in `order` of pairs of images, the earlier first. Pairs that are not in it are dropped."""
+    """(k, 2) int64: the positions of pairs in `order`, the earlier image first. Pairs not in it are dropped."""
     if pairs is None or not len(pairs):
         return np.empty((0, 2), np.int64)
     place = np.full(images, -1, np.int64)
