@@ -1,4 +1,4 @@
-"""Three comparisons of real photographs: two pairs of one person each, and one of two people."""
+"""Compare three pairs of photos: two pairs show one person each, and the third shows two people."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ PAIRS = [("ardern_2018", "ardern_2022"), ("macron_2014", "macron_2025"), ("obama
 
 
 def main() -> None:
+    """Print the similarity, the verdict and the duration of each comparison."""
     with visavis.open_engine() as engine:
         for source, target in PAIRS:
-            pictures = [(PHOTOS / f"{name}.jpg").read_bytes() for name in (source, target)]
+            images = [(PHOTOS / f"{name}.jpg").read_bytes() for name in (source, target)]
             began = time.perf_counter()
-            result = engine.compare(*pictures, visavis.CompareOptions(similarity_threshold=80))
+            result = engine.compare(*images, visavis.CompareOptions(similarity_threshold=80))
             ms = 1000 * (time.perf_counter() - began)
             verdict, best = ("match", result.matches[0]) if result.matches else ("no match", result.unmatched[0])
             print(f"{source:12} {target:12} similarity {shown(best.similarity):>6}  {verdict:9} {ms:6.0f} ms")

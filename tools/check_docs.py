@@ -1,6 +1,6 @@
-"""Build the site from docs/ into site/, strictly, and refuse a page that asks anything of another host.
+"""Build the site from docs/ into site/ in strict mode, and fail if a page loads something from another host.
 
-Pages without a place in the navigation, and links and anchors that lead nowhere, end the build.
+The build also fails if a page is not in the navigation, or if the target of a link does not exist.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 SITE = ROOT / "site"
 
 LOADS = {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("link", "href"), ("object", "data")}
-"""What a browser fetches without a click."""
+"""The tags and attributes whose addresses a browser loads without a click."""
 
 
 class Loads(HTMLParser):
@@ -33,7 +33,7 @@ class Loads(HTMLParser):
 
 
 def loads_of(page: str) -> list[str]:
-    """Addresses on other hosts that this HTML loads."""
+    """Return the addresses on other hosts that a page of HTML loads."""
     parser = Loads()
     parser.feed(page)
     return parser.found
@@ -41,7 +41,7 @@ def loads_of(page: str) -> list[str]:
 
 def main() -> None:
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
-    # Not --quiet: it hides warnings from --strict as well, which then finds nothing.
+    # Without --quiet, because that option also hides warnings from --strict.
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(SITE)]
     built = subprocess.run(command, check=False, env=environment, cwd=ROOT, capture_output=True, text=True)
     if built.returncode:
@@ -49,7 +49,7 @@ def main() -> None:
     pages = sorted(SITE.rglob("*.html"))
     found = [f"{page.relative_to(ROOT)}: {url}" for page in pages for url in loads_of(page.read_text("utf-8"))]
     if found:
-        raise SystemExit("these pages load something from another host:\n" + "\n".join(found))
+        raise SystemExit("pages must not load anything from other hosts; these do:\n" + "\n".join(found))
     print(f"{len(pages)} pages in {SITE.name}/")
 
 

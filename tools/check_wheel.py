@@ -1,6 +1,6 @@
-"""Build the wheel, install it into an environment of its own, and run the unit tests against it.
+"""Build the wheel, install it into a separate folder, and run the unit tests against it.
 
-What is missing from the wheel, package data above all, shows here and not at a user's.
+This finds files that are missing from the wheel, such as package data.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def main() -> None:
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT], check=True)
         (wheel,) = folder.glob("*.whl")
-        # The dependencies are those of this environment; only visavis itself comes from the wheel.
+        # The dependencies come from this environment, and only visavis comes from the wheel.
         subprocess.run([*pip, "install", "--no-deps", "--target", folder / "site", wheel], check=True)
         (folder / "tests").symlink_to(ROOT / "tests")
         (folder / "examples").symlink_to(ROOT / "examples")
@@ -30,10 +30,10 @@ def main() -> None:
             [sys.executable, "-c", where], check=True, capture_output=True, text=True, env=environment, cwd=folder
         ).stdout.strip()
         if not found.startswith(str(folder)):
-            raise SystemExit(f"the tests would run against {found}, not against the wheel")
+            raise SystemExit(f"the tests must run against the wheel, and not against {found}")
         same = "import visavis, importlib.metadata as m, sys; sys.exit(m.version('visavis') != visavis.__version__)"
         if subprocess.run([sys.executable, "-c", same], check=False, env=environment, cwd=folder).returncode:
-            raise SystemExit("the version in the wheel's metadata is not visavis.__version__")
+            raise SystemExit("the version in the wheel's metadata must be visavis.__version__, and it is not")
         tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit"]
         options = ["--rootdir", str(folder), "-c", str(ROOT / "pyproject.toml"), "--override-ini", "testpaths="]
         done = subprocess.run([*tests, *options], check=False, env=environment, cwd=folder)

@@ -1,9 +1,10 @@
-"""Measure the expression network that ships, as it runs, and fit its calibration.
+"""Measure the expression network that ships, through the stage that runs it, and fit its calibration.
 
     python -m tools.evaluate_expression --ferplus FOLDER --lfw FOLDER [--calibrate]
 
-FERPlus's validation part is judged by clear majorities among the eight emotions; LFW's calm and happy faces, one
-annotator's word, by people who were held out of training. Needs no PyTorch.
+The truth of FERPlus's validation part is the clear majority of votes among the eight emotions. The truth of LFW is one
+annotator's label, calm or happy. Its figures are printed for the people who were held out of training, and for all.
+PyTorch is not needed.
 """
 
 from __future__ import annotations
@@ -45,11 +46,11 @@ from visavis.vision.expression import (
 __all__ = ["calibrate", "evaluate", "open_network"]
 
 PRIOR_EXPONENT = 0.15
-"""Part of the training data's imbalance that is taken out; `calibrate` prints what other values would do."""
+"""How much of the training data's imbalance is removed, 0..1. `calibrate` prints the effect of other values."""
 
 
-class Watched:
-    """A session that remembers its logits."""
+class RecordingSession:
+    """A session that records its logits."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -62,12 +63,12 @@ class Watched:
 
 
 def open_network(network: Path) -> Session:
-    """`network`, on one thread."""
+    """Open a network on one thread."""
     return OpenVinoRuntime(concurrency=1, cache=None).session(network, shapes=2)
 
 
 def calibrate(network: Path, ferplus: Path, cache: Path) -> None:
-    """Fit the temperature on FERPlus's validation part and write it, and all that belongs to it, beside `network`."""
+    """Fit the temperature on FERPlus's validation part, and write the calibration to the folder of `network`."""
     faces = load_ferplus(ferplus, "validation", cache)
     classes, clear = clear_majority(faces.labels)
     session = open_network(network)
@@ -78,7 +79,7 @@ def calibrate(network: Path, ferplus: Path, cache: Path) -> None:
     plain = ExpressionCalibration(CLASSES, 1.0, tuple(float(p) for p in shares[fit].mean(axis=0)), 0.0, sha256)
     print(f"uncalibrated: {summary(plain.probabilities(logits), truth)}")
     for exponent in sorted({0.0, 0.15, 0.3, 0.45, PRIOR_EXPONENT}):
-        # Each half is judged with the temperature of the other.
+        # Each half is tested with the temperature that was fitted on the other half.
         crossed = np.empty((len(logits), len(CLASSES)))
         for part in (0, 1):
             there = fitted(replace(plain, prior_exponent=exponent), logits[half != part], truth[half != part])
@@ -108,14 +109,14 @@ def calibrate(network: Path, ferplus: Path, cache: Path) -> None:
 def fitted(
     calibration: ExpressionCalibration, logits: NDArray[np.float32], truth: NDArray[np.intp]
 ) -> ExpressionCalibration:
-    """With the temperature that makes `truth` likeliest, to a hundredth."""
+    """Return the calibration with the temperature of the highest likelihood of `truth`, to two decimals."""
     rows = np.arange(len(truth))
 
-    def surprise(temperature: float) -> float:
+    def cross_entropy(temperature: float) -> float:
         tried = replace(calibration, temperature=temperature).probabilities(logits)
         return -float(np.log(np.maximum(tried[rows, truth], 1e-12)).mean())
 
-    return replace(calibration, temperature=min((t / 100 for t in range(30, 201)), key=surprise))
+    return replace(calibration, temperature=min((t / 100 for t in range(30, 201)), key=cross_entropy))
 
 
 def summary(probabilities: NDArray[np.float64], truth: NDArray[np.intp]) -> str:
@@ -131,7 +132,7 @@ def summary(probabilities: NDArray[np.float64], truth: NDArray[np.intp]) -> str:
 
 
 def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Expected calibration error over 15 bins of equal width."""
+    """The expected calibration error over 15 bins of equal width."""
     bins = np.minimum((confidence * 15).astype(int), 14)
     return float(sum(abs((confidence - right)[bins == b].sum()) for b in range(15)) / len(right))
 
@@ -139,13 +140,13 @@ def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_])
 def evaluate(network: Path, ferplus: Path, lfw: Path, cache: Path) -> None:
     """Print every figure of the model card."""
     calibration = load_expression_calibration(network)
-    watched = Watched(open_network(network))
-    reader = ExpressionReader(watched, calibration)
+    recorder = RecordingSession(open_network(network))
+    reader = ExpressionReader(recorder, calibration)
     faces = load_ferplus(ferplus, "validation", cache)
     classes, clear = clear_majority(faces.labels)
     truth = classes[clear]
     read = run(reader, faces, clear)
-    probabilities = calibration.probabilities(np.concatenate(watched.logits))
+    probabilities = calibration.probabilities(np.concatenate(recorder.logits))
     print(f"FERPlus validation, {len(truth)} faces, temperature {calibration.temperature}")
     print(f"  {summary(probabilities, truth)}")
     print_confusion(probabilities.argmax(axis=1), truth)
@@ -153,7 +154,7 @@ def evaluate(network: Path, ferplus: Path, lfw: Path, cache: Path) -> None:
     extras(read)
     session = open_network(network)
     filled = np.concatenate([session.run(crop[None, :, :, None])["logits"] for crop in faces.filled[clear]])
-    print(f"  with the images mirrored outwards at their edges: {summary(calibration.probabilities(filled), truth)}")
+    print(f"  with images extended by their mirror images: {summary(calibration.probabilities(filled), truth)}")
 
     portraits = load_lfw(lfw, cache)
     labelled = np.isin(portraits.labels, ("CALM", "HAPPY")) & (portraits.presence >= 0.5)
@@ -174,7 +175,7 @@ def run(reader: ExpressionReader, faces: Faces, rows: NDArray[np.bool_]) -> list
 
 
 def print_confusion(found: NDArray[np.intp], truth: NDArray[np.intp]) -> None:
-    print("  rows: the votes; columns: the network")
+    print("  rows: votes; columns: the network")
     print(" " * 12 + "".join(f"{name[:6]:>8}" for name in CLASSES) + "  recall")
     for c, name in enumerate(CLASSES):
         counts = np.bincount(found[truth == c], minlength=len(CLASSES))
@@ -206,7 +207,7 @@ def print_speed(reader: ExpressionReader, faces: Faces) -> None:
         reader(crop, faces.meshes[i])
         taken.append(time.perf_counter() - start)
     median, slow = 1e3 * np.quantile(taken, (0.5, 0.95))
-    print(f"one face on one thread, all included: median {median:.2f} ms, 95 % below {slow:.2f} ms")
+    print(f"one face on one thread, whole stage: median {median:.2f} ms, 95 % below {slow:.2f} ms")
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""Faces and votes for the expression network: FERPlus and LFW, cropped as the running program crops.
+"""Faces and votes for the expression network, from FERPlus and LFW, cropped as the program crops them.
 
-Every image goes through the project's own mesh and `expression_crop`, so that the network is trained on what it will
-see. Crops are kept in a cache folder outside the repository; making them takes about two minutes.
+Every image is cropped with the project's mesh and `expression_crop`, so that the network is trained on the same kind of
+input as it gets in use. Crops are stored in a cache folder outside the repository. Making them takes about two minutes.
 """
 
 from __future__ import annotations
@@ -31,28 +31,30 @@ CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "f
 """The order of the network's outputs, and of FERPlus's first eight columns."""
 
 _ENLARGE = 8
-"""FERPlus's 48 x 48 images grow by this much before the mesh reads them."""
+"""The factor by which FERPlus's 48 x 48 images are enlarged before the mesh reads them."""
 
 _TYPICAL = np.array([(0.31, 0.37), (0.69, 0.37), (0.5, 0.57), (0.35, 0.76), (0.65, 0.76)], np.float32)
-"""Where eyes, nose and mouth corners lie in FERPlus's images, in fractions; good enough to start the mesh from."""
+"""The usual positions of eyes, nose and mouth corners in FERPlus's images, in fractions, from which the mesh starts."""
 
 _RECIPE = "1"
-"""Raise this when the same image would give another crop."""
+"""The version of the crops. Increase it when the same image would give another crop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Faces:
-    """`n` faces, in the order of the source.
+    """`n` faces in the order of the source.
 
-    names:    (n,) file name or row number
-    crops:    (n, 48, 48) uint8 grey, the network's input
-    filled:   (n, 48, 48) uint8 grey, the same with the image mirrored outwards at its edges. FERPlus's images are
-              tight, so that most crops reach over an edge and have black there; the crops of larger images do not
-    crops192: (n, 192, 192) uint8 grey, what the running program's stage takes (there in colour)
-    meshes:   (n, 468, 3) float32, pixels of the image that the mesh was read from
-    presence: (n,) float32 0..1; below 0.5 the crop is the plain image and the mesh means nothing
-    labels:   (n, 10) uint8 votes for FERPlus, (n,) str for LFW
-    groups:   (n,) str, the identity for LFW and the row number for FERPlus
+    Attributes:
+        names: (n,) file name or row number.
+        crops: (n, 48, 48) uint8 grey, the network's input.
+        filled: (n, 48, 48) uint8 grey, the same from images that are extended by their mirror image at the edges.
+            FERPlus's images are tight, so most of their crops cross an edge and are black there; crops of larger images
+            are not.
+        crops192: (n, 192, 192) uint8 grey, the input of the program's stage (which is in colour).
+        meshes: (n, 468, 3) float32, pixels of the image that the mesh was read from.
+        presence: (n,) float32 0..1; below 0.5 the crop is the plain image and the mesh is not valid.
+        labels: (n, 10) uint8 votes of FERPlus, or (n,) str of LFW.
+        groups: (n,) str, the identity of LFW, or the row number of FERPlus.
     """
 
     names: NDArray[np.str_]
@@ -66,12 +68,12 @@ class Faces:
 
 
 def load_ferplus(folder: Path, part: str, cache: Path) -> Faces:
-    """`part` is train or validation; `part`.npz holds images (n, 48, 48) uint8, votes (n, 10) and labels (10,)."""
+    """Load `part`.npz, train or validation, with images (n, 48, 48) uint8, votes (n, 10) and labels (10,)."""
     source = folder / f"{part}.npz"
     with np.load(source) as stored:
         images, votes, labels = stored["images"], stored["votes"], [str(label) for label in stored["labels"]]
     if tuple(labels[: len(CLASSES)]) != CLASSES:
-        raise ValueError(f"{source} has the columns {labels}, not {CLASSES} first")
+        raise ValueError(f"the first labels of {source} must be {CLASSES}, not {labels}")
     rows = np.array([str(i) for i in range(len(images))])
 
     def enlarged() -> Iterator[tuple[Image, Points | None]]:
@@ -83,7 +85,7 @@ def load_ferplus(folder: Path, part: str, cache: Path) -> Faces:
 
 
 def load_lfw(folder: Path, cache: Path) -> Faces:
-    """`folder`/images.csv has the columns image, identity, sex, expression; the images lie in `folder`/images."""
+    """Load `folder`/images.csv, with columns image, identity, sex and expression, and the images in `folder`/images."""
     with (folder / "images.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     detector = open_analyzer()[0].detector
@@ -99,10 +101,10 @@ def load_lfw(folder: Path, cache: Path) -> Faces:
 
 
 def soft_labels(votes: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Votes (n, 10) -> shares of the eight emotions (n, 8), and which rows are fit to learn from (n,).
+    """Compute from votes (n, 10) the shares of the eight emotions (n, 8), and which rows are used in training (n,).
 
     As in the FERPlus paper (Barsoum and others, "Training deep networks for facial expression recognition with
-    crowd-sourced label distribution", 2016), single votes are outliers, and "unknown" and "not a face" are not learnt.
+    crowd-sourced label distribution", 2016), single votes are outliers, and "unknown" and "not a face" are not trained.
     """
     emotions = votes[:, : len(CLASSES)].astype(np.float32)
     emotions[emotions <= 1] = 0
@@ -112,23 +114,23 @@ def soft_labels(votes: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[
 
 
 def clear_majority(votes: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """The most voted of the eight emotions (n,), and where it has three votes or more and no equal (n,)."""
+    """The emotion with the most votes (n,), and whether it has three votes or more and is the only one (n,)."""
     emotions = votes[:, : len(CLASSES)]
     best = emotions.max(axis=1)
     return emotions.argmax(axis=1), (best >= 3) & ((emotions == best[:, None]).sum(axis=1) == 1)
 
 
 def held_out(groups: Iterable[str]) -> NDArray[np.bool_]:
-    """A fifth of the groups, always the same ones: never trained on."""
+    """Whether each group is held out of training. It is always the same fifth of all groups."""
     return np.array([zlib.crc32(group.encode()) % 5 == 0 for group in groups])
 
 
 def stage_input(faces: Faces, i: int) -> NDArray[np.uint8]:
-    """What the running program would hand to its stage for face `i`: (192, 192, 3) uint8 RGB."""
+    """The input of the program's stage for face `i`: (192, 192, 3) uint8 RGB."""
     if faces.presence[i] >= 0.5:
         grey = faces.crops192[i]
     else:
-        # The one image that `expression_crop` turns back into the plain 48 x 48 one.
+        # The image from which `expression_crop` makes the plain 48 x 48 image again.
         enlarged = faces.crops[i].repeat(3, axis=0).repeat(3, axis=1)
         grey = np.pad(enlarged, (CROP_SIDE - len(enlarged)) // 2)
     return np.repeat(grey[:, :, None], 3, axis=2)
@@ -137,7 +139,7 @@ def stage_input(faces: Faces, i: int) -> NDArray[np.uint8]:
 def _cropped(
     images: Iterator[tuple[Image, Points | None]], source: Path, cache: Path
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """Crops, 192-pixel crops, meshes and presences, from `cache` where the same source was cropped before."""
+    """Crops, filled crops, 192-pixel crops, meshes and presences, read from `cache` if it has those of the source."""
     key = hashlib.sha256(source.read_bytes() + _RECIPE.encode()).hexdigest()[:16]
     kept = cache / f"{source.parent.name}-{source.stem}-{key}.npz"
     names = ("crops", "filled", "crops192", "meshes", "presence")

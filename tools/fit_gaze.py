@@ -1,10 +1,10 @@
-"""Fit `vision/data/gaze.json`, and print how well the gaze agrees with marks.
+"""Fit `vision/data/gaze.json`, and print how well the gaze agrees with marked faces.
 
     python -m tools.fit_gaze tools/data/gaze_marks.json --data FOLDER
 
-FOLDER holds `lfw-dev/images/`. Where the centre of the eyeball lies is fitted on all of its faces with a yaw within 6
-degrees: they are taken to look into the camera on average. The marks say of some faces to which side they look, and
-only judge the result. With `--write` the numbers go into the package.
+FOLDER contains `lfw-dev/images/`. The position of the eyeball's centre is fitted on all faces with a yaw within 6
+degrees, on the assumption that they look into the camera on average. The marks state to which side some faces look.
+They are used only to evaluate the result. With `--write` the numbers are written to the package.
 """
 
 from __future__ import annotations
@@ -37,20 +37,23 @@ FRONTAL = 6.0  # degrees of yaw
 
 @dataclass(frozen=True, slots=True)
 class Gaze:
-    """Of one face.
+    """The gaze of one face.
 
-    offsets: (2, 2), see `pupil_offsets`
-    apart:   (2,) degrees between the two eyes, in yaw and in pitch
+    Attributes:
+        pose: of the face.
+        direction: of the gaze.
+        offsets: (2, 2), see `pupil_offsets`.
+        difference: (2,) yaw and pitch of the left eye minus those of the right eye, in degrees.
     """
 
     pose: Pose
     direction: EyeDirection
     offsets: NDArray[np.float64]
-    apart: NDArray[np.float64]
+    difference: NDArray[np.float64]
 
 
 def gazes(analyzer: Analyzer, files: Iterable[Path]) -> Iterator[tuple[str, Gaze]]:
-    """The gaze of the largest face of each image that shows one with eyes large enough, by the image's name."""
+    """Yield the name of each image and the gaze of its largest face, unless the eyes are too small."""
     orientation = analyzer.orientation
     for file in files:
         try:
@@ -65,23 +68,23 @@ def gazes(analyzer: Analyzer, files: Iterable[Path]) -> Iterator[tuple[str, Gaze
         eyes, pose = analyzer.pupils(image, mesh), pose_of(mesh)
         if eyes is None:
             continue
-        looks = eye_direction(eyes.pupils, eyes.contours, mesh, pose, eyes_open(eyes.contours, pose))
+        direction = eye_direction(eyes.pupils, eyes.contours, mesh, pose, eyes_open(eyes.contours, pose))
         vectors = gaze_vectors(eyes.pupils, eyes.contours, mesh, pose)
-        apart = np.degrees(vectors[0] - vectors[1])
-        yield file.name, Gaze(pose, looks, pupil_offsets(eyes.pupils, eyes.contours, mesh, pose), apart)
+        difference = np.degrees(vectors[0] - vectors[1])
+        yield file.name, Gaze(pose, direction, pupil_offsets(eyes.pupils, eyes.contours, mesh, pose), difference)
 
 
 def fitted(faces: Iterable[Gaze]) -> GazeNumbers:
-    """The numbers with which frontal faces look into the camera on average."""
+    """The numbers for which the average gaze of frontal faces is into the camera."""
     frontal = [face for face in faces if abs(face.pose.yaw) < FRONTAL]
     x = np.mean([face.offsets[:, 0] for face in frontal], axis=0)
-    # A mean pitch other than 0 is the error of the shipped number.
-    off = np.mean([math.sin(math.radians(face.direction.pitch)) for face in frontal])
-    return GazeNumbers(outward=float(x[1] - x[0]) / 2, upward=NUMBERS.upward + PUPIL_RADIUS * float(off))
+    # The mean pitch must be 0, so any other value is the error of the shipped number.
+    error = np.mean([math.sin(math.radians(face.direction.pitch)) for face in frontal])
+    return GazeNumbers(outward=float(x[1] - x[0]) / 2, upward=NUMBERS.upward + PUPIL_RADIUS * float(error))
 
 
-def judged(faces: dict[str, Gaze], marks: dict[str, str | None]) -> Iterator[str]:
-    """Lines on faces marked to look aside or into the camera."""
+def evaluated(faces: dict[str, Gaze], marks: dict[str, str | None]) -> Iterator[str]:
+    """Lines about the faces that are marked as looking to a side or into the camera."""
     yaws = {
         side: [faces[name].direction.yaw for name, mark in marks.items() if mark == side] for side in marks.values()
     }
@@ -104,9 +107,9 @@ def main() -> None:
     numbers = GazeNumbers(round(numbers.outward, 4), round(numbers.upward, 4))
     frontal = [face for face in faces.values() if abs(face.pose.yaw) < FRONTAL]
     print(f"{len(frontal)} frontal faces of {len(faces)}\nfitted:  {numbers}\nshipped: {NUMBERS}")
-    apart = np.sqrt(np.mean([face.apart**2 for face in frontal], axis=0))
-    print(f"the two eyes of frontal faces differ by {apart.round(1)} degrees (root mean square of yaw, pitch)")
-    print("\n".join(judged(faces, marks)))
+    difference = np.sqrt(np.mean([face.difference**2 for face in frontal], axis=0))
+    print(f"the two eyes of frontal faces differ by {difference.round(1)} degrees (root mean square of yaw, pitch)")
+    print("\n".join(evaluated(faces, marks)))
     if given.write:
         write(numbers, len(frontal))
 

@@ -1,12 +1,12 @@
-"""Fit `vision/data/openness.json` on marked faces, and print how often it is right.
+"""Fit `vision/data/openness.json` on marked faces, and print its accuracy.
 
     python -m tools.fit_openness tools/data/openness_marks.json --data FOLDER
 
-FOLDER holds `lfw-dev/` with `images/` and `images.csv`. The marks say of each image whether eyes and mouth of its
-largest face are open. Narrow eyes are over-represented among them, so each face stands for as many as its stratum has
-for each marked one. The figures come from cross-validation in which no person is on both sides; the numbers are then
-fitted on all marked faces. With `--write` they go into the package. With `--shrink 4` all of this, and the judgement of
-the shipped numbers, is about images of a quarter of the size.
+FOLDER contains `lfw-dev/` with `images/` and `images.csv`. The marks state whether eyes and mouth of the largest face
+of each image are open. Narrow eyes are over-represented among the marked faces, so each face is weighted by the number
+of faces in its stratum for each marked one. The figures come from cross-validation in which no person is on both sides.
+The numbers are then fitted on all marked faces. With `--write` they are written to the package. With `--shrink 4` all
+images are a quarter of their size, also in the evaluation of the shipped numbers.
 """
 
 from __future__ import annotations
@@ -37,23 +37,24 @@ __all__ = ["Report", "cross_validated", "fit_logistic", "report_of"]
 OUT = Path(__file__).parent.parent / "src/visavis/vision/data/openness.json"
 FOLDS = 10
 RIDGE = 1e-3
-"""The penalty on standardised coefficients, per unit of weight. It only keeps a fit on separable faces finite."""
+"""The penalty on standardised coefficients, per unit of weight. It keeps the fit finite if faces are separable."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How good probabilities are; shares are weighted to the population.
+    """The accuracy of probabilities. Shares are weighted to the population.
 
-    faces:         judged
-    positive:      of them, how many are open
-    share:         of open ones in the population
-    accuracy:      share of right values
-    balanced:      mean of the shares of right values among open and among closed ones
-    ece:           expected calibration error of the confidence, ten bins from 0.5 to 1
-    sure:          share of faces with a confidence of 90 or more
-    wrong_if_sure: share of wrong values among those
+    Attributes:
+        faces: number of faces.
+        positive: number of faces of which the attribute is open.
+        share: share of open ones in the population.
+        accuracy: share of right values.
+        balanced: mean of the shares of right values among open ones and among closed ones.
+        ece: expected calibration error of the confidence, ten bins from 0.5 to 1.
+        sure: share of faces with a confidence of at least 90.
+        wrong_if_sure: share of wrong values among these faces.
     """
 
     faces: int
@@ -67,22 +68,31 @@ class Report:
 
 
 def fit_logistic(terms: Floats, labels: Floats, weights: Floats) -> Floats:
-    """Weighted logistic regression by Newton's method: (n, k), (n,), (n,) -> intercept and coefficients (1 + k,)."""
+    """Fit a weighted logistic regression by Newton's method.
+
+    Args:
+        terms: (n, k).
+        labels: (n,), 0 or 1.
+        weights: (n,).
+
+    Returns:
+        The intercept and the coefficients (1 + k,).
+    """
     mean = np.average(terms, axis=0, weights=weights)
-    spread = np.sqrt(np.average((terms - mean) ** 2, axis=0, weights=weights))
-    design = np.column_stack([np.ones(len(terms)), (terms - mean) / spread])
+    deviation = np.sqrt(np.average((terms - mean) ** 2, axis=0, weights=weights))
+    design = np.column_stack([np.ones(len(terms)), (terms - mean) / deviation])
     share, penalty = weights / weights.sum(), RIDGE * np.diag([0.0] + [1.0] * terms.shape[1])
     solution = np.zeros(design.shape[1])
     for _ in range(50):
         p = _sigmoid(design @ solution)
         slope = design.T @ (share * (p - labels)) + penalty @ solution
         solution -= np.linalg.solve((design.T * (share * p * (1 - p))) @ design + penalty, slope)
-    coefficients = solution[1:] / spread
+    coefficients = solution[1:] / deviation
     return np.array([solution[0] - coefficients @ mean, *coefficients])
 
 
 def cross_validated(terms: Floats, labels: Floats, weights: Floats, people: Sequence[str]) -> Floats:
-    """The probability (n,) of each face, by a fit on other people."""
+    """The probability (n,) of each face, from a fit on other people."""
     names, codes = np.unique(people, return_inverse=True)
     folds = (np.random.default_rng(1).permutation(len(names)) % FOLDS)[codes]
     found = np.zeros(len(labels))
@@ -94,7 +104,7 @@ def cross_validated(terms: Floats, labels: Floats, weights: Floats, people: Sequ
 
 
 def report_of(probabilities: Floats, labels: Floats, weights: Floats) -> Report:
-    """Judge probabilities (n,) of being open."""
+    """Evaluate the probabilities (n,) of being open."""
     open_, right = labels > 0.5, (probabilities >= 0.5) == (labels > 0.5)
     confidence = np.maximum(probabilities, 1 - probabilities)
     bins = np.minimum(((confidence - 0.5) * 20).astype(int), 9)
@@ -124,14 +134,14 @@ def _sigmoid(x: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The terms of one face; `eyes` is None where they are too small to look into."""
+    """The terms of one face; `eyes` is None if the eyes are too small."""
 
     eyes: tuple[float, ...] | None
     mouth: tuple[float, ...]
 
 
 def measured(analyzer: Analyzer, file: Path, shrink: int) -> Measured | None:
-    """The terms of the largest face of an image made smaller `shrink` times, None if it shows none."""
+    """The terms of the largest face of an image, reduced by the factor `shrink`; None if there is no face."""
     image, orientation = decode(file.read_bytes()), analyzer.orientation
     if shrink > 1:
         image = Image(image.resized(Size(image.size.width // shrink, image.size.height // shrink)))
@@ -144,7 +154,7 @@ def measured(analyzer: Analyzer, file: Path, shrink: int) -> Measured | None:
 
 
 def weights_of(marks: dict[str, Any]) -> dict[str, float]:
-    """Faces of the population that a marked face stands for, by stratum."""
+    """The number of faces in the population for each marked face, by stratum."""
     strata = [face["stratum"] for face in marks["faces"]]
     return {name: stratum["population"] / strata.count(name) for name, stratum in marks["strata"].items()}
 
@@ -156,7 +166,7 @@ def fitted_on(
     people: Sequence[str],
     shipped: Sequence[float],
 ) -> Floats:
-    """Fit one attribute, print how good it and the `shipped` numbers are, and return the new numbers."""
+    """Fit one attribute, print the accuracy of the new and the `shipped` numbers, and return the new ones."""
     weights = weights_of(marks)
     rows = [
         (term, face[name], weights[face["stratum"]], person)
@@ -181,7 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("marks", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder with lfw-dev/")
-    parser.add_argument("--shrink", type=int, default=1, help="make the images smaller so many times (default: 1)")
+    parser.add_argument("--shrink", type=int, default=1, help="the factor by which images are reduced (default: 1)")
     parser.add_argument("--write", action="store_true", help="write the numbers into the package")
     given = parser.parse_args()
     marks = json.loads(given.marks.read_text("utf-8"))
@@ -202,7 +212,7 @@ def main() -> None:
 
 
 def count(marks: dict[str, Any], key: str) -> dict[str, int]:
-    """How many faces have each mark."""
+    """The number of faces with each mark."""
     values = {"open": True, "closed": False, "unclear": None}
     return {word: sum(face[key] is value for face in marks["faces"]) for word, value in values.items()}
 

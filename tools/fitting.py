@@ -1,7 +1,7 @@
-"""What the tools that fit numbers have in common: the data folder, bootstrap intervals, the report and the file.
+"""The common parts of tools that fit numbers: the data folder, bootstrap intervals, the report and the file.
 
-A tool reads labelled images, fits the numbers of one file in the package and prints the shipped numbers beside the new
-ones. It writes the file only with `--write`.
+A tool reads labelled images, fits the numbers of one file in the package, and prints the shipped and the new numbers.
+It writes the file only with `--write`.
 """
 
 from __future__ import annotations
@@ -46,12 +46,13 @@ REPLICATES = 200
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What every tool takes from its command line.
+    """The arguments that every tool has.
 
-    data:   the folder that holds `lfw-dev/`, `scenes/` and `recorded/`
-    images: how many images of lfw-dev are used at most
-    write:  whether the file in the package is written anew
-    cache:  a file that keeps what was measured on the images, so that a second run is quick
+    Attributes:
+        data: the folder with `lfw-dev/`, `scenes/` and `recorded/`.
+        images: the largest number of images of lfw-dev.
+        write: whether to write the file in the package.
+        cache: a file that stores the measurements on the images, so that a second run is fast.
     """
 
     data: Path
@@ -61,12 +62,12 @@ class Arguments:
 
 
 def parse(description: str | None, words: Sequence[str] | None = None, *, images: int = 600) -> Arguments:
-    """The arguments of a tool.
+    """Parse the arguments of a tool.
 
     Args:
-        description: of the tool, for `--help`
-        words: default: those of the command line
-        images: the default of `--images`
+        description: the description of the tool in `--help`.
+        words: the arguments; by default those of the command line.
+        images: the default of `--images`.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -76,20 +77,28 @@ def parse(description: str | None, words: Sequence[str] | None = None, *, images
         default=os.environ.get("VISAVIS_DATA"),
         help="folder with lfw-dev/, scenes/ and recorded/ (default: VISAVIS_DATA)",
     )
-    parser.add_argument("--images", type=int, default=images, help=f"of lfw-dev at most (default: {images})")
+    parser.add_argument(
+        "--images", type=int, default=images, help=f"the largest number of images of lfw-dev (default: {images})"
+    )
     parser.add_argument("--write", action="store_true", help="write the numbers into the package")
     parser.add_argument("--cache", type=Path, help="a file (.npz) that keeps the measurements for the next run")
     given = parser.parse_args(words)
     if given.data is None:
-        parser.error("a data folder is needed: name it, or set VISAVIS_DATA")
+        parser.error("name a data folder, or set VISAVIS_DATA")
     if not Path(given.data).is_dir():
-        parser.error(f"{given.data} is not a folder")
+        parser.error(f"data must be a folder, not {given.data}")
     return Arguments(Path(given.data), given.images, given.write, given.cache)
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """An image of lfw-dev, who it shows, and the label of sex, which only groups impostors."""
+    """An image of lfw-dev.
+
+    Attributes:
+        file: the path.
+        identity: the name of the person.
+        sex: the label of sex, which is used only to group impostors.
+    """
 
     file: Path
     identity: str
@@ -97,13 +106,13 @@ class Labelled:
 
 
 def labelled(data: Path, most: int, *, several: bool = False, seed: int = 1) -> list[Labelled]:
-    """A sample of lfw-dev, of whole people in random order.
+    """Draw a sample of lfw-dev: all images of people in random order.
 
     Args:
-        data: the folder that holds `lfw-dev/`
-        most: images
-        several: only people with more than one image
-        seed: of the order
+        data: the folder with `lfw-dev/`.
+        most: the largest number of images.
+        several: whether to use only people with more than one image.
+        seed: the seed of the order.
     """
     folder = data / "lfw-dev"
     people: dict[str, list[Labelled]] = {}
@@ -126,22 +135,22 @@ def bootstrap(
     replicates: int = REPLICATES,
     seed: int = 1,
 ) -> Floats:
-    """The 2.5 % and 97.5 % quantiles of a fit when whole groups are drawn again with replacement.
+    """Compute the 95 % bootstrap interval of a fit, with whole groups drawn with replacement.
 
     Args:
-        groups: (n,) the person, or the image, of each row; a unique value for each row draws single rows
-        fit: from the indices of rows, with repetition, to k numbers
-        replicates: how often it is fitted
-        seed: of the draws
+        groups: (n,) the person, or the image, of each row. With a unique value for each row, single rows are drawn.
+        fit: maps the indices of rows, with repetition, to k numbers.
+        replicates: the number of fits.
+        seed: the seed of the draws.
 
     Returns:
-        (2, k)
+        (2, k), the 2.5 % and 97.5 % quantiles.
     """
     _, codes = np.unique(np.asarray(groups), return_inverse=True)
     members = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     fits = [
-        fit(np.concatenate([members[i] for i in chance.integers(0, len(members), len(members))]))
+        fit(np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))]))
         for _ in range(replicates)
     ]
     return np.quantile(np.asarray(fits, np.float64), [0.025, 0.975], axis=0)
@@ -149,7 +158,7 @@ def bootstrap(
 
 @dataclass(frozen=True, slots=True)
 class Refit:
-    """A number, shipped and fitted again, with the bootstrap interval of the new fit."""
+    """A shipped number, its new fit, and the bootstrap interval of the new fit."""
 
     name: str
     shipped: float
@@ -159,16 +168,16 @@ class Refit:
 
     @property
     def reproduced(self) -> bool:
-        """Whether the shipped number lies in the interval."""
+        """Whether the shipped number is in the interval."""
         return self.low <= self.shipped <= self.high
 
 
 def report(refits: Sequence[Refit], effects: Mapping[str, str]) -> str:
-    """The table that a tool prints.
+    """Return the table that a tool prints.
 
     Args:
-        refits: one a line
-        effects: what the new numbers would change -> how much
+        refits: the numbers, one in each line.
+        effects: what the new numbers change, and by how much.
     """
     lines = [f"{'number':28}{'shipped':>10}{'fitted':>10}   95 % interval       shipped is in it"]
     for r in refits:
@@ -179,13 +188,13 @@ def report(refits: Sequence[Refit], effects: Mapping[str, str]) -> str:
 
 
 def refits(shipped: Mapping[str, float], fitted: Sequence[float], interval: Floats) -> list[Refit]:
-    """Refits from shipped numbers by name, the new ones in their order, and the result (2, k) of `bootstrap`."""
+    """Make refits from shipped numbers by name, new ones in the same order, and the result (2, k) of `bootstrap`."""
     rows = zip(shipped.items(), fitted, interval.T, strict=True)
     return [Refit(name, old, float(new), float(low), float(high)) for (name, old), new, (low, high) in rows]
 
 
 def stored(name: str) -> dict[str, Any]:
-    """The file of fitted numbers `name` of the package, as it ships."""
+    """Read the file `name` of fitted numbers in the package."""
     text = (PACKAGE / name).read_text("utf-8")
     content: dict[str, Any] = json.loads(text)
     return content
@@ -204,13 +213,13 @@ def write(
     """Write a file of fitted numbers with today's date and the SHA-256 of the networks in the manifest.
 
     Args:
-        name: of the file in the package
-        numbers: what was fitted
-        origin: how, in words
-        data: the data set and the number of faces
-        networks: names in the manifest
-        tool: the command that made it
-        package: the folder to write to
+        name: the name of the file in the package.
+        numbers: the fitted numbers.
+        origin: a description of the fit.
+        data: the data set and the number of faces.
+        networks: the names of networks in the manifest.
+        tool: the command that fits the numbers.
+        package: the folder to write to.
     """
     content = {
         "numbers": dict(numbers),
@@ -226,12 +235,12 @@ def write(
 
 
 def hashes(networks: Sequence[str], store: ModelStore) -> dict[str, str]:
-    """The SHA-256 of the source file of each network, by name."""
+    """The SHA-256 of the published file of each network, by name."""
     return {name: store.manifest.models[name].sha256 for name in networks}
 
 
 def as_text(content: Mapping[str, object]) -> str:
-    """JSON with an entry a line, three levels deep, and everything below on its line."""
+    """Format JSON with one entry in each line down to the third level. Deeper values are not broken into lines."""
     return "{\n" + ",\n".join(_members(content)) + "\n}\n"
 
 
@@ -245,7 +254,7 @@ def _members(content: Mapping[str, object]) -> Iterator[str]:
 
 
 def _deep(value: object) -> str:
-    """A nested object with an entry a line; anything else on one line."""
+    """A nested object with one entry in each line, or any other value in one line."""
     if not isinstance(value, Mapping):
         return json.dumps(value)
     return "{\n" + ",\n".join(f"   {json.dumps(key)}: {json.dumps(item)}" for key, item in value.items()) + "\n  }"

@@ -1,9 +1,9 @@
-"""Make `vision/data/mean_face.npy`: the face that pose is measured against.
+"""Make `vision/data/mean_face.npy`, the mean face from which poses are computed.
 
     python tools/make_mean_face.py FOLDER_OF_PORTRAITS
 
-The mean of all nearly frontal meshes in the folder, eyes level, one unit between the pupils, made symmetrical.
-Which vertex mirrors which is read off the mean itself.
+It is the mean of all nearly frontal meshes in the folder, with level eyes and an interocular distance of 1, made
+symmetrical. The pairs of mirrored vertices are determined from the mean itself.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from visavis.runtime import open_analyzer
 
 OUT = Path(__file__).parent.parent / "src/visavis/vision/data/mean_face.npy"
 FRONTAL = 0.06
-"""How far the mesh may lie off the middle of the eyes, as a part of its half width."""
+"""The largest distance of the middle of the mesh from the middle of the eyes, as a part of the half width."""
 
 
 def normalised(mesh: NDArray[np.float32]) -> NDArray[np.float64]:
-    """`mesh` (468, 3) with the eyes' midpoint at the origin, the eyes level and their distance 1."""
+    """Return `mesh` (468, 3) with the middle of the eyes at the origin, level eyes and an interocular distance of 1."""
     left, right = eye_centres(mesh).astype(np.float64)
     eye_axis = right - left
     interocular = float(np.hypot(*eye_axis))
@@ -42,7 +42,7 @@ def symmetrical(mean: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def partners(distance: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Pair the vertices, nearest first; one on the middle line is its own partner. `distance` is (n, n)."""
+    """Pair the vertices by `distance` (n, n), nearest first. A vertex on the middle line is its own partner."""
     partner = np.full(len(distance), -1, np.intp)
     for flat in np.argsort(distance, axis=None, kind="stable"):
         one, other = np.unravel_index(flat, distance.shape)

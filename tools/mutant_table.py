@@ -1,4 +1,4 @@
-"""The mutants that tools/mutants.py runs: changes of one place each, which tests must notice."""
+"""The mutants that tools/mutants.py runs. Each changes one place in the code, and tests must notice it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ Mutants = list[tuple[str, str]]
 class Mutant(NamedTuple):
     """A change that tests must notice.
 
-    file:  below src/visavis
-    old:   occurs there exactly once
-    new:   takes its place
-    tests: files, of which at least one test must fail
+    Attributes:
+        file: the path below src/visavis.
+        old: the text to replace, which occurs exactly once in the file.
+        new: the text that replaces it.
+        tests: files of tests. At least one of their tests must fail.
     """
 
     file: str
@@ -40,7 +41,7 @@ def of(file: str, tests: tuple[str, ...], changes: Mutants) -> list[Mutant]:
 
 BOXES = '"sideways": 0.991,\n  "above": 1.412,\n  "below": 1.062'
 
-# The real networks on the example images must notice these, whatever the unit tests say.
+# Tests with the real networks on the example images must notice these, even if unit tests do not.
 GOLDEN_MUTANTS = [
     *of("vision/data/box.json", GOLDEN, [(BOXES, '"sideways": 0.95,\n  "above": 1.30,\n  "below": 1.00')]),
     *of("vision/data/landmarks.json", GOLDEN, [("[[105, 0.68], [66, 0.32]]", "[[105, 0.40], [66, 0.60]]")]),

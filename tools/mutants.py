@@ -3,14 +3,15 @@
     python -m tools.mutants [--unit] [--jobs N] [WORD ...]
 
 Each mutant of `tools/mutant_table.py` changes one place of one file. It is applied to a temporary copy of the project,
-and only the tests that have to notice are run on it. They must fail (the mutant is killed); if they pass, it survives.
-WORDs choose the mutants whose file, text or tests contain one; `--unit` leaves out those that need the real networks.
+and only the tests that must notice it are run there. If one of them fails, the mutant is killed. If they all pass, it
+survives. WORDs select the mutants whose file, text or tests contain one of them. `--unit` leaves out the mutants that
+need the real networks.
 
-The table is written by hand because what can go wrong unseen here is mostly a fitted constant, and the new values are
-plausible ones. The kept tools do not make such mutants: mutmut changes function bodies and not the constants of a
-module. cosmic-ray adds 1 to a number or subtracts 1, which almost any test notices; of these files it makes 4,800
-mutants, hours of running, and many change an annotation or nothing. `tests/tools/test_mutants.py` keeps the table in
-step with the code.
+The table is written by hand, because the most likely unnoticed error here is a fitted constant with a plausible wrong
+value. Existing tools do not make such mutants. mutmut changes the bodies of functions and not the constants of a
+module. cosmic-ray adds 1 to a number or subtracts 1, which almost any test notices; it makes 4,800 mutants of these
+files, which take hours, and many of them change an annotation or nothing. `tests/tools/test_mutants.py` checks that the
+table fits the code.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ from queue import SimpleQueue
 from tools.mutant_table import GOLDEN_MUTANTS, MUTANTS, UNIT_MUTANTS, Mutant
 
 ROOT = Path(__file__).parent.parent
-TIMEOUT = 300  # seconds; a mutant that loops for ever is killed by it
+TIMEOUT = 300  # seconds; it ends mutants that loop for ever, which count as killed
 
 
 @contextmanager
 def copies(count: int) -> Iterator[SimpleQueue[Path]]:
-    """Copies of what the tests need, to be taken by one run at a time and put back."""
+    """Yield a queue of copies of what the tests need. Each run takes one and puts it back."""
     with tempfile.TemporaryDirectory() as name:
         waiting: SimpleQueue[Path] = SimpleQueue()
         for i in range(count):
@@ -49,7 +50,7 @@ def copies(count: int) -> Iterator[SimpleQueue[Path]]:
 
 
 def outcome(folder: Path, mutant: Mutant | None, tests: tuple[str, ...]) -> str:
-    """Run `tests` on the copy in `folder`: killed, survived, or what else happened."""
+    """Run `tests` on the copy in `folder`, and return whether the mutant is killed, or what else happened."""
     file = folder / "src/visavis" / mutant.file if mutant else None
     text = file.read_text("utf-8") if file else ""
     try:
@@ -57,7 +58,7 @@ def outcome(folder: Path, mutant: Mutant | None, tests: tuple[str, ...]) -> str:
             if text.count(mutant.old) != 1:
                 return f"STALE: the old text occurs {text.count(mutant.old)} times"
             file.write_text(text.replace(mutant.old, mutant.new), "utf-8")
-        # Without bytecode, because a mutant of the same length and second would run the previous one's.
+        # Without bytecode, because Python would run the bytecode of a previous mutant of the same length and second.
         environment = os.environ | {
             "PYTHONPATH": f"{folder / 'src'}{os.pathsep}{folder}",
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -96,7 +97,7 @@ def main() -> None:
             finally:
                 waiting.put(folder)
 
-        # Tests that fail anyway would kill every mutant.
+        # Tests that fail without a mutant would kill every mutant.
         unchanged = run(None, tuple(sorted({test for mutant in chosen for test in mutant.tests})))
         if unchanged != "SURVIVED":
             raise SystemExit(f"the tests fail without any mutant: {unchanged}")

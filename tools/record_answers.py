@@ -1,11 +1,11 @@
-"""Write down what every door answers to real photographs, so that two states of the project can be compared.
+"""Record the responses of every interface to real photos, so that two states of the project can be compared.
 
     python -m tools.record_answers OUT.jsonl [--data FOLDER] [--lfw 200]
     diff before.jsonl after.jsonl
 
-One line a door and pair. The doors are the in-process client, the server over HTTP, and `visavis compare --json`. The
-threshold is 0, so that every face has its similarity. The pairs are those of the example photographs, and with `--data`
-one person of the scenes against all scenes, and pairs of lfw-dev.
+The file has one line for each door and pair. The doors are the in-process client, the server over HTTP, and `visavis
+compare --json`. The threshold is 0, so that every face has a similarity. The pairs are those of the example photos.
+With `--data` there are also pairs of one person of the scenes with every scene, and pairs of lfw-dev.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def chosen_pairs(data: Path | None, lfw: int) -> Iterator[tuple[Path, Path]]:
 
 @contextmanager
 def served() -> Iterator[str]:
-    """The address of a server of its own process."""
+    """Run a server in another process, and yield its address."""
     command = [sys.executable, "-u", "-m", "visavis", "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None

@@ -1,8 +1,8 @@
-"""Record the faces that tests/golden/test_recorded_faces.py holds the engine to.
+"""Record the faces that tests/golden/test_recorded_faces.py expects.
 
     python -m tools.record_faces
 
-Needed when a box, a landmark, a pose or a confidence is meant to move. It says by how much each has moved.
+Run it after a change that moves boxes, landmarks, poses or confidences on purpose. It prints how far each has moved.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ Record = dict[str, list[float]]
 
 
 def recorded(face: Face) -> Record:
-    """A face in numbers, rounded.
+    """Return the rounded numbers of a face, by name.
 
-    box:        left, top, width, height, in fractions of the image
-    pose:       roll, yaw, pitch, in degrees
-    confidence: in percent
-    landmarks:  x and y of each in turn, in fractions of the image
-    open:       the probabilities that the eyes and that the mouth are open, in percent
-    gaze:       yaw and pitch in degrees, confidence in percent
+    Returns:
+        box: left, top, width and height, in fractions of the image.
+        pose: roll, yaw and pitch, in degrees.
+        confidence: in percent.
+        landmarks: x and y of each landmark in order, in fractions of the image.
+        open: the probabilities that the eyes and that the mouth are open, in percent.
+        gaze: yaw and pitch in degrees, confidence in percent.
     """
     box, size = face.box.relative_to(face.image_size), face.image_size
     points = [v for p in face.landmarks for v in (p.x / size.width, p.y / size.height)]
@@ -48,10 +49,10 @@ def open_percent(attribute: Attribute | None) -> float:
     """The probability in percent that an attribute is true.
 
     Raises:
-        ValueError: it was not looked for.
+        ValueError: it was not computed.
     """
     if attribute is None:
-        raise ValueError("the attribute must have been looked for")
+        raise ValueError("the face must be analysed with Detail.ALL")
     return attribute.confidence if attribute.value else 100 - attribute.confidence
 
 
@@ -62,7 +63,7 @@ def gaze_of(face: Face) -> tuple[float, float, float]:
         ValueError: the eyes are too small.
     """
     if face.eye_direction is None:
-        raise ValueError("the eyes must be large enough to look into")
+        raise ValueError("the eyes of the face must be large enough for a gaze")
     return face.eye_direction.yaw, face.eye_direction.pitch, face.eye_direction.confidence
 
 
@@ -86,7 +87,7 @@ def of_photo(engine: Engine, path: Path) -> Record:
 
 
 def as_text(records: dict[str, Record]) -> str:
-    """One entry a line."""
+    """Format the records as JSON, with one entry in each line."""
     photos = (
         f' "{name}": {{\n' + ",\n".join(f'  "{key}": {json.dumps(row)}' for key, row in record.items()) + "\n }"
         for name, record in records.items()

@@ -1,8 +1,9 @@
-"""Record the similarities that tests/golden/test_same_answers.py holds the engine to.
+"""Record the similarities that tests/golden/test_same_answers.py expects.
 
     VISAVIS_DATA=FOLDER python -m tools.record_similarities
 
-Needed when a similarity is meant to move, as after a new fit of the scale. It says by how much each set has moved.
+Run it after a change that moves similarities on purpose, such as a new fit of the scale. It prints how far each set has
+moved.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ def main() -> None:
 
 
 def similarity(engine: Engine, folder: Path, source: str, target: str) -> float:
-    """Of the largest face of each image."""
+    """The similarity of the largest faces of two images, rounded."""
     one, other = ((folder / name).with_suffix(".jpg").read_bytes() for name in (source, target))
     matches = engine.compare(one, other, CompareOptions(similarity_threshold=0)).matches
     return round(max(matches, key=lambda match: match.face.box.area).similarity, 4)
 
 
 def as_text(recorded: dict[str, list[tuple[str, str, float]]]) -> str:
-    """One pair a line."""
+    """Format the records as JSON, with one pair in each line."""
     sets = (
         f' "{name}": [\n' + ",\n".join(f"  {json.dumps(row)}" for row in rows) + "\n ]"
         for name, rows in recorded.items()

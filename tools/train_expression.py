@@ -1,13 +1,13 @@
-"""Train the expression network and write it, with its calibration, into the package.
+"""Train the expression network, and write it with its calibration to the package.
 
-    pip install torch          # not a dependency of the project; the CPU build will do
+    pip install torch          # not a dependency of the project; the CPU build is enough
     python -m tools.train_expression --ferplus FOLDER --lfw FOLDER
 
-FERPlus's votes are learnt as they are, as shares of the eight emotions; LFW's labels, one annotator's word on calm or
-happy, count for less. One core, about half an hour.
+The targets are FERPlus's votes, as shares of the eight emotions. LFW's labels, one annotator's calm or happy, have a
+lower weight. Training takes about half an hour on one core.
 
-The network is a plain stack of convolutions, which is what runs fastest on one thread: 5x5/2 to 32 channels, 3x3 to 48,
-48, pool, 96, 96, pool, 160, 160, mean over the image, 8 outputs. The image is normalised inside it.
+The network is a plain stack of convolutions, because this is fastest on one thread: 5x5/2 to 32 channels, 3x3 to 48,
+48, pool, 96, 96, pool, 160, 160, mean over the image, 8 outputs. It normalises its input itself.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from tools.evaluate_expression import calibrate, evaluate, open_network
+from tools.evaluate_expression import calibrate, evaluate
+from tools.export_expression import compare, to_onnx
 from tools.expression_data import CLASSES, clear_majority, held_out, load_ferplus, load_lfw, soft_labels
 from torch import nn
 from torch.nn import functional
@@ -43,11 +43,13 @@ SMALL_SIDE = 36
 class Round:
     """One rise and fall of the learning rate.
 
-    part:       of all epochs
-    rate:       the highest learning rate
-    small_part: of the round, at its start, that sees images of `SMALL_SIDE`: half the time for nearly the same lesson
-    strength:   0..1, of augmentation and dropout
-    look_back:  about as many steps as the average of the weights covers
+    Attributes:
+        part: the part of all epochs.
+        rate: the highest learning rate.
+        small_part: the part of the round, at its start, that uses images of `SMALL_SIDE`, because these take half the
+            time and train nearly as well.
+        strength: the strength of augmentation and dropout, 0..1.
+        look_back: the number of steps that the average of the weights covers, about.
     """
 
     part: float
@@ -57,16 +59,16 @@ class Round:
     look_back: int
 
 
-# After the first round alone the network is still worse on its own training data than it could be.
+# Two rounds, because after the first alone the network still underfits its training data.
 ROUNDS = (Round(0.7, 4e-3, 0.4, 1.0, 1500), Round(0.3, 2e-3, 0.0, 0.35, 500))
 
 LFW_WEIGHT = 0.3
-LFW_SHARES = {  # what one annotator's CALM or HAPPY says of the votes of ten, roughly
+LFW_SHARES = {  # a rough estimate of ten people's votes if one annotator says CALM or HAPPY
     "CALM": (0.88, 0.01, 0.02, 0.05, 0.02, 0.0, 0.0, 0.02),
     "HAPPY": (0.08, 0.9, 0.01, 0.0, 0.0, 0.0, 0.0, 0.01),
 }
 
-# (channels in, channels out, kernel, stride), or None where the image is halved
+# (channels in, channels out, kernel, stride), or None for pooling, which halves the sides
 LAYERS: tuple[tuple[int, int, int, int] | None, ...] = (
     (1, 32, 5, 2), (32, 48, 3, 1), (48, 48, 3, 1), None,
     (48, 96, 3, 1), (96, 96, 3, 1), None,
@@ -88,13 +90,13 @@ def make_network() -> Any:
 
 
 def normalised(images: Any) -> Any:
-    """(n, 1, h, w) f32 0..255 -> each with mean 0 and deviation near 1; the 8 keeps noise in flat images small."""
+    """Scale images (n, 1, h, w) f32 0..255 to mean 0 and deviation near 1. The 8 limits the noise of flat images."""
     from_mean = images - images.mean(dim=(1, 2, 3), keepdim=True)
     return from_mean / (from_mean.square().mean(dim=(1, 2, 3), keepdim=True).sqrt() + 8)
 
 
 def augmented(image: NDArray[np.uint8], side: int, strength: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """`image` (48, 48) as another camera, cropper or day would have had it: (side, side)."""
+    """Return `image` (48, 48) with random changes of geometry, resolution, light and noise: (side, side)."""
     wide = (1 + strength) / 2
     angle, zoom = math.radians(rng.normal(0, 6 * wide)), math.exp(rng.normal(0, 0.07 * wide))
     flip = -1 if rng.random() < 0.5 else 1
@@ -127,18 +129,18 @@ def augmented(image: NDArray[np.uint8], side: int, strength: float, rng: np.rand
 def training_set(
     ferplus: Path, lfw: Path, cache: Path
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """Crops as they come and filled (n, 2, 48, 48), shares (n, 8) and weights (n,)."""
+    """Return plain and filled crops (n, 2, 48, 48), shares (n, 8) and weights (n,)."""
     faces = load_ferplus(ferplus, "train", cache)
     shares, fit = soft_labels(faces.labels)
     portraits = load_lfw(lfw, cache)
     usable = ~held_out(portraits.groups) & np.isin(portraits.labels, list(LFW_SHARES)) & (portraits.presence >= 0.5)
-    said = np.array([LFW_SHARES[label] for label in portraits.labels[usable]], np.float32)
+    lfw_shares = np.array([LFW_SHARES[label] for label in portraits.labels[usable]], np.float32)
     weights = np.repeat(np.array([1, LFW_WEIGHT], np.float32), [fit.sum(), usable.sum()])
     print(f"training on {fit.sum()} faces of FERPlus and {usable.sum()} of LFW")
     crops = [
         np.stack([some.crops[rows], some.filled[rows]], axis=1) for some, rows in ((faces, fit), (portraits, usable))
     ]
-    return np.concatenate(crops), np.concatenate([shares[fit], said]), weights
+    return np.concatenate(crops), np.concatenate([shares[fit], lfw_shares]), weights
 
 
 def train(
@@ -147,7 +149,7 @@ def train(
     epochs: int,
     seed: int,
 ) -> Any:
-    """The averaged network after `epochs`. `check`, crops and classes, is printed on the way and decides nothing."""
+    """Return the averaged network after `epochs`. The accuracy on `check`, crops and classes, is only printed."""
     torch.manual_seed(seed)
     network = make_network()
     for number, one in enumerate(ROUNDS):
@@ -164,7 +166,7 @@ def train_round(
     epochs: int,
     seed: int,
 ) -> Any:
-    """`network` after one more round, averaged."""
+    """Return the average of `network` over one more round."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     crops, shares, weights = data
@@ -212,7 +214,7 @@ def _follow(average: Any, network: Any, keep: float) -> None:
 
 
 def outputs_of(network: Any, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Logits (n, 8) of `crops` (n, 48, 48)."""
+    """Return the logits (n, 8) of `crops` (n, 48, 48)."""
     network.eval()
     parts = np.array_split(crops, max(1, len(crops) // 256))
     with torch.no_grad():
@@ -220,71 +222,13 @@ def outputs_of(network: Any, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.concatenate(outputs)
 
 
-def to_onnx(network: Any) -> Any:
-    """(n, 48, 48, 1) uint8 images -> (n, 8) logits; batch norms folded, weights kept as fp16, sums in f32."""
-    nodes: list[Any] = []
-    weights: list[Any] = []
-
-    def add(operator: str, *inputs: str, **attributes: Any) -> str:
-        name = f"{operator.lower()}_{len(nodes)}"
-        nodes.append(helper.make_node(operator, list(inputs), [name], name, **attributes))
-        return name
-
-    def constant(values: NDArray[np.float32]) -> str:
-        name = f"constant_{len(weights)}"
-        # Few and in need of their digits, biases stay as they are.
-        stored = values.astype(np.float16) if values.ndim > 1 else values
-        weights.append(numpy_helper.from_array(np.ascontiguousarray(stored), name))
-        return add("Cast", name, to=TensorProto.FLOAT) if values.ndim > 1 else name
-
-    x = add("Transpose", add("Cast", "image", to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
-    from_mean = add("Sub", x, add("ReduceMean", x, axes=[1, 2, 3]))
-    variance = add("ReduceMean", add("Mul", from_mean, from_mean), axes=[1, 2, 3])
-    x = add("Div", from_mean, add("Add", add("Sqrt", variance), constant(np.array([8], np.float32))))
-    modules = list(network)
-    for module, after in zip(modules, [*modules[1:], None], strict=True):
-        if isinstance(module, nn.Conv2d):
-            kernel, bias = _folded(module, after)
-            edge = kernel.shape[-1] // 2
-            x = add("Conv", x, constant(kernel), constant(bias), pads=[edge] * 4, strides=list(module.stride))
-            x = add("Relu", x)
-        elif isinstance(module, nn.MaxPool2d):
-            x = add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
-        elif isinstance(module, nn.Linear):
-            x = add("Flatten", add("GlobalAveragePool", x))
-            matrix, bias = (p.detach().numpy() for p in (module.weight, module.bias))
-            nodes.append(
-                helper.make_node("Gemm", [x, constant(matrix), constant(bias)], ["logits"], "logits", transB=1)
-            )
-    taken = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", INPUT_SIDE, INPUT_SIDE, 1])
-    given = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(CLASSES)])
-    graph = helper.make_graph(nodes, "expression", [taken], [given], weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="visavis")
-    onnx.checker.check_model(model)
-    return model
-
-
-def _folded(convolution: Any, norm: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    scale = (norm.weight / (norm.running_var + norm.eps).sqrt()).detach()
-    kernel = convolution.weight.detach() * scale[:, None, None, None]
-    return kernel.contiguous().numpy(), (norm.bias.detach() - norm.running_mean * scale).numpy()
-
-
-def compare(written: Path, crops: NDArray[np.uint8], logits: NDArray[np.float32]) -> None:
-    """Refuse a file that does not say in OpenVINO what the network said in PyTorch."""
-    session = open_network(written)
-    run = np.concatenate([session.run(crop[None, :, :, None])["logits"] for crop in crops])
-    difference = float(np.abs(run - logits).max())
-    print(f"{written}: {written.stat().st_size} bytes, logits within {difference:.4f} of PyTorch's")
-    if difference > 0.01:
-        raise SystemExit("the file does not hold the network that was trained")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ferplus", type=Path, required=True, help="folder with train.npz and validation.npz")
     parser.add_argument("--lfw", type=Path, required=True, help="folder with images.csv and images/")
-    parser.add_argument("--out", type=Path, default=NETWORK, help="the .onnx file; its calibration goes beside it")
+    parser.add_argument(
+        "--out", type=Path, default=NETWORK, help="the .onnx file; its calibration is written to the same folder"
+    )
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "visavis-expression")

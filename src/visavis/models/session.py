@@ -52,9 +52,14 @@ class OpenVinoRuntime:
         device: OpenVINO's name of the device that networks run on, in capitals.
 
     Example:
-        runtime = OpenVinoRuntime(concurrency=1, cache=None)
-        outputs = runtime.session(Path("model.xml")).run(np.zeros((1, 112, 112, 3), np.uint8))
-        runtime.close()
+        >>> from visavis.runtime import open_store
+        >>> from visavis.settings import Settings
+        >>> network = open_store(Settings.from_env()).ready("embedder")
+        >>> runtime = OpenVinoRuntime(concurrency=1, cache=None)
+        >>> outputs = runtime.session(network).run(np.zeros((1, 112, 112, 3), np.uint8))
+        >>> next(iter(outputs.values())).shape
+        (1, 128)
+        >>> runtime.close()
     """
 
     def __init__(self, *, concurrency: int, cache: Path | None, device: str = "CPU") -> None:

@@ -205,6 +205,7 @@ def quality_of(pixels: PixelQuality, inputs: QualityInputs, numbers: QualityNumb
     Args:
         pixels: as `measure_pixels` returns them.
         inputs: the outputs of the networks for this face.
+        numbers: the fitted numbers; default: those that ship.
 
     Example:
         >>> pixels = PixelQuality(brightness=50, sharpness=60, contrast=12)
