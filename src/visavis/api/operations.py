@@ -22,6 +22,6 @@ OPERATIONS: Mapping[str, Operation[Any, Any]] = {
         COMPARE_FACES,
         DETECT_FACES,
     )
-}  # fmt: skip
+}
 
 SERVICE = Service(SERVICE_NAME, "Rekognition", "RekognitionService.", tuple(OPERATIONS))

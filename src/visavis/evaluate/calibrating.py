@@ -200,9 +200,7 @@ def cross_validate_folder(
     settings = settings or Settings.from_env()
     data = _read(folder, group=group, errata=errata)
     protocol = data.protocol
-    of_identity = (
-        folds_from_pairs(protocol, Path(folds_from)) if folds_from else folds_of(protocol.identities, folds)
-    )  # fmt: skip
+    of_identity = folds_from_pairs(protocol, Path(folds_from)) if folds_from else folds_of(protocol.identities, folds)
     fold = of_identity[protocol.identity]
     acquired = embed_images(
         protocol, settings, resume=Path(resume) if resume else None, progress=image_progress(shown=progress)
@@ -274,6 +272,11 @@ def _default_group(folder: Path) -> str | None:
 
 def _scores(data: _Labelled, acquired: Acquired, groups: dict[str, Groups], *, progress: bool) -> Scores:
     return score_all(
-        acquired.embeddings, acquired.quality, data.protocol.identity, groups=groups,
-        left_out=data.protocol.left_out, usable=acquired.usable, progress=comparison_progress(shown=progress),
-    )  # fmt: skip
+        acquired.embeddings,
+        acquired.quality,
+        data.protocol.identity,
+        groups=groups,
+        left_out=data.protocol.left_out,
+        usable=acquired.usable,
+        progress=comparison_progress(shown=progress),
+    )

