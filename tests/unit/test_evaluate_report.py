@@ -219,7 +219,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--images", "."], "--images goes with a CSV file of pairs"),
+        (["--images", "."], "--images needs a CSV file of pairs"),
         (["--group", "sex"], "groups by 'sex' need"),
         (["--calibration", "nowhere.json"], "--calibration must be a file that can be read, not 'nowhere.json'"),
     ],
