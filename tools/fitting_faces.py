@@ -93,12 +93,12 @@ class Measurer:
         embedded = self._stages.embedder(align(image, five_points(mesh)))
         if embedded.embedding_norm is None:
             raise SystemExit("numbers are fitted with the shipped embedder, because only its norms are calibrated")
-        pupils = self._stages.pupils(image, mesh)
+        eyes = self._stages.pupils(image, mesh)
         return Measured(
             score=candidate.score,
             points=points.astype(np.float64),
             mesh=mesh,
-            pupils=np.asarray(eye_centres(mesh) if pupils is None else pupils, np.float64),
+            pupils=np.asarray(eye_centres(mesh) if eyes is None else eyes.pupils, np.float64),
             presence=candidate.mesh.presence,
             norm=embedded.embedding_norm,
             vector=embedded.vector,
