@@ -144,8 +144,8 @@ def _cropped(
     kept = cache / f"{source.parent.name}-{source.stem}-{key}.npz"
     names = ("crops", "filled", "crops192", "meshes", "presence")
     if not kept.exists():
-        mesher = open_analyzer()[0].mesher
-        found = [_crop(mesher, image, points) for image, points in images]
+        mesh_model = open_analyzer()[0].mesh_model
+        found = [_crop(mesh_model, image, points) for image, points in images]
         columns: dict[str, Any] = {
             name: np.stack(column) for name, column in zip(names, zip(*found, strict=True), strict=True)
         }
@@ -157,11 +157,11 @@ def _cropped(
 
 
 def _crop(
-    mesher: FaceMeshModel, image: Image, points: Points | None
+    mesh_model: FaceMeshModel, image: Image, points: Points | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], np.float32]:
     if points is None:
         points = _TYPICAL * np.array([image.size.width, image.size.height], np.float32)
-    mesh = mesher(image, points)
+    mesh = mesh_model(image, points)
     crop = image.warped(mesh.crop_matrix, Size(CROP_SIDE, CROP_SIDE))
     if mesh.presence < 0.5:
         plain = cv2.cvtColor(image.resized(Size(INPUT_SIDE, INPUT_SIDE)), cv2.COLOR_RGB2GRAY)

@@ -72,7 +72,7 @@ class Measurer:
 
     def __init__(self, stages: Analyzer | None = None) -> None:
         self._stages = stages or open_analyzer()[0]
-        self._orientation = OrientationResolver(self._stages.detector, self._stages.mesher)
+        self._orientation = OrientationResolver(self._stages.detector, self._stages.mesh_model)
 
     def largest(self, image: Image) -> Measured | None:
         """The face of the largest detection, or None if there is none."""

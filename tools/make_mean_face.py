@@ -64,7 +64,7 @@ def main() -> None:
             continue
         found = stages.detector(image)
         if len(found) == 1:
-            mesh = normalised(stages.mesher(image, found.points[0]).points)
+            mesh = normalised(stages.mesh_model(image, found.points[0]).points)
             low, high = mesh[:, 0].min(), mesh[:, 0].max()
             if abs(high + low) < FRONTAL * (high - low):
                 meshes.append(mesh)
