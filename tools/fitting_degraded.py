@@ -16,7 +16,7 @@ __all__ = ["PLAIN", "degraded_faces", "measured_rows", "rows_of"]
 
 PLAIN = "clean"
 """The name in `bench.degrade` of what is not degraded."""
-NUMBERS = ("score", "presence", "norm", "brightness", "contrast", "detail", "roll", "yaw", "pitch", "eye_distance")
+NUMBERS = ("score", "presence", "norm", "brightness", "contrast", "detail", "roll", "yaw", "pitch", "interocular")
 IMAGES = 300
 
 
@@ -55,7 +55,7 @@ def measured_rows(faces: list[Measured]) -> Table:
     rows = np.array([
         (
             f.score, f.presence, f.norm, f.pixels.brightness, f.pixels.contrast, f.detail,
-            f.pose.roll, f.pose.yaw, f.pose.pitch, f.inputs.eye_distance,
+            f.pose.roll, f.pose.yaw, f.pose.pitch, f.inputs.interocular,
         )
         for f in faces
     ]).reshape(-1, len(NUMBERS))  # fmt: skip
@@ -69,9 +69,9 @@ def rows_of(table: Table, logistic: tuple[float, float]) -> list[tuple[PixelQual
     return [
         (
             PixelQuality(brightness, sharpness_of(detail, logistic), contrast),
-            QualityInputs(100.0, presence, norm, Pose(roll=roll, yaw=yaw, pitch=pitch), eye_distance),
+            QualityInputs(100.0, presence, norm, Pose(roll=roll, yaw=yaw, pitch=pitch), interocular),
         )
-        for _, presence, norm, brightness, contrast, detail, roll, yaw, pitch, eye_distance in zip(
+        for _, presence, norm, brightness, contrast, detail, roll, yaw, pitch, interocular in zip(
             *(column.tolist() for column in columns), strict=True
         )
     ]

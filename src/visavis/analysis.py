@@ -173,7 +173,7 @@ class Analyzer:
             presence=candidate.mesh.presence,
             embedding_norm=embedded.embedding_norm,
             pose=pose,
-            eye_distance=float(np.hypot(*(eyes[1] - eyes[0]))),
+            interocular=float(np.hypot(*(eyes[1] - eyes[0]))),
         )
         everything = detail is Detail.ALL
         read = self.pupils(image, mesh) if everything else None

@@ -189,14 +189,14 @@ class QualityInputs:
         embedding_norm: of the embedding before normalisation; with SFace about 12 for a good face and 8 for a poor one.
             None if the norms of the embedder are not calibrated.
         pose: in degrees.
-        eye_distance: pixels between the eye centres.
+        interocular: the distance between the eye centres, in pixels.
     """
 
     confidence: float
     presence: float
     embedding_norm: float | None
     pose: Pose
-    eye_distance: float
+    interocular: float
 
 
 def quality_of(pixels: PixelQuality, inputs: QualityInputs, numbers: QualityNumbers = NUMBERS) -> Quality:
@@ -210,7 +210,7 @@ def quality_of(pixels: PixelQuality, inputs: QualityInputs, numbers: QualityNumb
     Example:
         >>> pixels = PixelQuality(brightness=50, sharpness=60, contrast=12)
         >>> front = Pose(roll=0, yaw=0, pitch=0)
-        >>> inputs = QualityInputs(confidence=99.9, presence=18, embedding_norm=9.5, pose=front, eye_distance=100)
+        >>> inputs = QualityInputs(confidence=99.9, presence=18, embedding_norm=9.5, pose=front, interocular=100)
         >>> round(quality_of(pixels, inputs).score)
         64
     """
@@ -223,8 +223,8 @@ def _score(pixels: PixelQuality, inputs: QualityInputs, numbers: QualityNumbers)
     low, high = numbers.score_range
     score = 100 * (expected_cosine(pixels, inputs, numbers) - low) / (high - low)
     # The data of the fit has no profiles and no tiny faces, so the two penalties are chosen, not fitted: one point per
-    # degree beyond the poses that Amazon's guidance names, three points per pixel below 20 between the eyes.
-    score -= _beyond_guidance(inputs.pose) + 3 * max(20 - inputs.eye_distance, 0.0)
+    # degree beyond the poses that Amazon's guidance names, three points per pixel of interocular distance below 20.
+    score -= _beyond_guidance(inputs.pose) + 3 * max(20 - inputs.interocular, 0.0)
     return min(max(score, 0.0), 100.0)
 
 
@@ -280,7 +280,7 @@ def _beyond_guidance(pose: Pose) -> float:
 def _reasons(pixels: PixelQuality, inputs: QualityInputs, score: float) -> list[QualityReason]:
     poor = {
         QualityReason.EXTREME_POSE: _beyond_guidance(inputs.pose) > 0,
-        QualityReason.SMALL_BOUNDING_BOX: inputs.eye_distance < 20,
+        QualityReason.SMALL_BOUNDING_BOX: inputs.interocular < 20,
         QualityReason.LOW_CONFIDENCE: inputs.confidence < 90,
         QualityReason.LOW_BRIGHTNESS: pixels.brightness < 15,
         QualityReason.LOW_SHARPNESS: pixels.sharpness < 15,
