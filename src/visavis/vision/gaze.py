@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.face import Attribute, EyeDirection, Pose
-from visavis.face_mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
+from visavis.face_mesh import (
+    CONTOUR_INNER_CORNER,
+    CONTOUR_OUTER_CORNER,
+    LEFT_EYE_CORNERS,
+    MIN_EYE_WIDTH,
+    RIGHT_EYE_CORNERS,
+)
 from visavis.fitted import load_numbers
 
 __all__ = ["GAZE_FILE", "NUMBERS", "PUPIL_RADIUS", "GazeNumbers", "eye_direction", "gaze_vectors", "pupil_offsets"]
@@ -26,9 +32,8 @@ _DEPTH = 0.08
 _MAX_ANGLE = 60.0
 """Degrees off the line to the camera. No visible eye looks further aside, so larger angles are clamped."""
 
-_HALF_CONFIDENCE_WIDTH = 6.0
-"""The width of an eye in pixels at which the confidence is halved: the smallest that the iris network reads. It is
-chosen, not fitted."""
+_HALF_CONFIDENCE_WIDTH = MIN_EYE_WIDTH
+"""The width of an eye in pixels at which the confidence is halved. It is chosen, not fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ def eye_direction(
 
     Args:
         pupils: (2, 2), image-left then image-right, in pixels of the upright image.
-        contours: (2, 16, 2), of the same eyes, in the same frame; points 0 and 8 are the outer and the inner corner.
+        contours: (2, 16, 2), of the same eyes, in the same frame, as `vision.iris.Eyes` orders them.
         mesh: (468, 3), in the same frame; gives the scale.
         pose: of the face.
         eyes_open: of the face; lowers the confidence of closed eyes.
@@ -71,7 +76,8 @@ def eye_direction(
         The mean of both eyes, each weighted by its width in the image. The confidence is the product of the probability
         that the eyes are open, a factor that falls with the size of the eyes, and the cosine of the pose's yaw.
     """
-    widths = [math.dist(outer, inner) for outer, inner in contours[:, [0, 8]].tolist()]
+    corners = contours[:, [CONTOUR_OUTER_CORNER, CONTOUR_INNER_CORNER]]
+    widths = [math.dist(outer, inner) for outer, inner in corners.tolist()]
     x, y = (np.array(widths) @ gaze_vectors(pupils, contours, mesh, pose) / max(sum(widths), 1e-6)).tolist()
     scale = min(1.0, math.sin(math.radians(_MAX_ANGLE)) / max(math.hypot(x, y), 1e-6))
     x, y = x * scale, y * scale
@@ -128,7 +134,7 @@ def pupil_offsets(
     """
     roll = math.radians(pose.roll)
     upright = np.array([[math.cos(roll), math.sin(roll)], [-math.sin(roll), math.cos(roll)]])
-    middles = (contours[:, 0].astype(np.float64) + contours[:, 8]) / 2
+    middles = (contours[:, CONTOUR_OUTER_CORNER].astype(np.float64) + contours[:, CONTOUR_INNER_CORNER]) / 2
     corners = mesh[[*LEFT_EYE_CORNERS, *RIGHT_EYE_CORNERS]].astype(np.float64)
     between = (corners[2] + corners[3] - corners[0] - corners[1]) / 2
     return np.asarray((pupils - middles) @ upright.T / max(math.hypot(*between.tolist()), 1e-6))
