@@ -141,11 +141,11 @@ UNIT_MUTANTS = [
             ("(*RIGHT_EYE_CORNERS, UPPER_LIDS[2], LOWER_LIDS[2])", "RIGHT_EYE_CORNERS"),
         ],
         ("geometry.py", "geometry"): [
-            ("[axis, [-axis[1], axis[0]]]", "[axis, [axis[1], axis[0]]]"),
-            ("[axis, [-axis[1], axis[0]]]", "[axis, [axis[1], -axis[0]]]"),
+            ("[axis, [-axis[1], axis[0]]], np", "[axis, [axis[1], axis[0]]], np"),
+            ("[axis, [-axis[1], axis[0]]], np", "[axis, [axis[1], -axis[0]]], np"),
             ("linear[0] = -linear[0]", "pass"),
             ("pixels / 2 - linear", "side / 2 - linear"),
-            ("pixels / side * np.array", "side / pixels * np.array"),
+            ("pixels / side * _with_perpendicular", "side / pixels * _with_perpendicular"),
         ],
         ("vision/align.py", "align"): [
             ("[NOSE_TIP, *MOUTH_CORNERS]", "[NOSE_TIP, *MOUTH_CORNERS[::-1]]"),
@@ -222,7 +222,7 @@ UNIT_MUTANTS = [
             ("_MARGIN = 2.3", "_MARGIN = 1.8"),
             ("if min(np.hypot", "if max(np.hypot"),
             ("_SIDE, mirrored=mirrored", "_SIDE"),
-            ("eye_axis / width", "np.array([1.0, 0.0])"),
+            ("_MARGIN * width, eye_axis", "_MARGIN * width, np.array([1.0, 0.0])"),
             ("reshape(5, 3)[:1, :2]", "reshape(5, 3)[1:2, :2]"),
         ],
         ("vision/landmarks.py", "landmarks"): [

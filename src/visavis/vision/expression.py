@@ -25,6 +25,7 @@ from visavis.face_mesh import (
     UPPER_LIDS,
 )
 from visavis.files import sha256_of
+from visavis.geometry import level_axes
 from visavis.models.session import Session
 
 __all__ = [
@@ -245,9 +246,8 @@ def action_units(mesh: NDArray[np.float32]) -> tuple[float, float]:
     """
     points = mesh[:, :2].astype(np.float64)
     left, right = points[list(OUTER_EYE_CORNERS)]
-    eye_axis = right - left
-    distance = max(float(np.hypot(*eye_axis)), 1e-6)
-    up = np.array([eye_axis[1], -eye_axis[0]]) / distance
+    distance = max(float(np.hypot(*(right - left))), 1e-6)
+    up = -level_axes(left, right)[1]
     inner = points[list(INNER_BROWS)]
     height = float((inner.mean(axis=0) - (left + right) / 2) @ up)
     brows = -(height + 0.5 * float(np.hypot(*(inner[1] - inner[0])))) / distance

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.face_mesh import CONTOUR_POINTS, LEFT_EYE_CORNERS, MIN_EYE_WIDTH, RIGHT_EYE_CORNERS
-from visavis.geometry import Matrix, Points, Size, apply, invert, square_crop
+from visavis.geometry import Matrix, Points, Size, apply, invert, level_axes, square_crop
 from visavis.image import Image
 from visavis.models.session import Session
 
@@ -73,6 +73,6 @@ class PupilFinder:
 
 def _crop_matrix(left: NDArray[np.float64], right: NDArray[np.float64], *, mirrored: bool) -> Matrix:
     """The crop matrix of a square around an eye with these corners, (2,) each, in which the corners are level."""
-    eye_axis = right - left
-    width = float(np.hypot(*eye_axis))
-    return square_crop((left + right) / 2, _MARGIN * width, eye_axis / width, _SIDE, mirrored=mirrored)
+    eye_axis, _ = level_axes(left, right)
+    width = float(np.hypot(*(right - left)))
+    return square_crop((left + right) / 2, _MARGIN * width, eye_axis, _SIDE, mirrored=mirrored)
