@@ -1,4 +1,8 @@
-"""The direction of the gaze, from the pupils, the contours of the eyes and the pose."""
+"""The direction of the gaze, from the pupils, the contours of the eyes and the pose.
+
+The unit of length is the distance in space between the midpoints of the two eyes' corners in the mesh. Unlike the
+interocular distance, it includes depth, so it does not shrink on a turned face, and the lids have no effect on it.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +27,8 @@ __all__ = ["GAZE_FILE", "NUMBERS", "PUPIL_RADIUS", "GazeNumbers", "eye_direction
 GAZE_FILE = "vision/data/gaze.json"
 
 PUPIL_RADIUS = 0.16
-"""The distance of the pupil from the centre of the eyeball, in interocular distances: anatomically 10 mm, with 61 mm
-between the middles of an adult's eyes."""
+"""The distance of the pupil from the centre of the eyeball, in the module's unit: anatomically 10 mm, with 61 mm
+between the midpoints of an adult's eyes."""
 
 _DEPTH = 0.08
 """The distance of that centre behind the line through the corners of the eye, in the same unit: anatomically 5 mm."""
@@ -41,7 +45,7 @@ class GazeNumbers:
     """The centre of the eyeball relative to the middle between the corners of the eye; fitted by `tools/fit_gaze.py`.
 
     Attributes:
-        outward: away from the nose, in interocular distances.
+        outward: away from the nose, in distances between the midpoints of the eyes' corners, as everywhere in `gaze`.
         upward: towards the brow, in the same unit.
     """
 
@@ -130,11 +134,16 @@ def pupil_offsets(
         pose: as for `eye_direction`.
 
     Returns:
-        (2, 2) float64, in interocular distances and the frame of `gaze_vectors`.
+        (2, 2) float64, in distances between the midpoints of the eyes' corners, and the frame of `gaze_vectors`.
     """
     roll = math.radians(pose.roll)
     upright = np.array([[math.cos(roll), math.sin(roll)], [-math.sin(roll), math.cos(roll)]])
     middles = (contours[:, CONTOUR_OUTER_CORNER].astype(np.float64) + contours[:, CONTOUR_INNER_CORNER]) / 2
+    return np.asarray((pupils - middles) @ upright.T / max(_midpoint_distance(mesh), 1e-6))
+
+
+def _midpoint_distance(mesh: NDArray[np.float32]) -> float:
+    """The distance in three dimensions between the midpoints of the corners of both eyes, on the mesh's scale."""
     corners = mesh[[*LEFT_EYE_CORNERS, *RIGHT_EYE_CORNERS]].astype(np.float64)
     between = (corners[2] + corners[3] - corners[0] - corners[1]) / 2
-    return np.asarray((pupils - middles) @ upright.T / max(math.hypot(*between.tolist()), 1e-6))
+    return math.hypot(*between.tolist())
