@@ -36,7 +36,7 @@ _ENLARGE = 8
 _TYPICAL = np.array([(0.31, 0.37), (0.69, 0.37), (0.5, 0.57), (0.35, 0.76), (0.65, 0.76)], np.float32)
 """The usual positions of eyes, nose and mouth corners in FERPlus's images, in fractions, from which the mesh starts."""
 
-_RECIPE = "1"
+_CROP_VERSION = "1"
 """The version of the crops. Increase it when the same image would give another crop."""
 
 
@@ -140,7 +140,7 @@ def _cropped(
     images: Iterator[tuple[Image, Points | None]], source: Path, cache: Path
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
     """Crops, filled crops, 192-pixel crops, meshes and presences, read from `cache` if it has those of the source."""
-    key = hashlib.sha256(source.read_bytes() + _RECIPE.encode()).hexdigest()[:16]
+    key = hashlib.sha256(source.read_bytes() + _CROP_VERSION.encode()).hexdigest()[:16]
     kept = cache / f"{source.parent.name}-{source.stem}-{key}.npz"
     names = ("crops", "filled", "crops192", "meshes", "presence")
     if not kept.exists():

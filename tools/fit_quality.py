@@ -103,8 +103,8 @@ def filters(table: Table, scores: Floats) -> list[str]:
     for name in QualityFilter:
         kept = scores >= SHIPPED.thresholds[name]
         both = kept[:, None] & kept
-        bar = np.quantile(cosines[impostor & both], 1 - 1e-3)
-        fnmr = float((cosines[genuine & both] < bar).mean())
+        threshold = np.quantile(cosines[impostor & both], 1 - 1e-3)
+        fnmr = float((cosines[genuine & both] < threshold).mean())
         lines.append(f"{name}: drops {100 * (1 - kept.mean()):.1f} %, then FNMR {100 * fnmr:.2f} % at FMR 1e-3")
     return lines
 
