@@ -262,7 +262,7 @@ def write(
     }
     with writing_atomically(package / name) as temporary:
         temporary.write_text(as_text(content), "utf-8")
-    print(f"wrote {package / name}; run the tests and python -m tools.record_faces")
+    print(f"wrote {package / name}; run the tests and python -m tools.pin_faces")
 
 
 def hashes(networks: Sequence[str], store: ModelStore) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 __all__ = ["GOLDEN_MUTANTS", "MUTANTS", "UNIT_MUTANTS", "Mutant"]
 
-GOLDEN = ("tests/golden/test_recorded_faces.py",)
+GOLDEN = ("tests/golden/test_pinned_faces.py",)
 
 Mutants = list[tuple[str, str]]
 
