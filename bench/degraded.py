@@ -101,8 +101,8 @@ def variants(stages: Analyzer, image: Image) -> list[Floats]:
     if not len(found):
         return [np.zeros(128, np.float32)] * (len(PIPELINES) - 1)
     points = found.points[0]
-    first = stages.mesher.read(image, crop_matrix_from_points(points))
-    crop = align(image, five_points(stages.mesher(image, points).points))
+    first = stages.mesh_model.read(image, crop_matrix_from_points(points))
+    crop = align(image, five_points(stages.mesh_model(image, points).points))
     mesh = stages.embedder(crop).vector
     mean = mesh + stages.embedder(np.ascontiguousarray(crop[:, ::-1])).vector
     return [

@@ -62,7 +62,7 @@ class Floor:
         }
         analyzer = Analyzer(
             detector=Detector(self._recorders["detector"]),
-            mesher=FaceMeshModel(self._recorders["mesh"]),
+            mesh_model=FaceMeshModel(self._recorders["mesh"]),
             pupils=PupilFinder(self._recorders["iris"]),
             expressions=ExpressionReader(self._recorders["expression"]),
             embedder=Embedder(self._recorders["embedder"]),

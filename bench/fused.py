@@ -58,8 +58,10 @@ def strangers(protocol: ComparisonProtocol, found: Acquired, image: int) -> NDAr
 
 def scores(found: Acquired, sources: NDArray[np.int64], targets: NDArray[np.int64]) -> Floats:
     """The scores (m,) of the template of `sources` with each of `targets`."""
-    offset = load_calibration().template_offset
-    assert offset is not None
+    template_offset = load_calibration().template_offset
+    assert template_offset is not None
     template = fuse_embeddings(found.embeddings[sources], found.quality[sources])
-    cosines = template_adjusted((found.embeddings[targets] @ template).astype(np.float64), offset, len(sources))
+    cosines = template_adjusted(
+        (found.embeddings[targets] @ template).astype(np.float64), template_offset, len(sources)
+    )
     return quality_adjusted(cosines, found.quality[sources].max(), found.quality[targets])

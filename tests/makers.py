@@ -176,13 +176,13 @@ class Scene:
 
     @property
     def orientation(self) -> OrientationResolver:
-        return OrientationResolver(Detector(self._session("detector", self._detect)), self._mesher)
+        return OrientationResolver(Detector(self._session("detector", self._detect)), self._mesh_model)
 
     @property
     def analyzer(self) -> Analyzer:
         return Analyzer(
             detector=Detector(self._session("detector", self._detect)),
-            mesher=self._mesher,
+            mesh_model=self._mesh_model,
             pupils=PupilFinder(self._session("iris", lambda _: iris_outputs((40, 32)))),
             expressions=ExpressionReader(
                 self._session("expression", lambda _: {"logits": np.zeros((1, 8), np.float32)})
@@ -191,7 +191,7 @@ class Scene:
         )
 
     @property
-    def _mesher(self) -> FaceMeshModel:
+    def _mesh_model(self) -> FaceMeshModel:
         return FaceMeshModel(self._session("mesh", self._read_mesh))
 
     def _session(self, name: str, answer: Callable[[NDArray[np.uint8]], Grids]) -> Counted:

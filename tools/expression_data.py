@@ -36,7 +36,7 @@ _ENLARGE = 8
 _TYPICAL = np.array([(0.31, 0.37), (0.69, 0.37), (0.5, 0.57), (0.35, 0.76), (0.65, 0.76)], np.float32)
 """The usual positions of eyes, nose and mouth corners in FERPlus's images, in fractions, from which the mesh starts."""
 
-_RECIPE = "1"
+_CROP_VERSION = "1"
 """The version of the crops. Increase it when the same image would give another crop."""
 
 
@@ -140,12 +140,12 @@ def _cropped(
     images: Iterator[tuple[Image, Points | None]], source: Path, cache: Path
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
     """Crops, filled crops, 192-pixel crops, meshes and presences, read from `cache` if it has those of the source."""
-    key = hashlib.sha256(source.read_bytes() + _RECIPE.encode()).hexdigest()[:16]
+    key = hashlib.sha256(source.read_bytes() + _CROP_VERSION.encode()).hexdigest()[:16]
     kept = cache / f"{source.parent.name}-{source.stem}-{key}.npz"
     names = ("crops", "filled", "crops192", "meshes", "presence")
     if not kept.exists():
-        mesher = open_analyzer()[0].mesher
-        found = [_crop(mesher, image, points) for image, points in images]
+        mesh_model = open_analyzer()[0].mesh_model
+        found = [_crop(mesh_model, image, points) for image, points in images]
         columns: dict[str, Any] = {
             name: np.stack(column) for name, column in zip(names, zip(*found, strict=True), strict=True)
         }
@@ -157,11 +157,11 @@ def _cropped(
 
 
 def _crop(
-    mesher: FaceMeshModel, image: Image, points: Points | None
+    mesh_model: FaceMeshModel, image: Image, points: Points | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], np.float32]:
     if points is None:
         points = _TYPICAL * np.array([image.size.width, image.size.height], np.float32)
-    mesh = mesher(image, points)
+    mesh = mesh_model(image, points)
     crop = image.warped(mesh.crop_matrix, Size(CROP_SIDE, CROP_SIDE))
     if mesh.presence < 0.5:
         plain = cv2.cvtColor(image.resized(Size(INPUT_SIDE, INPUT_SIDE)), cv2.COLOR_RGB2GRAY)

@@ -107,7 +107,7 @@ def main() -> None:
     print(f"{len(extent)} near-frontal faces of {len(set(table['people'].tolist()))} people of lfw-dev")
     if len(recorded):
         medians = zip(np.median(recorded, axis=0), recorded.std(axis=0), strict=True)
-        again = ", ".join(f"{median:.2f} +- {spread:.2f}" for median, spread in medians)
+        again = ", ".join(f"{median:.2f} +- {deviation:.2f}" for median, deviation in medians)
         print(f"targets {TARGETS}; of {len(recorded)} near-frontal recorded faces they are {again}")
     width = float(np.median(extent[:, 0]) * abs(fitted.sideways - shipped.sideways))
     heights = [float(np.median(extent[:, 1] * n.above + extent[:, 2] * n.below)) for n in (shipped, fitted)]

@@ -1,37 +1,42 @@
 """Fit `vision/data/gaze.json`, and print how well the gaze agrees with marked faces.
 
-    python -m tools.fit_gaze tools/data/gaze_marks.json --data FOLDER
+    python -m tools.fit_gaze [DATA] [--marks FILE] [--write]
 
-FOLDER contains `lfw-dev/images/`. The position of the eyeball's centre is fitted on all faces with a yaw within 6
+The position of the eyeball's centre is fitted on all faces with a yaw within 6
 degrees, on the assumption that they look into the camera on average. The marks state to which side some faces look.
-They are used only to evaluate the result. With `--write` the numbers are written to the package.
+They are used only to evaluate the result.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tools.fitting import bootstrap, data_parser, identities, parse_data, refits, report, write
 
 from visavis.analysis import Analyzer
 from visavis.errors import VisavisError
 from visavis.face import EyeDirection, Pose
-from visavis.files import writing_atomically
 from visavis.image import decode
-from visavis.runtime import open_analyzer, open_store
-from visavis.settings import Settings
-from visavis.vision.gaze import NUMBERS, PUPIL_RADIUS, GazeNumbers, eye_direction, gaze_vectors, pupil_offsets
+from visavis.runtime import open_analyzer
+from visavis.vision.gaze import (
+    GAZE_FILE,
+    NUMBERS,
+    PUPIL_RADIUS,
+    GazeNumbers,
+    eye_direction,
+    gaze_vectors,
+    pupil_offsets,
+)
 from visavis.vision.openness import eyes_open
 from visavis.vision.pose import pose_of
 
-OUT = Path(__file__).parent.parent / "src/visavis/vision/data/gaze.json"
+MARKS = Path(__file__).parent / "data/gaze_marks.json"
 FRONTAL = 6.0  # degrees of yaw
 
 
@@ -74,9 +79,8 @@ def gazes(analyzer: Analyzer, files: Iterable[Path]) -> Iterator[tuple[str, Gaze
         yield file.name, Gaze(pose, direction, pupil_offsets(eyes.pupils, eyes.contours, mesh, pose), difference)
 
 
-def fitted(faces: Iterable[Gaze]) -> GazeNumbers:
-    """The numbers for which the average gaze of frontal faces is into the camera."""
-    frontal = [face for face in faces if abs(face.pose.yaw) < FRONTAL]
+def fitted(frontal: Sequence[Gaze]) -> GazeNumbers:
+    """The numbers for which the average gaze of these frontal faces is into the camera."""
     x = np.mean([face.offsets[:, 0] for face in frontal], axis=0)
     # The mean pitch must be 0, so any other value is the error of the shipped number.
     error = np.mean([math.sin(math.radians(face.direction.pitch)) for face in frontal])
@@ -96,38 +100,31 @@ def evaluated(faces: dict[str, Gaze], marks: dict[str, str | None]) -> Iterator[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("marks", type=Path)
-    parser.add_argument("--data", type=Path, required=True, help="folder with lfw-dev/")
-    parser.add_argument("--write", action="store_true", help="write the numbers into the package")
-    given = parser.parse_args()
+    parser = data_parser(__doc__)
+    parser.add_argument("--marks", type=Path, default=MARKS, help="the marked faces (default: %(default)s)")
+    given = parse_data(parser)
     marks = {face["image"]: face["gaze"] for face in json.loads(given.marks.read_text("utf-8"))["faces"]}
     faces = dict(gazes(open_analyzer()[0], sorted((given.data / "lfw-dev/images").glob("*.jpg"))))
-    numbers = fitted(faces.values())
-    numbers = GazeNumbers(round(numbers.outward, 4), round(numbers.upward, 4))
-    frontal = [face for face in faces.values() if abs(face.pose.yaw) < FRONTAL]
-    print(f"{len(frontal)} frontal faces of {len(faces)}\nfitted:  {numbers}\nshipped: {NUMBERS}")
-    difference = np.sqrt(np.mean([face.difference**2 for face in frontal], axis=0))
+    frontal = {name: face for name, face in faces.items() if abs(face.pose.yaw) < FRONTAL}
+    rows, people = list(frontal.values()), identities(given.data)
+    numbers = {name: round(value, 4) for name, value in asdict(fitted(rows)).items()}
+    interval = bootstrap(
+        [people[name] for name in frontal], lambda drawn: list(asdict(fitted([rows[i] for i in drawn])).values())
+    )
+    print(f"{len(frontal)} frontal faces of {len(faces)}")
+    difference = np.sqrt(np.mean([face.difference**2 for face in rows], axis=0))
     print(f"the two eyes of frontal faces differ by {difference.round(1)} degrees (root mean square of yaw, pitch)")
     print("\n".join(evaluated(faces, marks)))
+    print(report(refits(asdict(NUMBERS), list(numbers.values()), interval), {}))
     if given.write:
-        write(numbers, len(frontal))
-
-
-def write(numbers: GazeNumbers, count: int) -> None:
-    """Write the numbers with their origin, the date and the SHA-256 of the networks."""
-    models = open_store(Settings.from_env()).manifest.models
-    content = {
-        "numbers": asdict(numbers),
-        "origin": "Chosen so that frontal faces look into the camera on average; the marks only check the result.",
-        "data": {"set": f"lfw-dev, faces with a yaw within {FRONTAL:g} degrees", "faces": count},
-        "date": datetime.now(UTC).date().isoformat(),
-        "networks": {network: models[network].sha256 for network in ("detector", "mesh", "iris")},
-        "tool": "python -m tools.fit_gaze tools/data/gaze_marks.json --data FOLDER --write",
-    }
-    with writing_atomically(OUT) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    print(f"wrote {OUT}")
+        write(
+            GAZE_FILE,
+            numbers,
+            origin="Chosen so that frontal faces look into the camera on average; the marks only check the result.",
+            data={"set": f"lfw-dev, faces with a yaw within {FRONTAL:g} degrees", "faces": len(frontal)},
+            networks=("detector", "mesh", "iris"),
+            tool="python -m tools.fit_gaze",
+        )
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tools.fitting import parse, stored, write
 from tools.fitting_faces import Measurer, Table, cached, recorded_faces
 
+from visavis.geometry import level_axes
 from visavis.vision.landmarks import LANDMARKS_FILE
 from visavis.vision.pose import mean_face
 
@@ -146,8 +147,7 @@ def main() -> None:
         meshes, targets = [], []
         for face in faces:
             left, right = face.ours.pupils
-            axis = (right - left) / np.hypot(*(right - left))
-            frame = np.array([axis, [-axis[1], axis[0]]]) / np.hypot(*(right - left))
+            frame = level_axes(left, right) / np.hypot(*(right - left))
             points = np.array([face.landmarks[name] for name in names])
             # Amazon's points are a rigid template that is off by some hundredths; the eyes bring both together.
             amazons = (face.landmarks["eyeLeft"] + face.landmarks["eyeRight"]) / 2

@@ -91,8 +91,8 @@ def mesh_changes(images: list[Labelled], one: MeshCropNumbers, other: MeshCropNu
 
     def second_reading(image: Image, points: NDArray[np.float32], numbers: MeshCropNumbers) -> NDArray[np.float32]:
         centre, side, axis = crop_square(points, numbers)
-        first = analyzer.mesher.read(image, square_crop(centre, side, axis, CROP_SIDE))
-        return analyzer.mesher.read(image, crop_matrix_from_mesh(first.points[:, :2])).points
+        first = analyzer.mesh_model.read(image, square_crop(centre, side, axis, CROP_SIDE))
+        return analyzer.mesh_model.read(image, crop_matrix_from_mesh(first.points[:, :2])).points
 
     moved = []
     for labelled_image in images:

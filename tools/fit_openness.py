@@ -1,40 +1,36 @@
 """Fit `vision/data/openness.json` on marked faces, and print its accuracy.
 
-    python -m tools.fit_openness tools/data/openness_marks.json --data FOLDER
+    python -m tools.fit_openness [DATA] [--marks FILE] [--shrink N] [--write]
 
-FOLDER contains `lfw-dev/` with `images/` and `images.csv`. The marks state whether eyes and mouth of the largest face
+The marks state whether eyes and mouth of the largest face
 of each image are open. Narrow eyes are over-represented among the marked faces, so each face is weighted by the number
 of faces in its stratum for each marked one. The figures come from cross-validation in which no person is on both sides.
-The numbers are then fitted on all marked faces. With `--write` they are written to the package. With `--shrink 4` all
-images are a quarter of their size, also in the evaluation of the shipped numbers.
+The numbers are then fitted on all marked faces. With `--shrink 4` all images are a quarter of their size, also in the
+evaluation of the shipped numbers.
 """
 
 from __future__ import annotations
 
-import argparse
-import csv
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tools.fitting import Refit, bootstrap, data_parser, identities, parse_data, refits, report, write
 
 from visavis.analysis import Analyzer
-from visavis.files import writing_atomically
 from visavis.geometry import Size
 from visavis.image import Image, decode
-from visavis.runtime import open_analyzer, open_store
-from visavis.settings import Settings
-from visavis.vision.openness import NUMBERS, OpennessNumbers, eye_terms, mouth_terms
+from visavis.runtime import open_analyzer
+from visavis.vision.openness import NUMBERS, OPENNESS_FILE, eye_terms, mouth_terms
 from visavis.vision.pose import pose_of
 
 __all__ = ["Report", "cross_validated", "fit_logistic", "report_of"]
 
-OUT = Path(__file__).parent.parent / "src/visavis/vision/data/openness.json"
+MARKS = Path(__file__).parent / "data/openness_marks.json"
 FOLDS = 10
 RIDGE = 1e-3
 """The penalty on standardised coefficients, per unit of weight. It keeps the fit finite if faces are separable."""
@@ -164,9 +160,9 @@ def fitted_on(
     marks: dict[str, Any],
     terms: Sequence[tuple[float, ...] | None],
     people: Sequence[str],
-    shipped: Sequence[float],
-) -> Floats:
-    """Fit one attribute, print the accuracy of the new and the `shipped` numbers, and return the new ones."""
+    shipped: Mapping[str, float],
+) -> list[Refit]:
+    """Fit one attribute, and print the accuracy of the new and the `shipped` numbers."""
     weights = weights_of(marks)
     rows = [
         (term, face[name], weights[face["stratum"]], person)
@@ -176,66 +172,57 @@ def fitted_on(
     clear = [row for row in rows if row[1] is not None]
     x = np.array([row[0] for row in clear])
     y, w = np.array([float(row[1]) for row in clear]), np.array([row[2] for row in clear])
-    probabilities = cross_validated(x, y, w, [row[3] for row in clear])
+    persons, old = [row[3] for row in clear], list(shipped.values())
+    probabilities = cross_validated(x, y, w, persons)
     print(f"{name}, cross-validated by person, weighted: {report_of(probabilities, y, w)}")
     print(f"{name}, the same faces without weights: {report_of(probabilities, y, np.ones(len(y)))}")
-    print(f"{name}, the shipped numbers, weighted: {report_of(_sigmoid(shipped[0] + x @ shipped[1:]), y, w)}")
+    print(f"{name}, the shipped numbers, weighted: {report_of(_sigmoid(old[0] + x @ old[1:]), y, w)}")
     fitted = fit_logistic(x, y, w)
     unclear = np.array([row[0] for row in rows if row[1] is None])
     p = _sigmoid(fitted[0] + unclear @ fitted[1:])
     print(f"{name}, {len(p)} unclear faces: mean confidence {100 * np.maximum(p, 1 - p).mean():.0f}")
-    return fitted
+    interval = bootstrap(persons, lambda drawn: fit_logistic(x[drawn], y[drawn], w[drawn]).tolist())
+    return refits(shipped, [round(v, 3) for v in fitted.tolist()], interval)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("marks", type=Path)
-    parser.add_argument("--data", type=Path, required=True, help="folder with lfw-dev/")
+    parser = data_parser(__doc__)
+    parser.add_argument("--marks", type=Path, default=MARKS, help="the marked faces (default: %(default)s)")
     parser.add_argument("--shrink", type=int, default=1, help="the factor by which images are reduced (default: 1)")
-    parser.add_argument("--write", action="store_true", help="write the numbers into the package")
-    given = parser.parse_args()
+    given = parse_data(parser)
     marks = json.loads(given.marks.read_text("utf-8"))
-    with (given.data / "lfw-dev/images.csv").open(encoding="utf-8", newline="") as lines:
-        people = {row["image"]: row["identity"] for row in csv.DictReader(lines)}
+    people, images = identities(given.data), given.data / "lfw-dev/images"
     analyzer, _ = open_analyzer()
-    images = given.data / "lfw-dev/images"
     faces = [measured(analyzer, images / face["image"], given.shrink) for face in marks["faces"]]
     who = [people[face["image"]] for face in marks["faces"]]
-    shipped = astuple(NUMBERS)
-    eyes = fitted_on("eyes_open", marks, [face.eyes if face else None for face in faces], who, shipped[:4])
-    mouth = fitted_on("mouth_open", marks, [face.mouth if face else None for face in faces], who, shipped[4:])
-    numbers = OpennessNumbers(*(round(float(v), 3) for v in (*eyes, *mouth)))
-    print(f"fitted:  {numbers}")
-    print(f"shipped: {NUMBERS}")
+    found = []
+    for name, terms in (
+        ("eyes", [face.eyes if face else None for face in faces]),
+        ("mouth", [face.mouth if face else None for face in faces]),
+    ):
+        shipped = {key: value for key, value in asdict(NUMBERS).items() if key.startswith(f"{name}_")}
+        found += fitted_on(f"{name}_open", marks, terms, who, shipped)
+    print(report(found, {}))
     if given.write:
-        write(numbers, marks, given.marks.name)
+        write(
+            OPENNESS_FILE,
+            {one.name: one.fitted for one in found},
+            origin="Logistic regressions, each face weighted by what its stratum stands for; unclear faces left out.",
+            data={
+                "set": f"{marks['data_set']}, marked in {given.marks.name}",
+                "faces": len(marks["faces"]),
+                "eyes": count(marks, "eyes_open"),
+                "mouth": count(marks, "mouth_open"),
+            },
+            networks=("detector", "mesh", "iris"),
+            tool="python -m tools.fit_openness",
+        )
 
 
 def count(marks: dict[str, Any], key: str) -> dict[str, int]:
     """The number of faces with each mark."""
     values = {"open": True, "closed": False, "unclear": None}
     return {word: sum(face[key] is value for face in marks["faces"]) for word, value in values.items()}
-
-
-def write(numbers: OpennessNumbers, marks: dict[str, Any], name: str) -> None:
-    """Write the numbers with their origin, the date and the SHA-256 of the networks."""
-    models = open_store(Settings.from_env()).manifest.models
-    content = {
-        "numbers": asdict(numbers),
-        "origin": "Logistic regressions, each face weighted by what its stratum stands for; unclear faces left out.",
-        "data": {
-            "set": f"{marks['data_set']}, marked in {name}",
-            "faces": len(marks["faces"]),
-            "eyes": count(marks, "eyes_open"),
-            "mouth": count(marks, "mouth_open"),
-        },
-        "date": datetime.now(UTC).date().isoformat(),
-        "networks": {network: models[network].sha256 for network in ("detector", "mesh", "iris")},
-        "tool": f"python -m tools.fit_openness tools/data/{name} --data FOLDER --write",
-    }
-    with writing_atomically(OUT) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    print(f"wrote {OUT}")
 
 
 if __name__ == "__main__":

@@ -49,8 +49,8 @@ def main() -> None:
     amazon, mesh = table["amazon"][kept], table["mesh"][kept]
     fitted = fit(amazon, mesh)
     interval = bootstrap(np.arange(len(mesh)), lambda rows: [fit(amazon[rows], mesh[rows])])
-    spread = float((amazon - mesh).std())
-    print(f"{len(mesh)} of {len(kept)} recorded faces; standard deviation about the fit {spread:.1f} degrees")
+    deviation = float((amazon - mesh).std())
+    print(f"{len(mesh)} of {len(kept)} recorded faces; standard deviation about the fit {deviation:.1f} degrees")
     print(
         report(
             refits({"pitch_zero": shipped}, [fitted], interval),

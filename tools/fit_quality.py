@@ -4,8 +4,8 @@
 
 Each image of people of DATA/lfw-dev who have several is taken plain and degraded in nine ways (`bench.degrade`).
 
-- Sharpness: the logistic gives the median detail of the plain faces a sharpness of 60, and that of the faces blurred by
-  4 pixels one of 20.
+- Sharpness: the logistic gives the median `laplacian_rms` of the plain faces a sharpness of 60, and that of the faces
+  blurred by 4 pixels one of 20.
 - Score: least squares of the mean cosine with the other, plain images of the person on the terms of `quality_terms`.
 - Typical norm: the median embedding norm.
 
@@ -35,9 +35,9 @@ PLAIN_SHARPNESS, BLURRED_SHARPNESS = 60.0, 20.0
 
 
 def fit_logistic(plain: Floats, blurred: Floats) -> tuple[float, float]:
-    """a and b of the sharpness, from the details of plain and of blurred faces."""
+    """a and b of the sharpness, from the `laplacian_rms` of plain and of blurred faces."""
     high, low = (math.log(s / (100 - s)) for s in (PLAIN_SHARPNESS, BLURRED_SHARPNESS))
-    sharp, soft = (math.log2(float(np.median(details))) for details in (plain, blurred))
+    sharp, soft = (math.log2(float(np.median(values))) for values in (plain, blurred))
     b = (high - low) / (sharp - soft)
     return high - b * sharp, b
 
@@ -65,8 +65,8 @@ def cosines_with_others(table: Table) -> Floats:
 
 def fitted_numbers(table: Table, cosines: Floats, chosen: NDArray[np.intp] | slice = slice(None)) -> QualityNumbers:
     """The numbers that the chosen rows of a table give, with the shipped range and thresholds."""
-    how, detail = table["how"][chosen], table["detail"][chosen]
-    logistic = fit_logistic(detail[how == PLAIN], detail[how == "blur"])
+    how, rms = table["how"][chosen], table["laplacian_rms"][chosen]
+    logistic = fit_logistic(rms[how == PLAIN], rms[how == "blur"])
     terms = design(rows_of(table, logistic))
     kept = np.arange(len(cosines))[chosen]
     kept = kept[np.isfinite(cosines[kept])]
@@ -103,8 +103,8 @@ def filters(table: Table, scores: Floats) -> list[str]:
     for name in QualityFilter:
         kept = scores >= SHIPPED.thresholds[name]
         both = kept[:, None] & kept
-        bar = np.quantile(cosines[impostor & both], 1 - 1e-3)
-        fnmr = float((cosines[genuine & both] < bar).mean())
+        threshold = np.quantile(cosines[impostor & both], 1 - 1e-3)
+        fnmr = float((cosines[genuine & both] < threshold).mean())
         lines.append(f"{name}: drops {100 * (1 - kept.mean()):.1f} %, then FNMR {100 * fnmr:.2f} % at FMR 1e-3")
     return lines
 

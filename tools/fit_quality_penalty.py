@@ -28,18 +28,18 @@ HIGHEST = 0.02
 CANDIDATES = (70.0, 77.0, 84.0, 91.0, 98.0)
 
 
-def needed(cosines: Floats, lost: Floats, bar: float) -> Floats:
-    """The penalty per point that brings each pair of strangers below the bar, (n,).
+def needed(cosines: Floats, lost: Floats, threshold: float) -> Floats:
+    """The penalty per point that brings each pair of strangers below the threshold, (n,).
 
     It is 0 where the pair is below already, and `inf` where no penalty brings it there.
 
     Args:
         cosines: (n,)
         lost: (n,) what a penalty of 1 per point takes from each cosine
-        bar: the lowest score that matches
+        threshold: the lowest score that matches
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(cosines < bar, 0.0, np.where(lost > 0, (cosines - bar) / lost, np.inf))
+        return np.where(cosines < threshold, 0.0, np.where(lost > 0, (cosines - threshold) / lost, np.inf))
 
 
 def fit(needs: list[Floats], weights: list[Floats] | None = None, max_fmr: float = MAX_FMR) -> float:
@@ -74,35 +74,37 @@ class Pairs:
         self._cosines = [np.einsum("nd,nd->n", vectors[a], vectors[b]) for a, b in (self.impostors, self.genuine)]
         self._qualities = [(scores[a], scores[b]) for a, b in (self.impostors, self.genuine)]
 
-    def needs(self, full_quality: float, bar: float) -> Floats:
+    def needs(self, full_quality: float, threshold: float) -> Floats:
         """Of the impostors; see `needed`."""
         adjusted = quality_adjusted(self._cosines[0], *self._qualities[0], QualityPenaltyNumbers(full_quality, 1.0))
-        return needed(self._cosines[0], self._cosines[0] - adjusted, bar)
+        return needed(self._cosines[0], self._cosines[0] - adjusted, threshold)
 
-    def rates(self, penalty: QualityPenaltyNumbers, bar: float) -> tuple[float, float]:
-        """FMR and FNMR at the bar."""
+    def rates(self, penalty: QualityPenaltyNumbers, threshold: float) -> tuple[float, float]:
+        """FMR and FNMR at the threshold."""
         impostor, genuine = (
             quality_adjusted(cosines, *qualities, penalty)
             for cosines, qualities in zip(self._cosines, self._qualities, strict=True)
         )
-        return float((impostor >= bar).mean()), float((genuine < bar).mean())
+        return float((impostor >= threshold).mean()), float((genuine < threshold).mean())
 
 
 def main() -> None:
     args = parse(__doc__, images=IMAGES)
     table = degraded_faces(args)
     shipped = QualityPenaltyNumbers(**stored(QUALITY_PENALTY_FILE)["numbers"])
-    scores, bar = scores_of(table, QUALITY), load_calibration().lowest_score(LOWEST_PROMISED)
+    scores, threshold = scores_of(table, QUALITY), load_calibration().lowest_score(LOWEST_PROMISED)
     pairs = {str(how): Pairs(table, scores, how) for how in np.unique(table["how"])}
     print(f"{len(scores)} faces, plain and degraded, of {len(set(table['identity'].tolist()))} people of lfw-dev")
     for full_quality in CANDIDATES:
-        penalty = QualityPenaltyNumbers(full_quality, fit([pair.needs(full_quality, bar) for pair in pairs.values()]))
-        fnmr = pairs[PLAIN].rates(penalty, bar)[1]
+        penalty = QualityPenaltyNumbers(
+            full_quality, fit([pair.needs(full_quality, threshold) for pair in pairs.values()])
+        )
+        fnmr = pairs[PLAIN].rates(penalty, threshold)[1]
         print(
             f"full_quality {full_quality:g}: penalty_per_point {penalty.penalty_per_point:.4f}, "
             f"FNMR of plain faces {100 * fnmr:.2f} %"
         )
-    needs = [pair.needs(shipped.full_quality, bar) for pair in pairs.values()]
+    needs = [pair.needs(shipped.full_quality, threshold) for pair in pairs.values()]
     fitted = QualityPenaltyNumbers(shipped.full_quality, fit(needs))
 
     def weighted(rows: NDArray[np.intp]) -> list[float]:
@@ -114,7 +116,7 @@ def main() -> None:
     compared = {"shipped": shipped, "fitted": fitted, "none": QualityPenaltyNumbers(shipped.full_quality, 0.0)}
     effects = {}
     for how, pair in pairs.items():
-        rates = {name: pair.rates(penalty, bar) for name, penalty in compared.items()}
+        rates = {name: pair.rates(penalty, threshold) for name, penalty in compared.items()}
         effects[f"FMR, FNMR at {LOWEST_PROMISED}, {how}"] = "; ".join(
             f"{name} {fmr:.1e}, {100 * fnmr:.2f} %" for name, (fmr, fnmr) in rates.items()
         )

@@ -10,6 +10,7 @@ import argparse
 import csv
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,8 +31,11 @@ __all__ = [
     "Refit",
     "as_text",
     "bootstrap",
+    "data_parser",
+    "identities",
     "labelled",
     "parse",
+    "parse_data",
     "refits",
     "report",
     "stored",
@@ -69,6 +73,17 @@ def parse(description: str | None, words: Sequence[str] | None = None, *, images
         words: the arguments; by default those of the command line.
         images: the default of `--images`.
     """
+    parser = data_parser(description)
+    parser.add_argument(
+        "--images", type=int, default=images, help=f"the largest number of images of lfw-dev (default: {images})"
+    )
+    parser.add_argument("--cache", type=Path, help="a file (.npz) that keeps the measurements for the next run")
+    given = parse_data(parser, words)
+    return Arguments(given.data, given.images, given.write, given.cache)
+
+
+def data_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser with the arguments that every tool has: the data folder and `--write`."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "data",
@@ -77,17 +92,24 @@ def parse(description: str | None, words: Sequence[str] | None = None, *, images
         default=os.environ.get("VISAVIS_DATA"),
         help="folder with lfw-dev/, scenes/ and recorded/ (default: VISAVIS_DATA)",
     )
-    parser.add_argument(
-        "--images", type=int, default=images, help=f"the largest number of images of lfw-dev (default: {images})"
-    )
     parser.add_argument("--write", action="store_true", help="write the numbers into the package")
-    parser.add_argument("--cache", type=Path, help="a file (.npz) that keeps the measurements for the next run")
+    return parser
+
+
+def parse_data(parser: argparse.ArgumentParser, words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse with a parser made by `data_parser`. `data` of the result is an existing folder.
+
+    Args:
+        parser: with further arguments of the tool.
+        words: the arguments; by default those of the command line.
+    """
     given = parser.parse_args(words)
     if given.data is None:
         parser.error("name a data folder, or set VISAVIS_DATA")
-    if not Path(given.data).is_dir():
+    given.data = Path(given.data)
+    if not given.data.is_dir():
         parser.error(f"data must be a folder, not {given.data}")
-    return Arguments(Path(given.data), given.images, given.write, given.cache)
+    return given
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +148,15 @@ def labelled(data: Path, most: int, *, several: bool = False, seed: int = 1) -> 
         if len(chosen) + len(people[names[i]]) <= most:
             chosen += people[names[i]]
     return chosen
+
+
+def identities(data: Path) -> dict[str, str]:
+    """The name of the person in each image of lfw-dev, by the name of the image's file.
+
+    Args:
+        data: the folder with `lfw-dev/`.
+    """
+    return {image.file.name: image.identity for image in labelled(data, sys.maxsize)}
 
 
 def bootstrap(
@@ -231,7 +262,7 @@ def write(
     }
     with writing_atomically(package / name) as temporary:
         temporary.write_text(as_text(content), "utf-8")
-    print(f"wrote {package / name}; run the tests and python -m tools.record_faces")
+    print(f"wrote {package / name}; run the tests and python -m tools.pin_faces")
 
 
 def hashes(networks: Sequence[str], store: ModelStore) -> dict[str, str]:

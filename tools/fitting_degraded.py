@@ -16,7 +16,18 @@ __all__ = ["PLAIN", "degraded_faces", "measured_rows", "rows_of"]
 
 PLAIN = "clean"
 """The name in `bench.degrade` of what is not degraded."""
-NUMBERS = ("score", "presence", "norm", "brightness", "contrast", "detail", "roll", "yaw", "pitch", "eye_distance")
+NUMBERS = (
+    "score",
+    "presence",
+    "norm",
+    "brightness",
+    "contrast",
+    "laplacian_rms",
+    "roll",
+    "yaw",
+    "pitch",
+    "interocular",
+)
 IMAGES = 300
 
 
@@ -54,8 +65,8 @@ def measured_rows(faces: list[Measured]) -> Table:
     """The numbers and embeddings of faces as columns."""
     rows = np.array([
         (
-            f.score, f.presence, f.norm, f.pixels.brightness, f.pixels.contrast, f.detail,
-            f.pose.roll, f.pose.yaw, f.pose.pitch, f.inputs.eye_distance,
+            f.score, f.presence, f.norm, f.pixels.brightness, f.pixels.contrast, f.laplacian_rms,
+            f.pose.roll, f.pose.yaw, f.pose.pitch, f.inputs.interocular,
         )
         for f in faces
     ]).reshape(-1, len(NUMBERS))  # fmt: skip
@@ -68,10 +79,10 @@ def rows_of(table: Table, logistic: tuple[float, float]) -> list[tuple[PixelQual
     columns: list[NDArray[np.float64]] = [table[name] for name in NUMBERS]
     return [
         (
-            PixelQuality(brightness, sharpness_of(detail, logistic), contrast),
-            QualityInputs(100.0, presence, norm, Pose(roll=roll, yaw=yaw, pitch=pitch), eye_distance),
+            PixelQuality(brightness, sharpness_of(rms, logistic), contrast),
+            QualityInputs(100.0, presence, norm, Pose(roll=roll, yaw=yaw, pitch=pitch), interocular),
         )
-        for _, presence, norm, brightness, contrast, detail, roll, yaw, pitch, eye_distance in zip(
+        for _, presence, norm, brightness, contrast, rms, roll, yaw, pitch, interocular in zip(
             *(column.tolist() for column in columns), strict=True
         )
     ]

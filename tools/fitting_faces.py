@@ -22,7 +22,7 @@ from visavis.runtime import open_analyzer
 from visavis.vision.align import align, five_points
 from visavis.vision.mesh import crop_matrix_from_mesh
 from visavis.vision.pose import pose_of
-from visavis.vision.quality import PixelQuality, QualityInputs, detail_of, measure_pixels
+from visavis.vision.quality import PixelQuality, QualityInputs, laplacian_rms, measure_pixels
 
 __all__ = ["Measured", "Measurer", "Recorded", "Table", "cached", "each", "iou", "recorded_faces"]
 
@@ -43,7 +43,7 @@ class Measured:
     norm:     of the embedding before normalisation
     vector:   (128,) float32, the embedding
     pixels:   brightness, sharpness and contrast
-    detail:   what sharpness is made of
+    laplacian_rms: what sharpness is computed from
     """
 
     score: float
@@ -54,7 +54,7 @@ class Measured:
     norm: float
     vector: NDArray[np.float32]
     pixels: PixelQuality
-    detail: float
+    laplacian_rms: float
 
     @property
     def pose(self) -> Pose:
@@ -72,7 +72,7 @@ class Measurer:
 
     def __init__(self, stages: Analyzer | None = None) -> None:
         self._stages = stages or open_analyzer()[0]
-        self._orientation = OrientationResolver(self._stages.detector, self._stages.mesher)
+        self._orientation = OrientationResolver(self._stages.detector, self._stages.mesh_model)
 
     def largest(self, image: Image) -> Measured | None:
         """The face of the largest detection, or None if there is none."""
@@ -103,7 +103,7 @@ class Measurer:
             norm=embedded.embedding_norm,
             vector=embedded.vector,
             pixels=measure_pixels(image, crop, CROP_SIDE),
-            detail=detail_of(image, crop, CROP_SIDE),
+            laplacian_rms=laplacian_rms(image, crop, CROP_SIDE),
         )
 
 

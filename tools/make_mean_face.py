@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from visavis.errors import VisavisError
 from visavis.face_mesh import eye_centres
+from visavis.geometry import level_axes
 from visavis.image import decode
 from visavis.runtime import open_analyzer
 
@@ -27,10 +28,9 @@ FRONTAL = 0.06
 def normalised(mesh: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return `mesh` (468, 3) with the middle of the eyes at the origin, level eyes and an interocular distance of 1."""
     left, right = eye_centres(mesh).astype(np.float64)
-    eye_axis = right - left
-    interocular = float(np.hypot(*eye_axis))
+    interocular = float(np.hypot(*(right - left)))
     turn = np.eye(3)
-    turn[0, :2], turn[1, :2] = eye_axis / interocular, np.array([-eye_axis[1], eye_axis[0]]) / interocular
+    turn[:2, :2] = level_axes(left, right)
     middle = np.array([*(left + right) / 2, 0.0])
     return np.asarray((mesh - middle) @ turn.T / interocular)
 
@@ -64,7 +64,7 @@ def main() -> None:
             continue
         found = stages.detector(image)
         if len(found) == 1:
-            mesh = normalised(stages.mesher(image, found.points[0]).points)
+            mesh = normalised(stages.mesh_model(image, found.points[0]).points)
             low, high = mesh[:, 0].min(), mesh[:, 0].max()
             if abs(high + low) < FRONTAL * (high - low):
                 meshes.append(mesh)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 __all__ = ["GOLDEN_MUTANTS", "MUTANTS", "UNIT_MUTANTS", "Mutant"]
 
-GOLDEN = ("tests/golden/test_recorded_faces.py",)
+GOLDEN = ("tests/golden/test_pinned_faces.py",)
 
 Mutants = list[tuple[str, str]]
 
@@ -48,9 +48,15 @@ GOLDEN_MUTANTS = [
     *of("vision/data/pose.json", GOLDEN, [('"pitch_zero": 8.0', '"pitch_zero": 0.0')]),
     *of("vision/iris.py", GOLDEN, [("_MARGIN = 2.3", "_MARGIN = 1.8")]),
     *of("vision/gaze.py", GOLDEN, [("PUPIL_RADIUS = 0.16", "PUPIL_RADIUS = 0.24"), ("_DEPTH = 0.08", "_DEPTH = 0.0")]),
-    *of("vision/openness.py", GOLDEN, [("_LIDS = range(1, 8)", "_LIDS = range(3, 6)")]),
     *of("vision/data/confidence.json", GOLDEN, [('"norm": 8.89', '"norm": 7.0')]),
-    *of("face_mesh.py", GOLDEN, [("CROP_MARGIN = 1.5", "CROP_MARGIN = 1.3")]),
+    *of(
+        "face_mesh.py",
+        GOLDEN,
+        [
+            ("CROP_MARGIN = 1.5", "CROP_MARGIN = 1.3"),
+            ("= range(1, 8), range(9, 16)", "= range(3, 6), range(11, 14)"),
+        ],
+    ),
     *of("vision/align.py", ("tests/golden/test_same_answers.py",), [("[56.0252, 71.7366]", "[56.0252, 75.7366]")]),
 ]
 
@@ -126,6 +132,8 @@ UNIT_MUTANTS = [
             ("(145, 153, 374, 380)", "(145, 374, 153, 380)"),
             ("INNER_BROWS = (107, 336)", "INNER_BROWS = (107, 296)"),
         ],
+        ("face_mesh.py", "iris"): [("MIN_EYE_WIDTH = 6.0", "MIN_EYE_WIDTH = 8.0")],
+        ("face_mesh.py", "openness"): [("= range(1, 8), range(9, 16)", "= range(1, 4), range(9, 12)")],
         ("face_mesh.py", "align"): [
             ("NOSE_TIP = 1\n", "NOSE_TIP = 6\n"),
             ("MOUTH_CORNERS = (61, 291)", "MOUTH_CORNERS = (78, 308)"),
@@ -133,11 +141,11 @@ UNIT_MUTANTS = [
             ("(*RIGHT_EYE_CORNERS, UPPER_LIDS[2], LOWER_LIDS[2])", "RIGHT_EYE_CORNERS"),
         ],
         ("geometry.py", "geometry"): [
-            ("[axis, [-axis[1], axis[0]]]", "[axis, [axis[1], axis[0]]]"),
-            ("[axis, [-axis[1], axis[0]]]", "[axis, [axis[1], -axis[0]]]"),
+            ("[axis, [-axis[1], axis[0]]], np", "[axis, [axis[1], axis[0]]], np"),
+            ("[axis, [-axis[1], axis[0]]], np", "[axis, [axis[1], -axis[0]]], np"),
             ("linear[0] = -linear[0]", "pass"),
             ("pixels / 2 - linear", "side / 2 - linear"),
-            ("pixels / side * np.array", "side / pixels * np.array"),
+            ("pixels / side * _with_perpendicular", "side / pixels * _with_perpendicular"),
         ],
         ("vision/align.py", "align"): [
             ("[NOSE_TIP, *MOUTH_CORNERS]", "[NOSE_TIP, *MOUTH_CORNERS[::-1]]"),
@@ -198,7 +206,7 @@ UNIT_MUTANTS = [
             ("PUPIL_RADIUS = 0.16", "PUPIL_RADIUS = 0.2"),
             ("_DEPTH = 0.08", "_DEPTH = 0.0"),
             ("_MAX_ANGLE = 60.0", "_MAX_ANGLE = 75.0"),
-            ("_HALF_CONFIDENCE_WIDTH = 6.0", "_HALF_CONFIDENCE_WIDTH = 9.0"),
+            ("_HALF_CONFIDENCE_WIDTH = MIN_EYE_WIDTH", "_HALF_CONFIDENCE_WIDTH = 9.0"),
             ("-_DEPTH * math.cos(pitch)", "_DEPTH * math.cos(pitch)"),
             ("_DEPTH * math.sin(pitch) - numbers", "-_DEPTH * math.sin(pitch) - numbers"),
             ("- numbers.upward", "+ numbers.upward"),
@@ -206,16 +214,15 @@ UNIT_MUTANTS = [
             ("pitch=-math.degrees", "pitch=math.degrees"),
             ("else 100 - eyes_open.confidence", "else eyes_open.confidence"),
             ("np.array(widths) @", "np.full(2, sum(widths) / 2) @"),
-            ("contours[:, 0].astype(np.float64) + contours[:, 8]", "2 * contours[:, 0].astype(np.float64)"),
+            ("+ contours[:, CONTOUR_INNER_CORNER]", "+ contours[:, CONTOUR_OUTER_CORNER]"),
             ("[-math.sin(roll), math.cos(roll)]", "[math.sin(roll), math.cos(roll)]"),
         ],
         ("vision/iris.py", "iris"): [
-            ("reshape(-1, 3)[:CONTOUR, :2]", "reshape(-1, 3)[1 : CONTOUR + 1, :2]"),
+            ("reshape(-1, 3)[:CONTOUR_POINTS, :2]", "reshape(-1, 3)[1 : CONTOUR_POINTS + 1, :2]"),
             ("_MARGIN = 2.3", "_MARGIN = 1.8"),
-            ("SMALLEST_EYE = 6.0", "SMALLEST_EYE = 8.0"),
             ("if min(np.hypot", "if max(np.hypot"),
             ("_SIDE, mirrored=mirrored", "_SIDE"),
-            ("eye_axis / width", "np.array([1.0, 0.0])"),
+            ("_MARGIN * width, eye_axis", "_MARGIN * width, np.array([1.0, 0.0])"),
             ("reshape(5, 3)[:1, :2]", "reshape(5, 3)[1:2, :2]"),
         ],
         ("vision/landmarks.py", "landmarks"): [
@@ -252,7 +259,6 @@ UNIT_MUTANTS = [
         ],
         ("vision/data/pose.json", "pose"): [('"pitch_zero": 8.0', '"pitch_zero": 0.0')],
         ("vision/openness.py", "openness"): [
-            ("_LIDS = range(1, 8)", "_LIDS = range(1, 4)"),
             ("_PITCH_RANGE = (-15.0, 35.0)", "_PITCH_RANGE = (-15.0, 60.0)"),
             ("_PITCH_RANGE = (-15.0, 35.0)", "_PITCH_RANGE = (-30.0, 35.0)"),
             ("_MAX_YAW = 45.0", "_MAX_YAW = 90.0"),

@@ -83,7 +83,7 @@ class Analyzer:
 
     Attributes:
         detector: finds boxes and five points.
-        mesher: reads the mesh of a face.
+        mesh_model: reads the mesh of a face.
         pupils: finds pupils and contours of the eyes.
         expressions: reads emotions and smile.
         embedder: embeds aligned crops.
@@ -95,7 +95,7 @@ class Analyzer:
     """
 
     detector: Detector
-    mesher: FaceMeshModel
+    mesh_model: FaceMeshModel
     pupils: PupilFinder
     expressions: ExpressionReader
     embedder: Embedder
@@ -103,7 +103,7 @@ class Analyzer:
     @property
     def orientation(self) -> OrientationResolver:
         """Runs detector and mesh at several rotations."""
-        return OrientationResolver(self.detector, self.mesher)
+        return OrientationResolver(self.detector, self.mesh_model)
 
     def __call__(
         self,
@@ -173,7 +173,7 @@ class Analyzer:
             presence=candidate.mesh.presence,
             embedding_norm=embedded.embedding_norm,
             pose=pose,
-            eye_distance=float(np.hypot(*(eyes[1] - eyes[0]))),
+            interocular=float(np.hypot(*(eyes[1] - eyes[0]))),
         )
         everything = detail is Detail.ALL
         read = self.pupils(image, mesh) if everything else None

@@ -71,19 +71,19 @@ def quality_adjusted(
     return _penalise(cosine, penalty.penalty_per_point * lacking)
 
 
-def template_adjusted(cosine: T, offset: float, sources: int) -> T:
+def template_adjusted(cosine: T, template_offset: float, sources: int) -> T:
     """The cosine with a template, lowered because a template of several images is closer to strangers too.
 
     Args:
         cosine: -1..1, a number or an array.
-        offset: `Calibration.template_offset`; a template of n images has 1 - 1/n of it.
+        template_offset: as in `Calibration.template_offset`; a template of n images has 1 - 1/n of it.
         sources: the number of images that the template was made from, at least 1.
 
     Example:
         >>> round(float(template_adjusted(0.3, 0.04, 2)), 3)
         0.28
     """
-    return _penalise(cosine, offset * (1 - 1 / sources))
+    return _penalise(cosine, template_offset * (1 - 1 / sources))
 
 
 def _penalise(cosine: T, by: float | T) -> T:

@@ -1,4 +1,4 @@
-"""The vertices and the crop of MediaPipe's face mesh, which several stages share.
+"""The vertices and the crop of MediaPipe's face mesh, and the points of its eye contours, which several stages share.
 
 Left and right are the viewer's, as everywhere in visavis. The numbers are MediaPipe's
 (mediapipe/modules/face_geometry/data/canonical_face_model_uv_visualization.png).
@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 from visavis.geometry import Points
 
 __all__ = [
+    "CONTOUR_INNER_CORNER",
+    "CONTOUR_LOWER_LID",
+    "CONTOUR_OUTER_CORNER",
+    "CONTOUR_POINTS",
+    "CONTOUR_UPPER_LID",
     "CROP_MARGIN",
     "CROP_SIDE",
     "INNER_BROWS",
@@ -19,6 +24,7 @@ __all__ = [
     "LEFT_EYE_CORNERS",
     "LOWER_INNER_LIP",
     "LOWER_LIDS",
+    "MIN_EYE_WIDTH",
     "MOUTH_CORNERS",
     "NOSE_TIP",
     "OUTER_EYE_CORNERS",
@@ -51,6 +57,18 @@ MOUTH_CORNERS = (61, 291)
 
 UPPER_INNER_LIP, LOWER_INNER_LIP = (82, 13, 312), (87, 14, 317)
 """Three vertices in the middle of the inner edge of each lip. Vertices with the same index are above each other."""
+
+MIN_EYE_WIDTH = 6.0
+"""Pixels between the corners of an eye. In smaller eyes the pupil is no more accurate than the centre of the eye."""
+
+CONTOUR_POINTS = 16
+"""The number of points of an eye's contour: the first of the 71 points of the iris network's second output, as in
+MediaPipe's refine_landmarks_from_attention options. The other constants of a contour are indices of these points."""
+
+CONTOUR_OUTER_CORNER, CONTOUR_INNER_CORNER = 0, 8
+
+CONTOUR_LOWER_LID, CONTOUR_UPPER_LID = range(1, 8), range(9, 16)
+"""From the outer to the inner corner. Points at the same position in both are above each other."""
 
 # The corners and the middles of the lids.
 _LEFT_EYE = (*LEFT_EYE_CORNERS, UPPER_LIDS[0], LOWER_LIDS[0])

@@ -20,6 +20,7 @@ __all__ = [
     "Size",
     "apply",
     "invert",
+    "level_axes",
     "similarity_from_points",
     "square_crop",
 ]
@@ -203,6 +204,30 @@ def similarity_from_points(source: NDArray[np.floating], target: NDArray[np.floa
     return np.hstack([linear, (target_mean - linear @ source_mean)[:, None]])
 
 
+def level_axes(left: NDArray[np.floating], right: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The axes of the frame in which two points are level.
+
+    Args:
+        left: (2,), x before y.
+        right: (2,), in the same frame.
+
+    Returns:
+        (2, 2) float64, one unit vector a row: from `left` to `right`, and that direction rotated by 90 degrees, which
+        is down if `right` is to the right of `left`. Both rows are close to zero if the points coincide.
+
+    Example:
+        >>> level_axes(np.array([0.0, 0.0]), np.array([0.0, 5.0])).tolist()
+        [[0.0, 1.0], [-1.0, 0.0]]
+    """
+    direction = right.astype(np.float64) - left.astype(np.float64)
+    return _with_perpendicular(direction / max(float(np.hypot(*direction)), 1e-6))
+
+
+def _with_perpendicular(axis: NDArray[np.floating]) -> NDArray[np.float64]:
+    """A vector and the vector at 90 degrees clockwise on the screen, one a row."""
+    return np.array([axis, [-axis[1], axis[0]]], np.float64)
+
+
 def square_crop(
     centre: NDArray[np.floating],
     side: float,
@@ -228,7 +253,7 @@ def square_crop(
         >>> apply(matrix, np.array([[50.0, 50.0], [40.0, 40.0]])).tolist()
         [[5.0, 5.0], [0.0, 0.0]]
     """
-    linear = pixels / side * np.array([axis, [-axis[1], axis[0]]])
+    linear = pixels / side * _with_perpendicular(axis)
     if mirrored:
         linear[0] = -linear[0]
     return np.column_stack([linear, pixels / 2 - linear @ centre])

@@ -63,12 +63,12 @@ class OrientationResolver:
 
     Args:
         detector: finds faces within about 45 degrees of upright.
-        mesher: reads the mesh of a face from five points.
+        mesh_model: reads the mesh of a face from five points.
     """
 
-    def __init__(self, detector: Detector, mesher: FaceMeshModel) -> None:
+    def __init__(self, detector: Detector, mesh_model: FaceMeshModel) -> None:
         self._detector = detector
-        self._mesher = mesher
+        self._mesh_model = mesh_model
 
     def detect(self, image: Image) -> Detections:
         """Detect the faces of an image, which may lie on its side or be upside down; best first."""
@@ -106,7 +106,7 @@ class OrientationResolver:
     def _half_turn_is_better(self, image: Image, points: Points, first: Candidate) -> bool:
         """Whether the mesh has more presence with the points rotated by 180 degrees, the detector's usual error."""
         turned = 2 * points.mean(axis=0) - points
-        if self._mesher.read(image, crop_matrix_from_points(turned)).presence < MIN_PRESENCE_ROTATED:
+        if self._mesh_model.read(image, crop_matrix_from_points(turned)).presence < MIN_PRESENCE_ROTATED:
             return False
         return self._read(image, turned, first.score).mesh.presence > first.mesh.presence
 
@@ -128,7 +128,7 @@ class OrientationResolver:
         return candidates
 
     def _read(self, image: Image, points: Points, score: float) -> Candidate:
-        mesh = self._mesher(image, points)
+        mesh = self._mesh_model(image, points)
         if mesh.presence <= MIN_PRESENCE:
             mesh = replace(mesh, points=mean_face_through(points))
         return Candidate(score, mesh, box_around(mesh.points))

@@ -193,7 +193,7 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
     norm_is_calibrated, mirrored = not embedder.user_provided, settings.accuracy == "high"
     analyzer = Analyzer(
         detector=Detector(detection),
-        mesher=FaceMeshModel(mesh),
+        mesh_model=FaceMeshModel(mesh),
         pupils=PupilFinder(iris),
         expressions=ExpressionReader(expression),
         embedder=Embedder(embedding, norm_is_calibrated=norm_is_calibrated, mirrored=mirrored),

@@ -37,16 +37,16 @@ def places(face: Face) -> dict[str, np.ndarray]:
     return {p.type.value: np.array([p.x, p.y]) for p in face.landmarks}
 
 
-def eye_distance(face: Face) -> float:
+def interocular(face: Face) -> float:
     at = places(face)
     return float(np.linalg.norm(at["eyeRight"] - at["eyeLeft"]))
 
 
 def errors_against(marks: dict[str, list[float]], face: Face) -> list[float]:
-    """Of the five main points, in parts of the marked distance between the eyes."""
+    """Of the five main points, as fractions of the marked interocular distance."""
     at = places(face)
-    apart = np.linalg.norm(np.subtract(marks["eyeRight"], marks["eyeLeft"]))
-    return [float(np.linalg.norm(at[name] - marks[name]) / apart) for name in FIVE]
+    marked = np.linalg.norm(np.subtract(marks["eyeRight"], marks["eyeLeft"]))
+    return [float(np.linalg.norm(at[name] - marks[name]) / marked) for name in FIVE]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,7 +86,7 @@ def test_on_the_portraits_the_main_points_lie_where_a_person_marked_them(engine:
 
 
 @pytest.mark.skipif("VISAVIS_DATA" not in os.environ, reason="needs the marked scenes: set VISAVIS_DATA")
-def test_on_all_marked_faces_the_main_points_are_within_4_percent_of_the_eye_distance(engine: Engine) -> None:
+def test_on_all_marked_faces_the_main_points_are_within_4_percent_of_the_interocular_distance(engine: Engine) -> None:
     data = Path(os.environ["VISAVIS_DATA"])
     errors = []
     for mark in MARKS:
@@ -103,7 +103,7 @@ def test_without_the_iris_network_the_middles_of_the_eyes_are_near_the_pupils(
     full, (plain,) = only_face(engine, photo(name)), engine.analyze(photo(name), detail=Detail.MINIMAL).faces
     a, b = places(full), places(plain)
     for eye in ("eyeLeft", "eyeRight"):
-        assert np.linalg.norm(a[eye] - b[eye]) / eye_distance(full) < 0.08
+        assert np.linalg.norm(a[eye] - b[eye]) / interocular(full) < 0.08
     assert (b["eyeLeft"] == b["leftPupil"]).all()
     assert all((a[n] == b[n]).all() for n in a if n not in ("eyeLeft", "eyeRight", "leftPupil", "rightPupil"))
 
@@ -116,7 +116,7 @@ def test_landmarks_survive_an_image_of_half_the_size(engine: Engine, photo: Phot
     image = opened(photo(name))
     half = only_face(engine, encode(image.reduce(2)))
     a, b = places(whole), places(half)
-    assert np.mean([np.linalg.norm(a[n] - 2 * b[n]) for n in a]) / eye_distance(whole) < 0.03
+    assert np.mean([np.linalg.norm(a[n] - 2 * b[n]) for n in a]) / interocular(whole) < 0.03
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -128,7 +128,7 @@ def test_a_mirrored_image_gives_mirrored_landmarks_and_angles(engine: Engine, ph
     swap = {n: n.replace("left", "?").replace("right", "left").replace("?", "right") for n in a}
     swap = {n: s.replace("Left", "?").replace("Right", "Left").replace("?", "Right") for n, s in swap.items()}
     shifts = [np.linalg.norm(a[n] - [image.width - b[swap[n]][0], b[swap[n]][1]]) for n in a]
-    assert np.mean(shifts) / eye_distance(face) < 0.03
+    assert np.mean(shifts) / interocular(face) < 0.03
     assert mirrored.pose.yaw == pytest.approx(-face.pose.yaw, abs=4)
     assert mirrored.pose.roll == pytest.approx(-face.pose.roll, abs=3)
     assert mirrored.pose.pitch == pytest.approx(face.pose.pitch, abs=4)
@@ -151,7 +151,7 @@ def test_the_box_has_the_proportions_of_recorded_responses(engine: Engine, photo
         face = only_face(engine, photo(name))
         at = places(face)
         eyes, mouth = (at["eyeLeft"] + at["eyeRight"]) / 2, (at["mouthLeft"] + at["mouthRight"]) / 2
-        widths.append(face.box.width / eye_distance(face))
+        widths.append(face.box.width / interocular(face))
         heights.append(face.box.height / np.linalg.norm(mouth - eyes))
         eye_lines.append((eyes[1] - face.box.top) / face.box.height)
     # Medians of 14 recorded faces; six of our own wander more than the 5 % that forty keep to.

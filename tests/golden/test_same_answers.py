@@ -1,4 +1,4 @@
-"""Similarities on the scale of 2026-11-25, by tools/record_similarities.py: none may move by more than 0.1."""
+"""Similarities on the scale of 2026-11-25, by tools/pin_similarities.py: none may move by more than 0.1."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 from visavis.compare_options import CompareOptions
 from visavis.engine import Engine
 
-RECORDED = json.loads((Path(__file__).parent / "similarities.json").read_text())
+PINNED = json.loads((Path(__file__).parent / "similarities.json").read_text())
 EVERYONE = CompareOptions(similarity_threshold=0)
 
 
-@pytest.mark.parametrize(("source", "target", "similarity"), RECORDED["photos"])
+@pytest.mark.parametrize(("source", "target", "similarity"), PINNED["photos"])
 def test_the_example_photographs_are_as_similar_as_they_were(
     engine: Engine, photo: Callable[[str], bytes], source: str, target: str, similarity: float
 ) -> None:
@@ -28,11 +28,11 @@ def test_the_example_photographs_are_as_similar_as_they_were(
 def test_a_sample_of_the_standard_pairs_is_as_similar_as_it_was(engine: Engine) -> None:
     images = Path(os.environ["VISAVIS_DATA"]) / "lfw-dev/images"
     moved = {}
-    for source, target, similarity in RECORDED["lfw-dev"]:
+    for source, target, similarity in PINNED["lfw-dev"]:
         found = engine.compare((images / source).read_bytes(), (images / target).read_bytes(), EVERYONE).matches
         # Most crops show one face; where there are several, the pair's is the largest.
         largest = max(found, key=lambda match: match.face.box.area)
         if abs(largest.similarity - similarity) > 0.1:
             moved[source, target] = (similarity, largest.similarity)
-    assert len(RECORDED["lfw-dev"]) > 150
+    assert len(PINNED["lfw-dev"]) > 150
     assert moved == {}

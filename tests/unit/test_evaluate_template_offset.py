@@ -23,9 +23,9 @@ def test_strangers_come_nearer_to_a_template_where_photographs_share_a_bias() ->
     vectors, identity = people(60, 4, scatter=2.0)
     biased = vectors + 0.2 * np.eye(64, dtype=np.float32)[0]
     biased /= np.linalg.norm(biased, axis=1, keepdims=True)
-    shift = fit_template_offset(biased, np.full(len(biased), 100.0), identity, np.zeros_like(identity))
-    assert shift is not None
-    assert 0 < shift < 0.3
+    template_offset = fit_template_offset(biased, np.full(len(biased), 100.0), identity, np.zeros_like(identity))
+    assert template_offset is not None
+    assert 0 < template_offset < 0.3
 
 
 def test_too_few_people_say_nothing() -> None:
@@ -44,9 +44,9 @@ def test_templates_of_poor_photographs_are_measured_as_they_are_compared() -> No
     biased /= np.linalg.norm(biased, axis=1, keepdims=True)
     quality = np.random.default_rng(1).uniform(20, 90, len(biased))
     group = np.zeros_like(identity)
-    shift = fit_template_offset(biased, quality, identity, group)
-    assert shift is not None
-    calibration = replace(load_calibration(), template_offset=shift)
+    template_offset = fit_template_offset(biased, quality, identity, group)
+    assert template_offset is not None
+    calibration = replace(load_calibration(), template_offset=template_offset)
     # The same draws, one pair at a time through what a comparison calls.
     chance = np.random.default_rng(1)
     one, fused = [], []

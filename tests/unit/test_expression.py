@@ -184,5 +184,42 @@ def test_a_calibration_of_another_network_is_refused(tmp_path: Path) -> None:
         load_expression_calibration(network)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"temperature": None}, "must be a string or a real number"),
+        ({"temperature": 0}, "temperature must be a finite number above 0"),
+        ({"temperature": float("nan")}, "temperature must be a finite number above 0"),
+        ({"prior_exponent": float("inf")}, "prior_exponent finite"),
+        ({"prior": [1 / 7] * 7}, "prior must be 8 numbers"),
+        ({"prior": [0.0, *[1 / 7] * 7]}, "prior must be 8 numbers above 0"),
+        ({"prior": ["much"] * 8}, "could not convert"),
+        ({"classes": [*CLASSES[:-1], "boredom"]}, "classes must be neutral"),
+        ({"classes": [*CLASSES, CLASSES[0]]}, "each once"),
+    ],
+)
+def test_a_calibration_with_an_invalid_member_is_refused(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    network = tmp_path / "expression.onnx"
+    network.write_bytes(b"a network")
+    stored: dict[str, object] = {"classes": CLASSES, "temperature": 1.0, "prior": [1 / 8] * 8, "prior_exponent": 0.0}
+    stored["network_sha256"] = hashlib.sha256(b"a network").hexdigest()
+    network.with_suffix(".json").write_text(json.dumps(stored | changes))
+    with pytest.raises(CalibrationMismatch, match=rf"expression\.json is not an expression calibration: .*({message})"):
+        load_expression_calibration(network)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{}", "it has no 'classes'"), ("[]", "list indices"), ("no JSON", "Expecting value")]
+)
+def test_a_file_that_is_no_calibration_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    network = tmp_path / "expression.onnx"
+    network.write_bytes(b"a network")
+    network.with_suffix(".json").write_text(text)
+    with pytest.raises(CalibrationMismatch, match=message):
+        load_expression_calibration(network)
+
+
 def test_the_shipped_calibration_belongs_to_the_shipped_network() -> None:
     assert set(load_expression_calibration().classes) == set(CLASSES)

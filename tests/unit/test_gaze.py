@@ -22,7 +22,8 @@ def looking(
 ) -> tuple[Floats, Floats, Floats]:
     """Pupils, contours and mesh of a head that looks in this direction, computed independently of the code.
 
-    Eyeballs turn about centres that lie 0.08 interocular distances behind the corners; pupils lie 0.16 before those.
+    Eyeballs rotate around centres that lie 0.08 interocular distances behind the corners, and pupils lie 0.16 in front
+    of those centres. The unit of the code, the distance between the midpoints of the corners, is 0.986 of these.
     """
     mesh = posed_mesh(yaw=head.yaw, pitch=head.pitch, roll=head.roll, interocular=interocular)
     level = posed_mesh(yaw=head.yaw, pitch=head.pitch, interocular=interocular).astype(np.float64)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from visavis.geometry import Box, RelativeBox, Size, apply, invert, similarity_from_points, square_crop
+from visavis.geometry import Box, RelativeBox, Size, apply, invert, level_axes, similarity_from_points, square_crop
 
 
 def test_a_box_outside_the_image_keeps_its_negative_fractions() -> None:
@@ -66,3 +66,13 @@ def test_the_corners_of_a_square_become_those_of_its_crop(mirrored: bool, corner
     square = np.array([(65, 45), (95, 85), (55, 115), (25, 75)])
     matrix = square_crop(np.array([60, 80]), 50, np.array([0.6, 0.8]), 100, mirrored=mirrored)
     np.testing.assert_allclose(apply(matrix, square), corners, atol=1e-4)
+
+
+def test_the_level_axes_are_unit_vectors_along_the_points_and_at_90_degrees_clockwise() -> None:
+    axes = level_axes(np.array([10, 20], np.float32), np.array([40, 60], np.float32))
+    assert axes.dtype == np.float64
+    assert axes.tolist() == [[0.6, 0.8], [-0.8, 0.6]]
+
+
+def test_points_that_coincide_have_axes_of_zero() -> None:
+    assert (level_axes(np.ones(2), np.ones(2)) == 0).all()

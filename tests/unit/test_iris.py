@@ -5,8 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.makers import iris_outputs, locate, map_image, posed_mesh
+from visavis.face_mesh import MIN_EYE_WIDTH
 from visavis.geometry import Points, apply
-from visavis.vision.iris import SMALLEST_EYE, Eyes, PupilFinder
+from visavis.vision.iris import Eyes, PupilFinder
 
 
 class IrisSession:
@@ -69,10 +70,10 @@ def test_the_network_is_shown_the_left_eye_as_it_is_and_the_right_one_mirrored()
 
 def test_an_eye_too_small_to_look_into_gives_no_pupils() -> None:
     session = IrisSession(32, 32)
-    assert PupilFinder(session)(map_image(), eye_mesh(width=SMALLEST_EYE - 0.1)) is None
+    assert PupilFinder(session)(map_image(), eye_mesh(width=MIN_EYE_WIDTH - 0.1)) is None
     assert session.crops == []
-    assert PupilFinder(session)(map_image(), eye_mesh(width=SMALLEST_EYE + 0.1)) is not None
-    assert SMALLEST_EYE == 6
+    assert PupilFinder(session)(map_image(), eye_mesh(width=MIN_EYE_WIDTH + 0.1)) is not None
+    assert MIN_EYE_WIDTH == 6
 
 
 def test_one_small_eye_is_enough_to_give_none() -> None:

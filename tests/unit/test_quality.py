@@ -11,7 +11,7 @@ from visavis.image import Image
 from visavis.vision.quality import QUALITY_THRESHOLDS, PixelQuality, QualityInputs, measure_pixels, quality_of
 
 GOOD_PIXELS = PixelQuality(brightness=50, sharpness=60, contrast=12)
-GOOD = QualityInputs(confidence=99.9, presence=20, embedding_norm=12, pose=Pose(0, 0, 0), eye_distance=100)
+GOOD = QualityInputs(confidence=99.9, presence=20, embedding_norm=12, pose=Pose(0, 0, 0), interocular=100)
 WHOLE = np.array([[1.0, 0, 0], [0, 1.0, 0]])
 
 
@@ -37,7 +37,7 @@ def test_a_good_face_passes_every_filter_and_has_no_reasons() -> None:
     [
         (GOOD_PIXELS, replace(GOOD, pose=Pose(0, 50, 0)), QualityReason.EXTREME_POSE),
         (GOOD_PIXELS, replace(GOOD, pose=Pose(0, 0, -40)), QualityReason.EXTREME_POSE),
-        (GOOD_PIXELS, replace(GOOD, eye_distance=15), QualityReason.SMALL_BOUNDING_BOX),
+        (GOOD_PIXELS, replace(GOOD, interocular=15), QualityReason.SMALL_BOUNDING_BOX),
         (GOOD_PIXELS, replace(GOOD, confidence=80), QualityReason.LOW_CONFIDENCE),
         (replace(GOOD_PIXELS, brightness=10), GOOD, QualityReason.LOW_BRIGHTNESS),
         (replace(GOOD_PIXELS, sharpness=5), GOOD, QualityReason.LOW_SHARPNESS),
@@ -92,8 +92,8 @@ def test_a_face_without_any_contrast_is_wholly_unsharp() -> None:
         (GOOD_PIXELS, replace(GOOD, pose=Pose(0, 0, -29.5)), QualityReason.EXTREME_POSE, False),
         (GOOD_PIXELS, replace(GOOD, pose=Pose(0, 0, 45.5)), QualityReason.EXTREME_POSE, True),
         (GOOD_PIXELS, replace(GOOD, pose=Pose(0, 0, 44.5)), QualityReason.EXTREME_POSE, False),
-        (GOOD_PIXELS, replace(GOOD, eye_distance=19.9), QualityReason.SMALL_BOUNDING_BOX, True),
-        (GOOD_PIXELS, replace(GOOD, eye_distance=20), QualityReason.SMALL_BOUNDING_BOX, False),
+        (GOOD_PIXELS, replace(GOOD, interocular=19.9), QualityReason.SMALL_BOUNDING_BOX, True),
+        (GOOD_PIXELS, replace(GOOD, interocular=20), QualityReason.SMALL_BOUNDING_BOX, False),
         (GOOD_PIXELS, replace(GOOD, confidence=89.9), QualityReason.LOW_CONFIDENCE, True),
         (GOOD_PIXELS, replace(GOOD, confidence=90), QualityReason.LOW_CONFIDENCE, False),
         (replace(GOOD_PIXELS, brightness=14.9), GOOD, QualityReason.LOW_BRIGHTNESS, True),
@@ -131,7 +131,7 @@ def middling(pixels: PixelQuality = MIDDLING_PIXELS, **changes: Any) -> float:
         (middling(replace(MIDDLING_PIXELS, contrast=4)) - middling(), 0.0342),
         (middling(replace(MIDDLING_PIXELS, contrast=12)) - middling(replace(MIDDLING_PIXELS, contrast=24)), 0),
         (middling(embedding_norm=11) - middling(embedding_norm=10), 0.3695 * np.log(1.1)),
-        (middling(eye_distance=18) - middling(), -0.0037 * 6),
+        (middling(interocular=18) - middling(), -0.0037 * 6),
     ],
 )
 def test_the_score_is_the_regression_of_its_docstring(change: float, effect: float) -> None:

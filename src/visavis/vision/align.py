@@ -14,8 +14,8 @@ __all__ = ["SIDE", "align", "five_points"]
 SIDE = 112
 """Pixels."""
 
-# Eyes, nose tip and mouth corners in the crop: the template of ArcFace (insightface, face_align.py), with which SFace
-# was trained too (OpenCV, FaceRecognizerSF).
+# Eyes, nose tip and mouth corners in the crop: the alignment template of ArcFace (insightface, face_align.py), with
+# which SFace was trained too (OpenCV, FaceRecognizerSF).
 _TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
 )
@@ -34,7 +34,7 @@ def five_points(mesh: NDArray[np.float32]) -> Points:
 
 
 def align(image: Image, points: Points) -> NDArray[np.uint8]:
-    """The crop in which `points` lie on ArcFace's template, by a least-squares similarity transform.
+    """The crop in which `points` lie on ArcFace's alignment template, by a least-squares similarity transform.
 
     Pixels outside the image are black, because replicating the border makes faces of different people more similar.
 

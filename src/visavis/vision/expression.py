@@ -10,6 +10,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from visavis.face_mesh import (
     UPPER_LIDS,
 )
 from visavis.files import sha256_of
+from visavis.geometry import level_axes
 from visavis.models.session import Session
 
 __all__ = [
@@ -90,6 +92,9 @@ class ExpressionCalibration:
         prior: the share of each class in the training data, in the order of `classes`.
         prior_exponent: 0 keeps the prior in the probabilities, 1 removes it.
         network_sha256: the SHA-256 of the network that the calibration was fitted on.
+
+    Raises:
+        CalibrationMismatch: a class is unknown, or a number is not valid.
     """
 
     classes: tuple[str, ...]
@@ -97,6 +102,14 @@ class ExpressionCalibration:
     prior: tuple[float, ...]
     prior_exponent: float
     network_sha256: str
+
+    def __post_init__(self) -> None:
+        if set(self.classes) != set(_TYPES) or len(self.classes) != len(_TYPES):
+            raise CalibrationMismatch(f"classes must be {', '.join(_TYPES)}, each once")
+        if len(self.prior) != len(self.classes) or not all(0 < share <= 1 for share in self.prior):
+            raise CalibrationMismatch(f"prior must be {len(self.classes)} numbers above 0 and at most 1")
+        if not 0 < self.temperature < math.inf or not math.isfinite(self.prior_exponent):
+            raise CalibrationMismatch("temperature must be a finite number above 0, and prior_exponent finite")
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
         """The probabilities for `logits`, (..., 8): float64 of the same shape."""
@@ -135,22 +148,41 @@ class ExpressionReader:
 def load_expression_calibration(network: Path = NETWORK) -> ExpressionCalibration:
     """Read the calibration in the folder of `network`.
 
+    Args:
+        network: the file of the network; the calibration has the same name with the suffix `.json`.
+
     Raises:
-        CalibrationMismatch: the calibration was fitted on another network.
+        CalibrationMismatch: the file is not a calibration, or it was fitted on another network.
     """
-    stored = json.loads(network.with_suffix(".json").read_text(encoding="utf-8"))
+    file = network.with_suffix(".json")
+    try:
+        calibration = _parse_calibration(json.loads(file.read_text(encoding="utf-8")))
+    except KeyError as error:
+        raise CalibrationMismatch(f"{file.name} is not an expression calibration: it has no {error}") from error
+    except (OSError, ValueError, TypeError, CalibrationMismatch) as error:
+        raise CalibrationMismatch(f"{file.name} is not an expression calibration: {error}") from error
     found = sha256_of(network)
-    if stored["network_sha256"] != found:
+    if calibration.network_sha256 != found:
         raise CalibrationMismatch(
             f"{network.name} has the SHA-256 {found}, but its calibration was fitted on the network "
-            f"{stored['network_sha256']}; install visavis again, or fit the calibration again"
+            f"{calibration.network_sha256}; install visavis again, or fit the calibration again"
         )
+    return calibration
+
+
+def _parse_calibration(stored: Any) -> ExpressionCalibration:
+    """A calibration from the JSON value of its file.
+
+    Raises:
+        KeyError: a member is missing.
+        TypeError, ValueError, CalibrationMismatch: a member is not valid.
+    """
     return ExpressionCalibration(
         classes=tuple(stored["classes"]),
-        temperature=stored["temperature"],
-        prior=tuple(stored["prior"]),
-        prior_exponent=stored["prior_exponent"],
-        network_sha256=found,
+        temperature=float(stored["temperature"]),
+        prior=tuple(float(share) for share in stored["prior"]),
+        prior_exponent=float(stored["prior_exponent"]),
+        network_sha256=str(stored["network_sha256"]),
     )
 
 
@@ -245,9 +277,8 @@ def action_units(mesh: NDArray[np.float32]) -> tuple[float, float]:
     """
     points = mesh[:, :2].astype(np.float64)
     left, right = points[list(OUTER_EYE_CORNERS)]
-    eye_axis = right - left
-    distance = max(float(np.hypot(*eye_axis)), 1e-6)
-    up = np.array([eye_axis[1], -eye_axis[0]]) / distance
+    distance = max(float(np.hypot(*(right - left))), 1e-6)
+    up = -level_axes(left, right)[1]
     inner = points[list(INNER_BROWS)]
     height = float((inner.mean(axis=0) - (left + right) / 2) @ up)
     brows = -(height + 0.5 * float(np.hypot(*(inner[1] - inner[0])))) / distance

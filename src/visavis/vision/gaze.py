@@ -1,4 +1,8 @@
-"""The direction of the gaze, from the pupils, the contours of the eyes and the pose."""
+"""The direction of the gaze, from the pupils, the contours of the eyes and the pose.
+
+The unit of length is the distance in space between the midpoints of the two eyes' corners in the mesh. Unlike the
+interocular distance, it includes depth, so it does not shrink on a turned face, and the lids have no effect on it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.face import Attribute, EyeDirection, Pose
-from visavis.face_mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
+from visavis.face_mesh import (
+    CONTOUR_INNER_CORNER,
+    CONTOUR_OUTER_CORNER,
+    LEFT_EYE_CORNERS,
+    MIN_EYE_WIDTH,
+    RIGHT_EYE_CORNERS,
+)
 from visavis.fitted import load_numbers
 
 __all__ = ["GAZE_FILE", "NUMBERS", "PUPIL_RADIUS", "GazeNumbers", "eye_direction", "gaze_vectors", "pupil_offsets"]
@@ -17,8 +27,8 @@ __all__ = ["GAZE_FILE", "NUMBERS", "PUPIL_RADIUS", "GazeNumbers", "eye_direction
 GAZE_FILE = "vision/data/gaze.json"
 
 PUPIL_RADIUS = 0.16
-"""The distance of the pupil from the centre of the eyeball, in interocular distances: anatomically 10 mm, with 61 mm
-between the middles of an adult's eyes."""
+"""The distance of the pupil from the centre of the eyeball, in the module's unit: anatomically 10 mm, with 61 mm
+between the midpoints of an adult's eyes."""
 
 _DEPTH = 0.08
 """The distance of that centre behind the line through the corners of the eye, in the same unit: anatomically 5 mm."""
@@ -26,9 +36,8 @@ _DEPTH = 0.08
 _MAX_ANGLE = 60.0
 """Degrees off the line to the camera. No visible eye looks further aside, so larger angles are clamped."""
 
-_HALF_CONFIDENCE_WIDTH = 6.0
-"""The width of an eye in pixels at which the confidence is halved: the smallest that the iris network reads. It is
-chosen, not fitted."""
+_HALF_CONFIDENCE_WIDTH = MIN_EYE_WIDTH
+"""The width of an eye in pixels at which the confidence is halved. It is chosen, not fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ class GazeNumbers:
     """The centre of the eyeball relative to the middle between the corners of the eye; fitted by `tools/fit_gaze.py`.
 
     Attributes:
-        outward: away from the nose, in interocular distances.
+        outward: away from the nose, in distances between the midpoints of the eyes' corners, as everywhere in `gaze`.
         upward: towards the brow, in the same unit.
     """
 
@@ -62,7 +71,7 @@ def eye_direction(
 
     Args:
         pupils: (2, 2), image-left then image-right, in pixels of the upright image.
-        contours: (2, 16, 2), of the same eyes, in the same frame; points 0 and 8 are the outer and the inner corner.
+        contours: (2, 16, 2), of the same eyes, in the same frame, as `vision.iris.Eyes` orders them.
         mesh: (468, 3), in the same frame; gives the scale.
         pose: of the face.
         eyes_open: of the face; lowers the confidence of closed eyes.
@@ -71,7 +80,8 @@ def eye_direction(
         The mean of both eyes, each weighted by its width in the image. The confidence is the product of the probability
         that the eyes are open, a factor that falls with the size of the eyes, and the cosine of the pose's yaw.
     """
-    widths = [math.dist(outer, inner) for outer, inner in contours[:, [0, 8]].tolist()]
+    corners = contours[:, [CONTOUR_OUTER_CORNER, CONTOUR_INNER_CORNER]]
+    widths = [math.dist(outer, inner) for outer, inner in corners.tolist()]
     x, y = (np.array(widths) @ gaze_vectors(pupils, contours, mesh, pose) / max(sum(widths), 1e-6)).tolist()
     scale = min(1.0, math.sin(math.radians(_MAX_ANGLE)) / max(math.hypot(x, y), 1e-6))
     x, y = x * scale, y * scale
@@ -124,11 +134,16 @@ def pupil_offsets(
         pose: as for `eye_direction`.
 
     Returns:
-        (2, 2) float64, in interocular distances and the frame of `gaze_vectors`.
+        (2, 2) float64, in distances between the midpoints of the eyes' corners, and the frame of `gaze_vectors`.
     """
     roll = math.radians(pose.roll)
     upright = np.array([[math.cos(roll), math.sin(roll)], [-math.sin(roll), math.cos(roll)]])
-    middles = (contours[:, 0].astype(np.float64) + contours[:, 8]) / 2
+    middles = (contours[:, CONTOUR_OUTER_CORNER].astype(np.float64) + contours[:, CONTOUR_INNER_CORNER]) / 2
+    return np.asarray((pupils - middles) @ upright.T / max(_midpoint_distance(mesh), 1e-6))
+
+
+def _midpoint_distance(mesh: NDArray[np.float32]) -> float:
+    """The distance in three dimensions between the midpoints of the corners of both eyes, on the mesh's scale."""
     corners = mesh[[*LEFT_EYE_CORNERS, *RIGHT_EYE_CORNERS]].astype(np.float64)
     between = (corners[2] + corners[3] - corners[0] - corners[1]) / 2
-    return np.asarray((pupils - middles) @ upright.T / max(math.hypot(*between.tolist()), 1e-6))
+    return math.hypot(*between.tolist())

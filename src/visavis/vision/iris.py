@@ -7,22 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.face_mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
-from visavis.geometry import Matrix, Points, Size, apply, invert, square_crop
+from visavis.face_mesh import CONTOUR_POINTS, LEFT_EYE_CORNERS, MIN_EYE_WIDTH, RIGHT_EYE_CORNERS
+from visavis.geometry import Matrix, Points, Size, apply, invert, level_axes, square_crop
 from visavis.image import Image
 from visavis.models.session import Session
 
-__all__ = ["CONTOUR", "SMALLEST_EYE", "Eyes", "PupilFinder"]
+__all__ = ["Eyes", "PupilFinder"]
 
 _SIDE = 64
 _MARGIN = 2.3  # side of the crop over the width of the eye, as in MediaPipe's iris_landmark graph
-
-SMALLEST_EYE = 6.0
-"""Pixels between the corners of an eye. In smaller eyes the pupil is no more accurate than the centre of the eye."""
-
-CONTOUR = 16
-"""The number of points of an eye's contour: the first of the 71 points of the network's second output, as in
-MediaPipe's refine_landmarks_from_attention options."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +24,7 @@ class Eyes:
 
     Attributes:
         pupils: (2, 2) float32.
-        contours: (2, 16, 2) float32. Point 0 is the outer corner, points 1 to 7 follow the lower lid, 8 is the inner
-            corner, and 9 to 15 follow the upper lid from the outer corner, so that point 8 + i lies above point i.
+        contours: (2, 16, 2) float32. The `CONTOUR_` constants of `face_mesh` are the indices of corners and lids.
     """
 
     pupils: Points
@@ -57,10 +49,10 @@ class PupilFinder:
             mesh: (468, 3), in pixels of the image.
 
         Returns:
-            The eyes, or None if one is smaller than `SMALLEST_EYE`.
+            The eyes, or None if one is narrower than `MIN_EYE_WIDTH`.
         """
         corners = [mesh[list(pair), :2].astype(np.float64) for pair in (LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS)]
-        if min(np.hypot(*(right - left)) for left, right in corners) < SMALLEST_EYE:
+        if min(np.hypot(*(right - left)) for left, right in corners) < MIN_EYE_WIDTH:
             return None
         read = np.stack([self._read(image, *pair, mirrored=bool(i)) for i, pair in enumerate(corners)])
         return Eyes(pupils=read[:, 0], contours=read[:, 1:])
@@ -74,13 +66,13 @@ class PupilFinder:
         outputs = self._session.run(crop[None])
         # The first of five points is the pupil; the others are on the edge of the iris.
         pupil = outputs["output_iris"].reshape(5, 3)[:1, :2]
-        contour = outputs["output_eyes_contours_and_brows"].reshape(-1, 3)[:CONTOUR, :2]
+        contour = outputs["output_eyes_contours_and_brows"].reshape(-1, 3)[:CONTOUR_POINTS, :2]
         back = invert(crop_matrix)
         return np.concatenate([apply(back, pupil), apply(back, contour)])
 
 
 def _crop_matrix(left: NDArray[np.float64], right: NDArray[np.float64], *, mirrored: bool) -> Matrix:
     """The crop matrix of a square around an eye with these corners, (2,) each, in which the corners are level."""
-    eye_axis = right - left
-    width = float(np.hypot(*eye_axis))
-    return square_crop((left + right) / 2, _MARGIN * width, eye_axis / width, _SIDE, mirrored=mirrored)
+    eye_axis, _ = level_axes(left, right)
+    width = float(np.hypot(*(right - left)))
+    return square_crop((left + right) / 2, _MARGIN * width, eye_axis, _SIDE, mirrored=mirrored)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from visavis.face import Landmark, LandmarkType
 from visavis.face_mesh import VERTICES, eye_centres
 from visavis.fitted import load_numbers
-from visavis.geometry import Box, Points
+from visavis.geometry import Box, Points, level_axes
 
 __all__ = [
     "BOX_FILE",
@@ -127,6 +127,4 @@ def level_frame(mesh: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray
         The midpoint of the eyes, (2,), and the unit vectors along the eyes and down the face, (2, 2), one a row.
     """
     left_eye, right_eye = eye_centres(mesh).astype(np.float64)
-    eye_axis = right_eye - left_eye
-    eye_axis = eye_axis / max(float(np.hypot(*eye_axis)), 1e-6)
-    return (left_eye + right_eye) / 2, np.array([eye_axis, [-eye_axis[1], eye_axis[0]]])
+    return (left_eye + right_eye) / 2, level_axes(left_eye, right_eye)

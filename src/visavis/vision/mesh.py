@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from visavis.face_mesh import CROP_MARGIN, CROP_SIDE, OUTER_EYE_CORNERS, VERTICES
 from visavis.fitted import load_numbers
-from visavis.geometry import Matrix, Points, Size, apply, invert, square_crop
+from visavis.geometry import Matrix, Points, Size, apply, invert, level_axes, square_crop
 from visavis.image import Image
 from visavis.models.session import Session
 
@@ -147,10 +147,8 @@ def crop_square(
     """
     left_eye, right_eye, _, left_mouth, right_mouth = points.astype(np.float64)
     eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
-    eye_axis = right_eye - left_eye
-    interocular = max(float(np.hypot(*eye_axis)), 1e-3)
-    eye_axis = eye_axis / interocular
-    down = np.array([-eye_axis[1], eye_axis[0]])
+    interocular = max(float(np.hypot(*(right_eye - left_eye))), 1e-3)
+    eye_axis, down = level_axes(left_eye, right_eye)
     drop = abs(float((mouth - eyes) @ down))
     side = max(numbers.side_by_eyes * interocular, numbers.side_by_mouth * drop)
     sideways = numbers.sideways * float((mouth - eyes) @ eye_axis) * eye_axis
@@ -166,14 +164,11 @@ def crop_matrix_from_mesh(points: Points) -> Matrix:
     Returns:
         (2, 3), from the image to the crop.
     """
-    left, right = points[list(OUTER_EYE_CORNERS)].astype(np.float64)
-    eye_axis = right - left
-    eye_axis = eye_axis / max(float(np.hypot(*eye_axis)), 1e-3)
-    frame = np.array([eye_axis, [-eye_axis[1], eye_axis[0]]])
+    frame = level_axes(*points[list(OUTER_EYE_CORNERS)])
     levelled = frame @ points.T
     low, high = levelled.min(axis=1), levelled.max(axis=1)
     side = max(CROP_MARGIN * float((high - low).max()), 1e-3)
-    return square_crop(((low + high) / 2) @ frame, side, eye_axis, CROP_SIDE)
+    return square_crop(((low + high) / 2) @ frame, side, frame[0], CROP_SIDE)
 
 
 def _turn_between(one: Matrix, other: Matrix) -> float:

@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.face import Attribute, Pose
-from visavis.face_mesh import LOWER_INNER_LIP, MOUTH_CORNERS, UPPER_INNER_LIP
+from visavis.face_mesh import (
+    CONTOUR_INNER_CORNER,
+    CONTOUR_LOWER_LID,
+    CONTOUR_OUTER_CORNER,
+    CONTOUR_UPPER_LID,
+    LOWER_INNER_LIP,
+    MOUTH_CORNERS,
+    UPPER_INNER_LIP,
+)
 from visavis.fitted import load_numbers
 
 __all__ = [
@@ -30,9 +38,6 @@ __all__ = [
 ]
 
 OPENNESS_FILE = "vision/data/openness.json"
-
-_LIDS = range(1, 8)
-"""The points of a contour on the lower lid; the index of the point on the upper lid above each is 8 higher."""
 
 _PITCH_RANGE = (-15.0, 35.0)
 _MAX_YAW = 45.0
@@ -132,8 +137,9 @@ def eye_terms(contours: NDArray[np.float32], pose: Pose) -> tuple[float, float, 
     """
     # Lists, because NumPy takes ten times as long for so few points.
     eyes = contours.tolist()
-    opening = sum(math.dist(eye[i], eye[i + 8]) for eye in eyes for i in _LIDS) / len(_LIDS)
-    width = sum(math.dist(eye[0], eye[8]) for eye in eyes)
+    lids = list(zip(CONTOUR_LOWER_LID, CONTOUR_UPPER_LID, strict=True))
+    opening = sum(math.dist(eye[low], eye[high]) for eye in eyes for low, high in lids) / len(lids)
+    width = sum(math.dist(eye[CONTOUR_OUTER_CORNER], eye[CONTOUR_INNER_CORNER]) for eye in eyes)
     pitch = min(max(pose.pitch, _PITCH_RANGE[0]), _PITCH_RANGE[1]) / 10
     return opening / max(width, 1e-6), pitch, pitch**2
 

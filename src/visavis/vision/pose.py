@@ -41,7 +41,7 @@ def mean_face() -> NDArray[np.float64]:
 
     Returns:
         (468, 3) float64, x right, y down, z away from the viewer. The origin is between the eyes, and the unit is the
-        distance between the pupils.
+        interocular distance.
     """
     table = np.load(str(files("visavis.vision") / "data" / "mean_face.npy"))
     return np.asarray(table, np.float64)

@@ -20,8 +20,8 @@ __all__ = [
     "PixelQuality",
     "QualityInputs",
     "QualityNumbers",
-    "detail_of",
     "expected_cosine",
+    "laplacian_rms",
     "measure_pixels",
     "quality_of",
     "quality_terms",
@@ -75,14 +75,14 @@ _OVAL = (0.26, 0.31)
 mesh's. The oval excludes hair, ears and background."""
 
 _SIDE = (32, 88)
-"""Pixels. Detail is measured at the resolution of the image, but at no more than 88 pixels across the crop. That is
-about what a comparison uses; beyond it the rounding of pixel values outweighs the detail of a blurred face."""
+"""Pixels. Pixels are measured at the resolution of the image, but at no more than 88 pixels across the crop. That is
+about what a comparison uses; beyond it the rounding of pixel values outweighs the Laplacian of a blurred face."""
 
 _COARSE_WEIGHT = 0.5
 """The weight of the energy at half the resolution."""
 
 _DARK = 10.0
-"""Added to the mean luma, 0..255, because noise in a dark image is not detail."""
+"""Added to the mean luma, 0..255, because noise in a dark image is not sharpness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class PixelQuality:
 
     Attributes:
         brightness: 0 (black) to 100 (white), the mean luma of the face's oval (ITU-R BT.601, gamma-encoded as stored).
-        sharpness: 0..100, detail at the scale of the face.
+        sharpness: 0..100, of the edges at the scale of the face; see `sharpness_of`.
         contrast: 0..50, the standard deviation of that luma.
     """
 
@@ -108,43 +108,47 @@ def measure_pixels(image: Image, crop_matrix: Matrix, crop_side: int) -> PixelQu
         crop_matrix: (2, 3), from the image to a square crop with level eyes, 1.5 times the mesh's bounding square.
         crop_side: the side of that crop in pixels.
     """
-    luma = _luma_at_detail(image, crop_matrix, crop_side)
+    luma = _resized_luma(image, crop_matrix, crop_side)
     face = luma[_oval(len(luma))]
-    return PixelQuality(float(face.mean()) / 2.55, sharpness_of(_detail(luma)), float(face.std()) / 2.55)
+    return PixelQuality(float(face.mean()) / 2.55, sharpness_of(_laplacian_rms(luma)), float(face.std()) / 2.55)
 
 
-def detail_of(image: Image, crop_matrix: Matrix, crop_side: int) -> float:
-    """The detail of a face, which `sharpness_of` maps to 0..100.
+def laplacian_rms(image: Image, crop_matrix: Matrix, crop_side: int) -> float:
+    """The root mean square of the Laplacian of a face, over its mean luma. `sharpness_of` maps it to 0..100.
 
     Args:
         image: as for `measure_pixels`.
         crop_matrix: as for `measure_pixels`.
         crop_side: as for `measure_pixels`.
+
+    Returns:
+        At least 0. The mean square at half the resolution is added with half the weight before the root is taken, and
+        10 is added to the mean luma, 0..255.
     """
-    return _detail(_luma_at_detail(image, crop_matrix, crop_side))
+    return _laplacian_rms(_resized_luma(image, crop_matrix, crop_side))
 
 
-def sharpness_of(detail: float, logistic: tuple[float, float] = NUMBERS.sharpness_logistic) -> float:
-    """Map detail to a sharpness, 0..100: 100 / (1 + exp(-(a + b * log2(detail)))).
+def sharpness_of(rms: float, logistic: tuple[float, float] = NUMBERS.sharpness_logistic) -> float:
+    """Map a `laplacian_rms` to a sharpness, 0..100: 100 / (1 + exp(-(a + b * log2(rms)))).
 
     On lfw-dev the median is 60; with a blur of 4 pixels on its 350-pixel crops it is 20.
 
     Args:
-        detail: at least 0: the root of the mean squared Laplacian over the mean luma. The mean square at half the
-            resolution is added with half the weight.
+        rms: at least 0, as `laplacian_rms` returns it.
         logistic: a and b. Default: those that ship.
     """
     a, b = logistic
-    return 100 / (1 + math.exp(-(a + b * math.log2(max(detail, 1e-6)))))
+    return 100 / (1 + math.exp(-(a + b * math.log2(max(rms, 1e-6)))))
 
 
-def _luma_at_detail(image: Image, crop_matrix: Matrix, crop_side: int) -> NDArray[np.float32]:
+def _resized_luma(image: Image, crop_matrix: Matrix, crop_side: int) -> NDArray[np.float32]:
+    """The luma of the crop, at the resolution of the image within the limits of `_SIDE`."""
     native = crop_side / math.hypot(*crop_matrix[:, 0])
     side = round(min(max(native, _SIDE[0]), _SIDE[1]) / 4) * 4
     return _luma(image.warped(crop_matrix * (side / crop_side), Size(side, side)))
 
 
-def _detail(luma: NDArray[np.float32]) -> float:
+def _laplacian_rms(luma: NDArray[np.float32]) -> float:
     face = luma[_oval(len(luma))]
     energy = _energy(luma) + _COARSE_WEIGHT * _energy(_halved(luma))
     return math.sqrt(energy) / (float(face.mean()) + _DARK)
@@ -189,14 +193,14 @@ class QualityInputs:
         embedding_norm: of the embedding before normalisation; with SFace about 12 for a good face and 8 for a poor one.
             None if the norms of the embedder are not calibrated.
         pose: in degrees.
-        eye_distance: pixels between the eye centres.
+        interocular: the distance between the eye centres, in pixels.
     """
 
     confidence: float
     presence: float
     embedding_norm: float | None
     pose: Pose
-    eye_distance: float
+    interocular: float
 
 
 def quality_of(pixels: PixelQuality, inputs: QualityInputs, numbers: QualityNumbers = NUMBERS) -> Quality:
@@ -210,7 +214,7 @@ def quality_of(pixels: PixelQuality, inputs: QualityInputs, numbers: QualityNumb
     Example:
         >>> pixels = PixelQuality(brightness=50, sharpness=60, contrast=12)
         >>> front = Pose(roll=0, yaw=0, pitch=0)
-        >>> inputs = QualityInputs(confidence=99.9, presence=18, embedding_norm=9.5, pose=front, eye_distance=100)
+        >>> inputs = QualityInputs(confidence=99.9, presence=18, embedding_norm=9.5, pose=front, interocular=100)
         >>> round(quality_of(pixels, inputs).score)
         64
     """
@@ -223,8 +227,8 @@ def _score(pixels: PixelQuality, inputs: QualityInputs, numbers: QualityNumbers)
     low, high = numbers.score_range
     score = 100 * (expected_cosine(pixels, inputs, numbers) - low) / (high - low)
     # The data of the fit has no profiles and no tiny faces, so the two penalties are chosen, not fitted: one point per
-    # degree beyond the poses that Amazon's guidance names, three points per pixel below 20 between the eyes.
-    score -= _beyond_guidance(inputs.pose) + 3 * max(20 - inputs.eye_distance, 0.0)
+    # degree beyond the poses that Amazon's guidance names, three points per pixel of interocular distance below 20.
+    score -= _beyond_guidance(inputs.pose) + 3 * max(20 - inputs.interocular, 0.0)
     return min(max(score, 0.0), 100.0)
 
 
@@ -280,7 +284,7 @@ def _beyond_guidance(pose: Pose) -> float:
 def _reasons(pixels: PixelQuality, inputs: QualityInputs, score: float) -> list[QualityReason]:
     poor = {
         QualityReason.EXTREME_POSE: _beyond_guidance(inputs.pose) > 0,
-        QualityReason.SMALL_BOUNDING_BOX: inputs.eye_distance < 20,
+        QualityReason.SMALL_BOUNDING_BOX: inputs.interocular < 20,
         QualityReason.LOW_CONFIDENCE: inputs.confidence < 90,
         QualityReason.LOW_BRIGHTNESS: pixels.brightness < 15,
         QualityReason.LOW_SHARPNESS: pixels.sharpness < 15,

@@ -1,6 +1,6 @@
-"""Record the faces that tests/golden/test_recorded_faces.py expects.
+"""Pin the faces that tests/golden/test_pinned_faces.py expects.
 
-    python -m tools.record_faces
+    python -m tools.pin_faces
 
 Run it after a change that moves boxes, landmarks, poses or confidences on purpose. It prints how far each has moved.
 """
@@ -14,15 +14,15 @@ from visavis.engine import Engine
 from visavis.face import Attribute, Face
 from visavis.runtime import open_engine
 
-__all__ = ["recorded"]
+__all__ = ["pinned"]
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "tests/golden/faces.json"
 
-Record = dict[str, list[float]]
+Numbers = dict[str, list[float]]
 
 
-def recorded(face: Face) -> Record:
+def pinned(face: Face) -> Numbers:
     """Return the rounded numbers of a face, by name.
 
     Returns:
@@ -68,29 +68,29 @@ def gaze_of(face: Face) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    before: dict[str, Record] = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
+    before: dict[str, Numbers] = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
     with open_engine() as engine:
         now = {path.stem: of_photo(engine, path) for path in sorted((ROOT / "examples/photos").glob("*.jpg"))}
     for key in next(iter(now.values())):
         moved = [
             abs(new - old)
-            for name, record in now.items()
+            for name, numbers in now.items()
             if name in before
-            for new, old in zip(record[key], before[name].get(key, ()), strict=False)
+            for new, old in zip(numbers[key], before[name].get(key, ()), strict=False)
         ]
         print(f"{key}: moved by at most {max(moved, default=float('nan')):g}")
     FILE.write_text(as_text(now), "utf-8")
 
 
-def of_photo(engine: Engine, path: Path) -> Record:
-    return recorded(engine.analyze(path.read_bytes()).faces[0])
+def of_photo(engine: Engine, path: Path) -> Numbers:
+    return pinned(engine.analyze(path.read_bytes()).faces[0])
 
 
-def as_text(records: dict[str, Record]) -> str:
-    """Format the records as JSON, with one entry in each line."""
+def as_text(faces: dict[str, Numbers]) -> str:
+    """Format the numbers as JSON, with one entry in each line."""
     photos = (
-        f' "{name}": {{\n' + ",\n".join(f'  "{key}": {json.dumps(row)}' for key, row in record.items()) + "\n }"
-        for name, record in records.items()
+        f' "{name}": {{\n' + ",\n".join(f'  "{key}": {json.dumps(row)}' for key, row in numbers.items()) + "\n }"
+        for name, numbers in faces.items()
     )
     return "{\n" + ",\n".join(photos) + "\n}\n"
 
