@@ -13,6 +13,7 @@ from visavis.compare_options import CompareOptions
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
 from visavis.errors import ImageTooLarge, ObjectUnavailable, Role
 from visavis.face import Face, QualityFilter
+from visavis.inputs import choice_of
 
 __all__ = ["COMPARE_FACES", "CompareFacesRequest", "render"]
 
@@ -39,7 +40,8 @@ def _parse(fields: Fields) -> CompareFacesRequest:
         source=image_of(fields["SourceImage"], "the source image"),
         target=image_of(fields["TargetImage"], "the target image"),
         similarity_threshold=fields.get("SimilarityThreshold", DEFAULT_SIMILARITY_THRESHOLD),
-        quality_filter=QualityFilter(fields.get("QualityFilter", QualityFilter.NONE)),
+        # The constraints are those of the installed botocore, and a later version may have further filters.
+        quality_filter=choice_of("QualityFilter", fields.get("QualityFilter", QualityFilter.NONE), QualityFilter),
     )
 
 

@@ -18,7 +18,10 @@ __all__ = ["DETECT_FACES", "DetectFacesRequest", "FaceAttribute", "detail_for", 
 
 
 class FaceAttribute(StrEnum):
-    """What a request may name beside the default members: the service model's enum `Attribute`, in its order."""
+    """What a request may name beside the default members: the service model's enum `Attribute`, in its order.
+
+    A name that a later service model adds is accepted and ignored, because visavis does not determine its member.
+    """
 
     DEFAULT = "DEFAULT"
     ALL = "ALL"
@@ -68,7 +71,8 @@ class DetectFacesRequest:
 
     Attributes:
         image: the image whose faces are listed.
-        attributes: what the request names. The default members are always sent, also if DEFAULT is not named.
+        attributes: the attributes of `FaceAttribute` that the request names. The default members are always sent, also
+            if DEFAULT is not named.
     """
 
     image: ImageInput
@@ -76,8 +80,10 @@ class DetectFacesRequest:
 
 
 def _parse(fields: Fields) -> DetectFacesRequest:
-    attributes = frozenset(map(FaceAttribute, fields.get("Attributes", ())))
-    return DetectFacesRequest(image_of(fields["Image"], "the image"), attributes)
+    # The constraints are those of the installed botocore. Attributes that a later version adds are not determined here.
+    named = set(fields.get("Attributes", ()))
+    known = frozenset(attribute for attribute in FaceAttribute if attribute in named)
+    return DetectFacesRequest(image_of(fields["Image"], "the image"), known)
 
 
 def _run(request: DetectFacesRequest, context: Context) -> Analysis:
