@@ -23,10 +23,10 @@ from visavis.api.dispatcher import Dispatcher
 from visavis.api.objects import FolderStore
 from visavis.api.response import Attributes
 from visavis.aws.policy import LOCAL_CALLER
-from visavis.boto3_client import make_client
 from visavis.cli import main
 from visavis.engine import Engine
 from visavis.gateway import Gateway
+from visavis.gateway_client import make_client
 from visavis.server.app import ServerConfig, build_app
 from visavis.server.run import bind, make_server
 

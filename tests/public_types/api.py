@@ -7,6 +7,10 @@ from pathlib import Path
 import visavis
 
 
+class _Client:
+    """Stands for a client of boto3, which has no types."""
+
+
 def most_similar(source: Path, target: Path) -> float | None:
     settings = visavis.Settings(home=Path("/models"), offline=True, threads=2)
     options = visavis.CompareOptions(similarity_threshold=90, quality_filter=visavis.QualityFilter.AUTO)
@@ -22,3 +26,11 @@ def most_similar(source: Path, target: Path) -> float | None:
 def widths(image: bytes, engine: visavis.Engine) -> list[float]:
     analysis: visavis.Analysis = engine.analyze(image)
     return [face.box.relative_to(face.image_size).width for face in analysis.faces]
+
+
+def client_of(engine: visavis.Engine) -> object:
+    return visavis.client(engine=engine, objects={"photos": "/srv/photos"}, region_name="eu-west-1")
+
+
+def patched(client: _Client, engine: visavis.Engine) -> _Client:
+    return visavis.patch(client, engine=engine)
