@@ -72,8 +72,8 @@ def client(
         >>> len(response["FaceMatches"]), len(response["UnmatchedFaces"])
         (1, 0)
         >>> with visavis.open_engine() as engine:
-        ...     client = visavis.client(engine=engine)
-        ...     response = client.detect_faces(Image={"Bytes": open("examples/photos/sunak.jpg", "rb").read()})
+        ...     client = visavis.client(engine=engine, objects={"photos": "examples/photos"})
+        ...     response = client.detect_faces(Image={"S3Object": {"Bucket": "photos", "Name": "sunak.jpg"}})
         >>> len(response["FaceDetails"])
         1
     """
