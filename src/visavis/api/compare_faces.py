@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from visavis.api import response
 from visavis.api.decoding import Fields
-from visavis.api.images import ImageInput, image_of
+from visavis.api.images import RequestImage, image_of
 from visavis.api.operation import Context, Operation
 from visavis.api.response import DETAIL, Attributes, Json
 from visavis.compare_options import CompareOptions
@@ -29,8 +29,8 @@ class CompareFacesRequest:
         quality_filter: the least quality of faces that are compared.
     """
 
-    source: ImageInput
-    target: ImageInput
+    source: RequestImage
+    target: RequestImage
     similarity_threshold: float = DEFAULT_SIMILARITY_THRESHOLD
     quality_filter: QualityFilter = QualityFilter.NONE
 
@@ -53,7 +53,7 @@ def _run(request: CompareFacesRequest, context: Context) -> Comparison:
     return context.engine.compare(source, target, options)
 
 
-def _read(context: Context, image: ImageInput, role: Role) -> bytes:
+def _read(context: Context, image: RequestImage, role: Role) -> bytes:
     """As `Context.read`; the text of an error begins with the image's role."""
     try:
         return context.read(image)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from visavis.analysis import Analysis
 from visavis.api import response
 from visavis.api.decoding import Fields
-from visavis.api.images import ImageInput, image_of
+from visavis.api.images import RequestImage, image_of
 from visavis.api.operation import Context, Operation
 from visavis.api.response import DETAIL, Attributes, Json
 from visavis.face import Detail, Face
@@ -75,7 +75,7 @@ class DetectFacesRequest:
             if DEFAULT is not named.
     """
 
-    image: ImageInput
+    image: RequestImage
     attributes: frozenset[FaceAttribute] = frozenset()
 
 

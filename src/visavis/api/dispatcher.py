@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from functools import partial
 
-from visavis.api.images import ImageInput, S3ObjectRef
+from visavis.api.images import RequestImage, S3ObjectRef
 from visavis.api.objects import OBJECT_LIMIT, ObjectStore
 from visavis.api.operation import Context, FaceEngine
 from visavis.api.operations import OPERATIONS, SERVICE
@@ -62,7 +62,7 @@ class Dispatcher:
         context = Context(self._engine, self._attributes, partial(self._read, caller))
         return found.render(found.run(request, context), request, context)
 
-    def _read(self, caller: Caller, image: ImageInput) -> bytes:
+    def _read(self, caller: Caller, image: RequestImage) -> bytes:
         if isinstance(image, bytes):
             return image
         try:

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from visavis.analysis import Analysis
 from visavis.api import constraints, decoding, shapes
 from visavis.api.decoding import Fields
-from visavis.api.images import ImageInput
+from visavis.api.images import RequestImage
 from visavis.api.response import Attributes, Json
 from visavis.api.shapes import Shape
 from visavis.compare_options import CompareOptions
@@ -47,7 +47,7 @@ class Context:
 
     engine: FaceEngine
     attributes: Attributes
-    read: Callable[[ImageInput], bytes]
+    read: Callable[[RequestImage], bytes]
 
 
 @dataclass(frozen=True, slots=True)
