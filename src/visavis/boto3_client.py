@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from visavis.api.objects import FolderStore, NoStore, ObjectStore
-from visavis.api.response import Attributes
+from visavis.api.response import FieldSet
 from visavis.errors import SettingsError
 from visavis.forks import renew_in_children
 from visavis.inputs import choice_of, short_repr
@@ -136,7 +136,7 @@ def _gateway(attributes: str, objects: ObjectStore | Buckets | None, engine: Cal
     from visavis.api.dispatcher import Dispatcher
     from visavis.gateway import Gateway
 
-    chosen, store = choice_of("attributes", attributes, Attributes), _store(objects)
+    chosen, store = choice_of("attributes", attributes, FieldSet), _store(objects)
     return Gateway(Dispatcher(engine(), store, chosen))
 
 

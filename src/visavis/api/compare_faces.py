@@ -8,7 +8,7 @@ from visavis.api import response
 from visavis.api.decoding import Fields
 from visavis.api.images import RequestImage, image_of
 from visavis.api.operation import Context, Operation
-from visavis.api.response import DETAIL, Attributes, Json
+from visavis.api.response import DETAIL, FieldSet, Json
 from visavis.compare_options import CompareOptions
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
 from visavis.errors import ImageTooLarge, ObjectUnavailable, Role
@@ -62,7 +62,7 @@ def _read(context: Context, image: RequestImage, role: Role) -> bytes:
         raise kind(f"{role}: {error}") from error
 
 
-def render(comparison: Comparison, attributes: Attributes) -> Json:
+def render(comparison: Comparison, attributes: FieldSet) -> Json:
     """The members of the response. Every number is a float32 value as a Python float.
 
     Args:
@@ -82,7 +82,7 @@ def render(comparison: Comparison, attributes: Attributes) -> Json:
     }
 
 
-def _compared_face(face: Face, attributes: Attributes) -> Json:
+def _compared_face(face: Face, attributes: FieldSet) -> Json:
     members: Json = {
         "BoundingBox": response.bounding_box(face),
         "Confidence": response.number(face.confidence),
@@ -90,7 +90,7 @@ def _compared_face(face: Face, attributes: Attributes) -> Json:
         "Pose": response.pose(face),
         "Quality": response.quality(face),
     }
-    if attributes is Attributes.ALL:
+    if attributes is FieldSet.ALL:
         # The service omits members that it does not determine, instead of sending null or an empty list.
         found = {"Emotions": response.emotions(face), "Smile": response.attribute(face.smile)}
         members |= {name: value for name, value in found.items() if value}

@@ -10,7 +10,7 @@ from visavis.analysis import Analysis
 from visavis.api import constraints, decoding, shapes
 from visavis.api.decoding import Fields
 from visavis.api.images import RequestImage
-from visavis.api.response import Attributes, Json
+from visavis.api.response import FieldSet, Json
 from visavis.api.shapes import Shape
 from visavis.compare_options import CompareOptions
 from visavis.comparison import Comparison
@@ -46,7 +46,7 @@ class Context:
     """
 
     engine: FaceEngine
-    attributes: Attributes
+    attributes: FieldSet
     read: Callable[[RequestImage], bytes]
 
 

@@ -20,7 +20,7 @@ from visavis.errors import SettingsError
 if TYPE_CHECKING:
     from visavis.api.dispatcher import Dispatcher
     from visavis.api.objects import ObjectStore
-    from visavis.api.response import Attributes
+    from visavis.api.response import FieldSet
     from visavis.gateway import Gateway
     from visavis.server.credentials import CredentialsFile
     from visavis.settings import Settings
@@ -182,7 +182,7 @@ def serve(
     queue: int,
     queue_seconds: float,
     grace: float,
-    attributes: Attributes,
+    attributes: FieldSet,
 ) -> int:
     """Answer CompareFaces and DetectFaces over HTTP, as Amazon Rekognition does.
 
