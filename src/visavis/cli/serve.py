@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -214,7 +216,10 @@ def serve(
     with open_engine(settings) as engine:
         gateway = _gateway(Dispatcher(engine, objects, attributes), keys, signed_region, tps)
         app = build_app(gateway, config)
-        run_server(app, host=host, port=port, insecure_no_auth=insecure_no_auth, grace=grace, announce=_announce)
+        if run_server(app, host=host, port=port, insecure_no_auth=insecure_no_auth, grace=grace, announce=_announce):
+            # Closing the engine and the interpreter's exit would wait for the threads of these requests.
+            logging.shutdown()
+            os._exit(DONE)
     return DONE
 
 

@@ -39,7 +39,7 @@ def serve(
     insecure_no_auth: bool = False,
     grace: float = 30.0,
     announce: Callable[[str], None] = log.info,
-) -> None:
+) -> bool:
     """Serve `app` until SIGTERM or SIGINT, then finish the requests in progress and return.
 
     Args:
@@ -47,9 +47,12 @@ def serve(
         host: a name or address of this machine.
         port: the port; 0 takes a free one.
         insecure_no_auth: allow an app that verifies no signatures to listen beyond loopback.
-        grace: seconds to finish the requests in progress. If some take longer, the process exits with status 0 and the
-            function does not return.
+        grace: seconds to finish the requests in progress.
         announce: gets lines for the user at the terminal: the address, and a warning if no signatures are verified.
+
+    Returns:
+        Whether requests were still in progress after `grace`. Their threads then still run. Python cannot stop them,
+        and the interpreter waits for them before it exits, so a program that must end soon calls `os._exit`.
 
     Raises:
         SettingsError: the address cannot be used, or requires credentials.
@@ -60,11 +63,10 @@ def serve(
         announce("no credentials file: every request is answered, whoever signed it")
     with _ignore_signals():
         make_server(app, grace=grace, announce=announce).run(sockets=[listener])
-    if endpoint.queue.running and threading.current_thread() is threading.main_thread():
-        # Python cannot stop a thread, and the interpreter would wait for the threads before it exits.
-        log.warning("stopped with requests in progress", extra={"requests": endpoint.queue.running})
-        logging.shutdown()
-        os._exit(0)
+    unfinished = endpoint.queue.running
+    if unfinished:
+        log.warning("stopped with requests in progress", extra={"requests": unfinished})
+    return unfinished > 0
 
 
 def make_server(app: Starlette, *, grace: float = 30.0, announce: Callable[[str], None] = log.info) -> uvicorn.Server:
