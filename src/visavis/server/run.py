@@ -15,14 +15,12 @@ import uvicorn
 from starlette.applications import Starlette
 
 from visavis.errors import SettingsError
-from visavis.server.config import DEFAULT_HOST
+from visavis.server.config import DEFAULT_GRACE, DEFAULT_HOST, DEFAULT_PORT
 from visavis.server.endpoint import Endpoint
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "bind", "make_server", "serve"]
+__all__ = ["bind", "make_server", "serve"]
 
 log = logging.getLogger(__name__)
-
-DEFAULT_PORT = 8080
 
 KEEP_ALIVE = 75
 """Seconds that a connection may idle. Common load balancers close theirs after 60, and they should close first."""
@@ -37,7 +35,7 @@ def serve(
     host: str = DEFAULT_HOST,
     port: int = DEFAULT_PORT,
     insecure_no_auth: bool = False,
-    grace: float = 30.0,
+    grace: float = DEFAULT_GRACE,
     announce: Callable[[str], None] = log.info,
 ) -> bool:
     """Serve `app` until SIGTERM or SIGINT, then finish the requests in progress and return.
@@ -69,7 +67,9 @@ def serve(
     return unfinished > 0
 
 
-def make_server(app: Starlette, *, grace: float = 30.0, announce: Callable[[str], None] = log.info) -> uvicorn.Server:
+def make_server(
+    app: Starlette, *, grace: float = DEFAULT_GRACE, announce: Callable[[str], None] = log.info
+) -> uvicorn.Server:
     """A uvicorn server for `app`; arguments as for `serve`.
 
     Its `run(sockets=[...])` serves until its `should_exit` is set.
