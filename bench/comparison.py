@@ -12,7 +12,7 @@ from bench.floor import Floor
 from bench.images import enlarged, group, photo
 from bench.results import save, table
 from bench.timing import Times, interleaved, ratio
-from visavis.api.response import DETAIL, Attributes
+from visavis.api.response import DETAIL, FieldSet
 from visavis.compare_options import CompareOptions
 from visavis.runtime import open_engine
 from visavis.settings import Settings
@@ -29,7 +29,7 @@ def run(data: Path | None) -> None:
     for faces in (1, 5, 20, 100):
         cases[FACES.format(faces)] = photo("obama"), group(faces)
     rows, figures = [], []
-    taken: dict[tuple[str, Attributes], Mapping[str, Times]] = {}
+    taken: dict[tuple[str, FieldSet], Mapping[str, Times]] = {}
     floor = Floor()
     with ExitStack() as stack:
         engines = {n: stack.enter_context(open_engine(replace(Settings.from_env(), threads=n))) for n in (1, 2)}
@@ -58,9 +58,7 @@ def run(data: Path | None) -> None:
     save("comparison", {"comparisons": figures, "further_face_ms": per_further_face})
 
 
-def per_face(
-    taken: Mapping[tuple[str, Attributes], Mapping[str, Times]], attributes: Attributes
-) -> tuple[float, float]:
+def per_face(taken: Mapping[tuple[str, FieldSet], Mapping[str, Times]], attributes: FieldSet) -> tuple[float, float]:
     """Milliseconds for each of the last 80 of 100 faces, measured and by the floor."""
     few, many = (taken[FACES.format(n), attributes] for n in (20, 100))
     ours, floor_ms = ((many[way].ms - few[way].ms) / 80 for way in ("one", "floor"))

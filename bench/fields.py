@@ -82,9 +82,9 @@ def boxes(engine: Engine, images: Sequence[bytes]) -> None:
     for data in images:
         for face in engine.analyze(data, largest_only=True).faces:
             if max(abs(face.pose.yaw), abs(face.pose.roll)) < 8 and abs(face.pose.pitch - 8) < 10:
-                at = {p.type: np.array([p.x, p.y]) for p in face.landmarks}
-                eyes, mouth = (at[L.EYE_LEFT] + at[L.EYE_RIGHT]) / 2, (at[L.MOUTH_LEFT] + at[L.MOUTH_RIGHT]) / 2
-                iod = np.linalg.norm(at[L.EYE_RIGHT] - at[L.EYE_LEFT])
+                left, right = _point(face, L.EYE_LEFT), _point(face, L.EYE_RIGHT)
+                eyes, mouth = (left + right) / 2, (_point(face, L.MOUTH_LEFT) + _point(face, L.MOUTH_RIGHT)) / 2
+                iod = np.linalg.norm(right - left)
                 height = face.box.height
                 rows.append([
                     face.box.width / iod, height / np.linalg.norm(mouth - eyes),
@@ -95,6 +95,12 @@ def boxes(engine: Engine, images: Sequence[bytes]) -> None:
         f"box, {len(rows)} near-frontal faces, medians (recorded): width {width:.2f} IOD (2.21), "
         f"height {height:.2f} eyes to mouth (2.86), eye line {line:.3f} (.38), eye middle {middle:.3f} (.49)"
     )
+
+
+def _point(face: Face, kind: L) -> NDArray[np.float64]:
+    landmark = face.landmark(kind)
+    assert landmark is not None
+    return np.array([landmark.x, landmark.y])
 
 
 def false_faces(engine: Engine, scenes: Path) -> None:

@@ -7,12 +7,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as Pil
 
+from visavis.api import shapes
+from visavis.api.shapes import Shape
 from visavis.engine import Engine
 from visavis.runtime import open_engine
 
@@ -54,6 +57,19 @@ def gradient(width: int = 120, height: int = 90) -> Pil.Image:
     """An image whose every corner has a colour of its own."""
     x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     return Pil.fromarray(np.stack([x, y, 255 - x], axis=2).astype(np.uint8))
+
+
+def with_later_enum(monkeypatch: pytest.MonkeyPatch, operation: str, member: str, value: str) -> None:
+    """Let the enum of a member of a request, or of its items, have one more value, as a later service model may."""
+
+    def longer(shape: Shape) -> Shape:
+        if shape.item is not None:
+            return replace(shape, item=longer(shape.item))
+        return replace(shape, enum=(*shape.enum, value))
+
+    found = shapes.input_of(operation)
+    extended = replace(found, members={**found.members, member: longer(found.members[member])})
+    monkeypatch.setattr(shapes, "input_of", {operation: extended}.__getitem__)
 
 
 WITH_INTERRUPT = """

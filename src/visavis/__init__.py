@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from visavis.analysis import Analysis
     from visavis.api.objects import FolderStore, ObjectStore, S3Store
     from visavis.boto3_client import client, compare, patch
+    from visavis.calibration import Calibration
     from visavis.compare_options import CompareOptions
     from visavis.comparison import Comparison, Match
     from visavis.engine import Engine
@@ -51,8 +52,22 @@ if TYPE_CHECKING:
         SourcesDiffer,
         VisavisError,
     )
-    from visavis.face import Attribute, Detail, Emotion, EyeDirection, Face, Landmark, Pose, Quality, QualityFilter
+    from visavis.face import (
+        Attribute,
+        Detail,
+        Emotion,
+        EmotionType,
+        EyeDirection,
+        Face,
+        Landmark,
+        LandmarkType,
+        Pose,
+        Quality,
+        QualityFilter,
+        QualityReason,
+    )
     from visavis.geometry import Box, RelativeBox, Size
+    from visavis.report import draw_comparison, draw_faces
     from visavis.runtime import open_engine
     from visavis.settings import Settings
 
@@ -63,11 +78,13 @@ _HOME = {
     "Attribute": "face",
     "BadImage": "errors",
     "Box": "geometry",
+    "Calibration": "calibration",
     "CalibrationMismatch": "errors",
     "CompareOptions": "compare_options",
     "Comparison": "comparison",
     "Detail": "face",
     "Emotion": "face",
+    "EmotionType": "face",
     "Engine": "engine",
     "EngineClosed": "errors",
     "EyeDirection": "face",
@@ -78,6 +95,7 @@ _HOME = {
     "ImageTooSmall": "errors",
     "InvalidRequest": "errors",
     "Landmark": "face",
+    "LandmarkType": "face",
     "ManifestError": "errors",
     "Match": "comparison",
     "ModelCorrupt": "errors",
@@ -92,6 +110,7 @@ _HOME = {
     "Pose": "face",
     "Quality": "face",
     "QualityFilter": "face",
+    "QualityReason": "face",
     "RelativeBox": "geometry",
     "S3Store": "api.objects",
     "Settings": "settings",
@@ -101,6 +120,8 @@ _HOME = {
     "VisavisError": "errors",
     "client": "boto3_client",
     "compare": "boto3_client",
+    "draw_comparison": "report",
+    "draw_faces": "report",
     "open_engine": "runtime",
     "patch": "boto3_client",
 }
@@ -110,11 +131,13 @@ __all__ = [
     "Attribute",
     "BadImage",
     "Box",
+    "Calibration",
     "CalibrationMismatch",
     "CompareOptions",
     "Comparison",
     "Detail",
     "Emotion",
+    "EmotionType",
     "Engine",
     "EngineClosed",
     "EyeDirection",
@@ -125,6 +148,7 @@ __all__ = [
     "ImageTooSmall",
     "InvalidRequest",
     "Landmark",
+    "LandmarkType",
     "ManifestError",
     "Match",
     "ModelCorrupt",
@@ -139,6 +163,7 @@ __all__ = [
     "Pose",
     "Quality",
     "QualityFilter",
+    "QualityReason",
     "RelativeBox",
     "S3Store",
     "Settings",
@@ -148,6 +173,8 @@ __all__ = [
     "VisavisError",
     "client",
     "compare",
+    "draw_comparison",
+    "draw_faces",
     "errors",
     "open_engine",
     "patch",

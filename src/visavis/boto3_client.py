@@ -1,28 +1,20 @@
 """boto3 clients that are answered in this process: `visavis.client()` and `visavis.patch()`; and `visavis.compare()`.
 
-No socket and no credentials are needed. botocore does what it does for the real service: it checks parameters,
-serialises, parses, raises its exceptions and retries. Before it sends a request it calls `before-send` handlers, and
-the handler here returns the response.
-
 Calls with the same settings share one engine, which the first of them opens and which stays open in this process.
 """
 
 from __future__ import annotations
 
-import io
-import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from visavis.api.objects import FolderStore, NoStore, ObjectStore
-from visavis.api.response import Attributes
-from visavis.api.shapes import SERVICE_NAME
-from visavis.errors import InvalidRequest, SettingsError
+from visavis.api.response import FieldSet
+from visavis.errors import SettingsError
 from visavis.forks import renew_in_children
 from visavis.inputs import choice_of, short_repr
 from visavis.settings import Settings
@@ -31,23 +23,20 @@ if TYPE_CHECKING:
     from visavis.compare_options import CompareOptions
     from visavis.comparison import Comparison
     from visavis.engine import Engine
-    from visavis.gateway import Gateway, Request
+    from visavis.gateway import Gateway
+    from visavis.gateway_client import AnyClient
     from visavis.inputs import ImageInput
 
-__all__ = ["attach", "client", "compare", "make_client", "patch"]
+__all__ = ["client", "compare", "patch"]
 
-log = logging.getLogger("visavis")
-
-AnyClient = TypeVar("AnyClient")
 Buckets = Mapping[str, str | os.PathLike[str]]
-
-DEFAULT_REGION = "us-east-1"
 
 
 def client(
     *,
     attributes: str = "ALL",
     objects: ObjectStore | Buckets | None = None,
+    engine: Engine | None = None,
     embedder: str | None = None,
     settings: Settings | None = None,
     **options: Any,
@@ -59,13 +48,17 @@ def client(
             fields that recorded responses of the service have.
         objects: the store that an S3Object is read from: folders by bucket name, or a store such as
             `visavis.S3Store()`; default: no object exists.
-        embedder: the name of an embedder that `visavis models list` shows; default: that of the settings.
-        settings: the settings of the engine; default: those of the environment.
+        engine: an engine of the program, which stays open until the program closes it. Once it is closed, the client
+            raises InternalServerError. Default: one that all calls with the same settings share.
+        embedder: the name of an embedder that `visavis models list` shows; default: that of the settings. Not with
+            `engine`.
+        settings: the settings of the engine; default: those of the environment. Not with `engine`.
         options: arguments for `boto3.client` other than the service's name.
 
     Raises:
         InvalidRequest: `attributes` has another value.
-        SettingsError: the embedder does not exist, or `objects` is not a store.
+        SettingsError: the embedder does not exist, `objects` is not a store, `engine` is not an `Engine`, or there is
+            an engine and also an embedder or settings.
         CalibrationMismatch: the embedder has no calibration.
         ModelError: models are missing and cannot be fetched, or the cache cannot be used.
 
@@ -78,8 +71,15 @@ def client(
         ... )
         >>> len(response["FaceMatches"]), len(response["UnmatchedFaces"])
         (1, 0)
+        >>> with visavis.open_engine() as engine:
+        ...     client = visavis.client(engine=engine, objects={"photos": "examples/photos"})
+        ...     response = client.detect_faces(Image={"S3Object": {"Bucket": "photos", "Name": "sunak.jpg"}})
+        >>> len(response["FaceDetails"])
+        1
     """
-    return make_client(_gateway(attributes, objects, _resolve(embedder, settings)), **options)
+    from visavis.gateway_client import make_client
+
+    return make_client(_gateway(attributes, objects, _engine_for(engine, embedder, settings)), **options)
 
 
 def patch(
@@ -87,6 +87,7 @@ def patch(
     *,
     attributes: str = "ALL",
     objects: ObjectStore | Buckets | None = None,
+    engine: Engine | None = None,
     embedder: str | None = None,
     settings: Settings | None = None,
 ) -> AnyClient:
@@ -103,7 +104,9 @@ def patch(
         Traceback (most recent call last):
         botocore.exceptions.ClientError: An error occurred (UnknownOperationException) when calling the DetectLabels ...
     """
-    return attach(client, _gateway(attributes, objects, _resolve(embedder, settings)))
+    from visavis.gateway_client import attach
+
+    return attach(client, _gateway(attributes, objects, _engine_for(engine, embedder, settings)))
 
 
 def compare(
@@ -129,47 +132,26 @@ def compare(
     return _engine(_resolve(None, settings)).compare(source, target, CompareOptions() if options is None else options)
 
 
-def make_client(gateway: Gateway, **options: Any) -> Any:
-    """A boto3 Rekognition client whose requests `gateway` answers.
+def _gateway(attributes: str, objects: ObjectStore | Buckets | None, engine: Callable[[], Engine]) -> Gateway:
+    from visavis.api.dispatcher import Dispatcher
+    from visavis.gateway import Gateway
 
-    Of AWS's configuration files and environment variables only `AWS_DEFAULT_REGION` is read, because the others have
-    no effect here and a fault in them would stop the client.
-
-    Args:
-        gateway: a gateway that does not verify signatures, because requests are not signed.
-        options: arguments for `boto3.client` other than the service's name. The default region is us-east-1, and the
-            default keys are placeholders.
-    """
-    from boto3.session import Session
-
-    session = _session()
-    if options.get("aws_access_key_id") is None and options.get("aws_secret_access_key") is None:
-        options |= {"aws_access_key_id": "visavis", "aws_secret_access_key": "visavis"}
-    if not options.get("region_name"):
-        options["region_name"] = _valid_region(session.get_config_variable("region"))
-    return attach(Session(botocore_session=session).client(SERVICE_NAME, **options), gateway)
+    chosen, store = choice_of("attributes", attributes, FieldSet), _store(objects)
+    return Gateway(Dispatcher(engine(), store, chosen))
 
 
-def attach(client: AnyClient, gateway: Gateway) -> AnyClient:
-    """Let `gateway` answer every operation of `client`, and return `client`. A second call replaces the gateway.
+def _engine_for(engine: Engine | None, embedder: str | None, settings: Settings | None) -> Callable[[], Engine]:
+    """Check the arguments, and return a function that gives the engine, because opening one takes long."""
+    from visavis.engine import Engine
 
-    Raises:
-        InvalidRequest: `client` is not a boto3 client, or is one of another service.
-    """
-    service = getattr(getattr(getattr(client, "meta", None), "service_model", None), "service_name", None)
-    if service != SERVICE_NAME:
-        found = type(client).__name__ if service is None else f"one of {service}"
-        example = f"boto3.client({SERVICE_NAME!r})"
-        raise InvalidRequest(f"client must be a boto3 client of {SERVICE_NAME}, such as {example}, not {found}")
-    events = client.meta.events  # type: ignore[attr-defined]
-    for name, handler in (
-        (f"choose-signer.{SERVICE_NAME}", _unsigned),
-        (f"before-send.{SERVICE_NAME}", _handler(gateway)),
-    ):
-        # An id must be unique in the emitter, not only in the event, so the event is part of it.
-        events.unregister(name, unique_id=f"visavis-{name}")
-        events.register(name, handler, unique_id=f"visavis-{name}")
-    return client
+    if engine is None:
+        return partial(_engine, _resolve(embedder, settings))
+    if not isinstance(engine, Engine):
+        raise SettingsError(f"engine must be a visavis.Engine, as open_engine() returns it, not {short_repr(engine)}")
+    if embedder is not None or settings is not None:
+        given = "embedder" if embedder is not None else "settings"
+        raise SettingsError(f"engine and {given} exclude each other: pass {given} to open_engine() instead")
+    return lambda: engine
 
 
 def _resolve(embedder: str | None, settings: Settings | None) -> Settings:
@@ -177,14 +159,6 @@ def _resolve(embedder: str | None, settings: Settings | None) -> Settings:
     if not isinstance(settings, Settings):
         raise SettingsError(f"settings must be a visavis.Settings, not {short_repr(settings)}")
     return replace(settings, embedder=embedder) if embedder else settings
-
-
-def _gateway(attributes: str, objects: ObjectStore | Buckets | None, settings: Settings) -> Gateway:
-    from visavis.api.dispatcher import Dispatcher
-    from visavis.gateway import Gateway
-
-    chosen, store = choice_of("attributes", attributes, Attributes), _store(objects)
-    return Gateway(Dispatcher(_engine(settings), store, chosen))
 
 
 def _store(objects: ObjectStore | Buckets | None) -> ObjectStore:
@@ -222,78 +196,3 @@ class _Engines:
 
 
 _engine = _Engines().of
-
-
-def _session() -> Any:
-    """A botocore session that ignores AWS's files and all environment variables except `AWS_DEFAULT_REGION`."""
-    from botocore.session import Session
-
-    variables: dict[str, tuple[Any, ...]] = {
-        name: (None, None, default, conversion)
-        for name, (_, _, default, conversion) in Session.SESSION_VARIABLES.items()
-    }
-    variables |= {
-        "config_file": (None, None, os.devnull, None),
-        "credentials_file": (None, None, os.devnull, None),
-        "ignore_configured_endpoint_urls": (None, None, True, None),
-        "region": (None, "AWS_DEFAULT_REGION", None, None),
-    }
-    return Session(session_vars=variables)
-
-
-def _valid_region(name: str | None) -> str:
-    from botocore.exceptions import InvalidRegionError
-    from botocore.utils import validate_region_name
-
-    try:
-        validate_region_name(name)
-    except InvalidRegionError:
-        return DEFAULT_REGION
-    return name or DEFAULT_REGION
-
-
-def _unsigned(**_: object) -> object:
-    import botocore
-
-    return botocore.UNSIGNED
-
-
-def _handler(gateway: Gateway) -> Callable[..., object]:
-    def handle(request: Any, **_: object) -> object:
-        from botocore.awsrequest import AWSResponse
-
-        from visavis.gateway import OK
-
-        response = gateway.handle(_request(request), datetime.now(UTC))
-        if response.outcome != OK:
-            fields = {"operation": response.operation, "reason": response.reason, "request_id": response.request_id}
-            log.info("%s refused: %s (request %s)", *fields.values(), extra={"outcome": response.outcome, **fields})
-        return AWSResponse(request.url, response.status, dict(response.headers), _Body(response.body))
-
-    return handle
-
-
-def _request(prepared: Any) -> Request:
-    from visavis.gateway import Request
-
-    url = urlsplit(prepared.url)
-    body = prepared.body or b""
-    return Request(
-        prepared.method,
-        url.path,
-        url.query,
-        tuple(_headers(prepared.headers)),
-        body.encode() if isinstance(body, str) else body,
-    )
-
-
-def _headers(headers: Mapping[str, str | bytes]) -> Iterator[tuple[str, str]]:
-    for name, value in headers.items():
-        yield name, value.decode("latin-1") if isinstance(value, bytes) else value
-
-
-class _Body(io.BytesIO):
-    """The part of urllib3's response that botocore reads."""
-
-    def stream(self) -> Iterator[bytes]:
-        yield self.read()

@@ -89,27 +89,29 @@ class Calibration:
 
         Raises:
             CalibrationMismatch: the text is something else, or its curve does not rise from (-1, 0) to (1, 100).
+
+        Example:
+            >>> Calibration.from_json(load_calibration().to_json()) == load_calibration()
+            True
         """
         try:
             stored = json.loads(text)
             scores, similarities = (np.array(column, np.float64) for column in zip(*stored["curve"], strict=True))
             fnmr = np.array(stored["fnmr"], np.float64).reshape(-1, 2)
-            return cls(
-                scores,
-                similarities,
-                stored["model_sha256"],
-                stored["accuracy"],
-                stored["provenance"],
-                stored["template_offset"],
-                fnmr,
-            )
+            others = {name: stored[name] for name in ("model_sha256", "accuracy", "provenance", "template_offset")}
+            return cls(scores, similarities, fnmr=fnmr, **others)
         except KeyError as error:
             raise CalibrationMismatch(f"this is not a file of `visavis calibrate`: it has no {error}") from error
         except (ValueError, TypeError) as error:
             raise CalibrationMismatch(f"this is not a file of `visavis calibrate`: {error}") from error
 
     def to_json(self) -> str:
-        """The text of a calibration file, with one point of the curve per line. `from_json` is the inverse."""
+        """The text of a calibration file, with one point of the curve per line. `from_json` is the inverse.
+
+        Example:
+            >>> '"accuracy": "standard"' in load_calibration().to_json()
+            True
+        """
         fields = {
             "model_sha256": self.model_sha256,
             "accuracy": self.accuracy,
@@ -130,6 +132,10 @@ class Calibration:
         Raises:
             CalibrationMismatch: the file contains no calibration.
             OSError: the file cannot be read.
+
+        Example:
+            >>> Calibration.read(Path("src/visavis/calibration-high.json")).accuracy
+            'high'
         """
         try:
             return cls.from_json(file.read_text("utf-8"))
@@ -141,6 +147,11 @@ class Calibration:
 
         Raises:
             ModelStoreError: the file cannot be written.
+
+        Example:
+            >>> from tempfile import TemporaryDirectory
+            >>> with TemporaryDirectory() as folder:
+            ...     load_calibration().write(Path(folder, "calibration.json"))
         """
         with writing(file) as temporary:
             temporary.write_text(self.to_json(), "utf-8")
@@ -155,9 +166,12 @@ class Calibration:
 
         Raises:
             CalibrationMismatch: as for `score`.
+
+        Example:
+            >>> round(load_calibration().similarity(0.5), 1)
+            98.7
         """
-        score = self.score(cosine, qualities, sources=sources)
-        return float(np.interp(score, self.scores, self.similarities))
+        return float(np.interp(self.score(cosine, qualities, sources=sources), self.scores, self.similarities))
 
     def score(self, cosine: float, qualities: tuple[float, float] = (100.0, 100.0), *, sources: int = 1) -> float:
         """The adjusted cosine, which the curve maps to the similarity; at most `cosine`.
@@ -170,6 +184,10 @@ class Calibration:
 
         Raises:
             CalibrationMismatch: there are several sources, and the calibration has no `template_offset`.
+
+        Example:
+            >>> load_calibration().score(0.5, (40.0, 40.0)) < 0.5
+            True
         """
         if sources > 1:
             if self.template_offset is None:
@@ -180,13 +198,22 @@ class Calibration:
         return float(quality_adjusted(cosine, *qualities))
 
     def lowest_score(self, similarity: float) -> float:
-        """The lowest score whose similarity in a comparison is at least `similarity`; see the function."""
+        """The lowest score whose similarity in a comparison is at least `similarity`; see the function.
+
+        Example:
+            >>> round(load_calibration().lowest_score(80), 3)
+            0.344
+        """
         return lowest_score(self.scores, self.similarities, similarity)
 
     def false_match_rate(self, similarity: float) -> float:
         """How often two different people of the same sex reach `similarity`, 0..1.
 
         The rate is promised from `LOWEST_PROMISED` on. Above the highest promised similarity it stays constant.
+
+        Example:
+            >>> load_calibration().false_match_rate(90)
+            0.0001
         """
         similarities = [s for s, _ in SIMILARITY_SCALE]
         return float(10 ** -np.interp(min(similarity, max(PROMISED_FMR)), similarities, neg_log10_fmr()))
@@ -195,6 +222,10 @@ class Calibration:
         """How often two images of one person stay below `similarity`, 0..1, on the data of the fit.
 
         None if that was not measured.
+
+        Example:
+            >>> round(load_calibration().false_non_match_rate(80), 3)
+            0.022
         """
         return float(np.interp(similarity, self.fnmr[:, 0], self.fnmr[:, 1])) if len(self.fnmr) else None
 
@@ -207,6 +238,11 @@ class Calibration:
 
         Raises:
             CalibrationMismatch: the curve was fitted on another network or at another accuracy.
+
+        Example:
+            >>> load_calibration().check("0123456789abcdef")
+            Traceback (most recent call last):
+            visavis.errors.CalibrationMismatch: the calibration was fitted on the embedder ...
         """
         if accuracy != self.accuracy:
             raise CalibrationMismatch(

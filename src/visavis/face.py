@@ -208,7 +208,9 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class EyeDirection:
-    """The direction of the gaze, in degrees; the signs are those of `Pose`.
+    """The direction of the gaze as the camera sees it, in degrees; the signs are those of `Pose`.
+
+    With a yaw and a pitch of 0 the eyes look into the camera, however the head is turned.
 
     Attributes:
         yaw: -90..90, positive when the gaze is towards the image's right.
@@ -264,6 +266,23 @@ class Face:
     eyes_open: Attribute | None = None
     mouth_open: Attribute | None = None
     eye_direction: EyeDirection | None = None
+
+    def landmark(self, kind: LandmarkType) -> Landmark | None:
+        """The landmark of this type; None if the face does not have it.
+
+        Args:
+            kind: the type.
+
+        Example:
+            >>> from pathlib import Path
+            >>> import visavis
+            >>> with visavis.open_engine() as engine:
+            ...     face = engine.analyze(Path("examples/photos/sunak.jpg")).faces[0]
+            >>> nose, chin = face.landmark(LandmarkType.NOSE), face.landmark(LandmarkType.CHIN_BOTTOM)
+            >>> nose.y < chin.y
+            True
+        """
+        return next((landmark for landmark in self.landmarks if landmark.type is kind), None)
 
     @property
     def visible_area(self) -> float:

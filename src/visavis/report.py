@@ -10,15 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.comparison import Comparison
+from visavis.errors import InvalidRequest
 from visavis.face import Face, LandmarkType, Pose
 from visavis.geometry import Size
-from visavis.image import Image
+from visavis.image import Image, decode, from_pixels
+from visavis.inputs import ImageInput, bytes_or_pixels, short_repr
 
 __all__ = ["Label", "draw_comparison", "draw_faces", "shown"]
 
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
+_SUFFIXES = (".png", ".jpg", ".jpeg")
 _MAX_SIDE = 1400  # pixels; faces of a larger image are drawn on a reduced copy
 
 _GREEN, _ORANGE, _BLUE, _WHITE, _BLACK = (60, 200, 90), (240, 140, 30), (70, 150, 255), (255, 255, 255), (0, 0, 0)
@@ -40,12 +43,17 @@ class Label:
     colour: Colour
 
 
-def draw_comparison(source: Image, target: Image, comparison: Comparison, suffix: str = ".png") -> bytes:
+def draw_comparison(
+    source: Image | ImageInput, target: Image | ImageInput, comparison: Comparison, suffix: str = ".png"
+) -> bytes:
     """Draw source and target side by side: the source's face blue, matches green, other faces orange.
 
+    An image over 1400 pixels wide or high is drawn smaller.
+
     Args:
-        source: the image of the first source.
-        target: the image of the target.
+        source: the image of the first source: a JPEG or PNG as bytes, a path or an open file, RGB pixels (h, w, 3)
+            uint8, or a decoded `Image`.
+        target: the image of the target, likewise.
         comparison: of the two images.
         suffix: the format: `.png`, `.jpg` or `.jpeg`, in lower or upper case.
 
@@ -53,11 +61,19 @@ def draw_comparison(source: Image, target: Image, comparison: Comparison, suffix
         The bytes of the image file.
 
     Raises:
+        InvalidRequest: the suffix is another one, an image has a type that is not accepted, or a file cannot be read.
+        BadImage, ImageTooLarge, ImageTooSmall: an image cannot be decoded.
         RuntimeError: OpenCV cannot encode the drawing.
 
     Example:
-        Path("out.png").write_bytes(draw_comparison(source, target, comparison))
+        >>> from pathlib import Path
+        >>> import visavis
+        >>> source, target = Path("examples/photos/ardern_2018.jpg"), Path("examples/photos/ardern_2022.jpg")
+        >>> drawing = visavis.draw_comparison(source, target, visavis.compare(source, target))
+        >>> drawing[1:4]
+        b'PNG'
     """
+    _check_suffix(suffix)
     faces = [Label(m.face, f"{shown(m.similarity)} match", _GREEN) for m in comparison.matches]
     faces += [Label(m.face, f"{shown(m.similarity)} no match", _ORANGE) for m in comparison.unmatched]
     left = _drawn(source, [Label(comparison.source, "source", _BLUE)])
@@ -67,11 +83,11 @@ def draw_comparison(source: Image, target: Image, comparison: Comparison, suffix
     return _encoded(np.hstack([_padded(left, height), gap, _padded(right, height)]), suffix)
 
 
-def draw_faces(image: Image, faces: Sequence[Face], suffix: str = ".png") -> bytes:
+def draw_faces(image: Image | ImageInput, faces: Sequence[Face], suffix: str = ".png") -> bytes:
     """Draw the faces of an image, numbered in their order.
 
     Args:
-        image: the image of the faces.
+        image: the image of the faces, as for `draw_comparison`.
         faces: in pixels of the image.
         suffix: as for `draw_comparison`.
 
@@ -79,8 +95,18 @@ def draw_faces(image: Image, faces: Sequence[Face], suffix: str = ".png") -> byt
         The bytes of the image file.
 
     Raises:
-        RuntimeError: OpenCV cannot encode the drawing.
+        InvalidRequest, BadImage, ImageTooLarge, ImageTooSmall, RuntimeError: as for `draw_comparison`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import visavis
+        >>> photo = Path("examples/photos/sunak.jpg")
+        >>> with visavis.open_engine() as engine:
+        ...     drawing = visavis.draw_faces(photo, engine.analyze(photo).faces, ".jpg")
+        >>> drawing[:2].hex()
+        'ffd8'
     """
+    _check_suffix(suffix)
     labels = [Label(face, _described(i, face), _GREEN) for i, face in enumerate(faces, 1)]
     return _encoded(_drawn(image, labels), suffix)
 
@@ -92,7 +118,20 @@ def _described(number: int, face: Face) -> str:
     return text
 
 
-def _drawn(image: Image, labels: Sequence[Label]) -> Pixels:
+def _check_suffix(suffix: str) -> None:
+    if str(suffix).lower() not in _SUFFIXES:
+        raise InvalidRequest(f"suffix must be one of {', '.join(_SUFFIXES)}, not {short_repr(suffix)}")
+
+
+def _decoded(image: Image | ImageInput) -> Image:
+    if isinstance(image, Image):
+        return image
+    data = bytes_or_pixels(image)
+    return decode(data) if isinstance(data, bytes) else from_pixels(data)
+
+
+def _drawn(given: Image | ImageInput, labels: Sequence[Label]) -> Pixels:
+    image = _decoded(given)
     scale = min(1.0, _MAX_SIDE / image.size.longer)
     size = Size(round(image.size.width * scale), round(image.size.height * scale))
     canvas = image.resized(size).copy()
@@ -113,7 +152,7 @@ def _draw_face(canvas: Pixels, label: Label, scale: float) -> None:
     for point in face.landmarks:
         centre = round(point.x * scale), round(point.y * scale)
         cv2.circle(canvas, centre, max(1, round(side / 120)), _WHITE, -1, cv2.LINE_AA)
-    nose = next((p for p in face.landmarks if p.type is LandmarkType.NOSE), None)
+    nose = face.landmark(LandmarkType.NOSE)
     if nose is not None:
         for tip, colour in zip(_axes(face.pose), _AXES, strict=True):
             end = round(nose.x * scale + tip[0] * side / 3), round(nose.y * scale + tip[1] * side / 3)

@@ -23,7 +23,7 @@ from visavis.api.errors import TABLE, to_wire
 from visavis.api.images import S3ObjectRef
 from visavis.api.objects import NoStore
 from visavis.api.operations import SERVICE
-from visavis.api.response import Attributes
+from visavis.api.response import FieldSet
 from visavis.aws import wire
 from visavis.aws.policy import LOCAL_CALLER
 from visavis.aws.wire import WireError
@@ -127,14 +127,14 @@ class MadeUpEngine:
         raise NotImplementedError
 
 
-def dispatching(failure: Exception | None = None, attributes: Attributes = Attributes.ALL) -> InProcess:
+def dispatching(failure: Exception | None = None, attributes: FieldSet = FieldSet.ALL) -> InProcess:
     dispatcher = Dispatcher(MadeUpEngine(failure), NoStore(), attributes)
     return InProcess(lambda params: dispatcher.dispatch("CompareFaces", params, LOCAL_CALLER))
 
 
 def parsed(*images: object, **more: object) -> CompareFacesRequest:
     """What our side makes of a request that botocore wrote."""
-    client = InProcess(lambda params: render(COMPARISON, Attributes.DEFAULT))
+    client = InProcess(lambda params: render(COMPARISON, FieldSet.DEFAULT))
     client.compare(*images, **more)
     return COMPARE_FACES.accept(COMPARE_FACES.decode(client.asked[0]))
 
@@ -179,8 +179,8 @@ def known(value: object, shape: Shape) -> None:
             assert value in shape.metadata.get("enum", [value])
 
 
-@pytest.mark.parametrize("attributes", Attributes)
-def test_botocore_reads_all_that_we_say_and_nothing_else(attributes: Attributes) -> None:
+@pytest.mark.parametrize("attributes", FieldSet)
+def test_botocore_reads_all_that_we_say_and_nothing_else(attributes: FieldSet) -> None:
     client = dispatching(attributes=attributes)
     answer = client.compare()
     said = render(COMPARISON, attributes)

@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError, HTTPClientError, ParamValidationErr
 
 from visavis.aws.policy import Caller
 from visavis.aws.wire import WireError
-from visavis.boto3_client import attach, make_client
 from visavis.errors import InvalidRequest
 from visavis.gateway import Gateway, Request
+from visavis.gateway_client import attach, make_client
 
 FACE = {"BoundingBox": {"Width": 0.5, "Height": 0.5, "Left": -0.25, "Top": 0.0}, "Confidence": 99.5}
 ANSWER: dict[str, object] = {"SourceImageFace": FACE, "FaceMatches": [], "UnmatchedFaces": []}

@@ -35,10 +35,10 @@ from visavis.api.detect_faces import FaceAttribute, render
 from visavis.api.dispatcher import Dispatcher
 from visavis.api.objects import FolderStore, NoStore, ObjectStore
 from visavis.aws.policy import Caller, Policy
-from visavis.boto3_client import make_client
 from visavis.errors import VisavisError
 from visavis.face import Attribute, Detail, EyeDirection
 from visavis.gateway import Gateway, Principal
+from visavis.gateway_client import make_client
 from visavis.geometry import Size
 
 TARGET = {"X-Amz-Target": "RekognitionService.DetectFaces"}

@@ -491,6 +491,8 @@ def test_a_stop_finishes_what_is_in_flight_takes_no_more_and_exits_with_0(stop: 
         assert child.wait(10) == 0
         assert child.stderr is not None
         lines = [json.loads(line) for line in child.stderr]
+        assert child.stdout is not None
+        assert child.stdout.read() == ""
     assert [line["status"] for line in lines if line["event"] == "answered"] == [200]
 
 
@@ -503,8 +505,9 @@ def refuses_connections(port: int) -> bool:
 
 
 @posix
-def test_a_stop_does_not_wait_longer_than_its_deadline() -> None:
-    with process("--grace", "0.5", "--no-auth") as (child, url), ThreadPoolExecutor(1) as pool:
+@pytest.mark.parametrize(("options", "said"), [(["--no-auth"], "unfinished\n"), (["--cli"], "")], ids=["serve", "cli"])
+def test_a_stop_does_not_wait_longer_than_its_deadline(options: list[str], said: str) -> None:
+    with process("--grace", "0.5", *options) as (child, url), ThreadPoolExecutor(1) as pool:
         body = BODY.replace(b"c291cmNl", b"c2xlZXA9MjA=")  # sleep=20
         in_flight = pool.submit(ask, int(url.rpartition(":")[2]), body=body, headers=HEADERS)
         time.sleep(0.3)
@@ -513,6 +516,8 @@ def test_a_stop_does_not_wait_longer_than_its_deadline() -> None:
         assert child.wait(10) == 0
         assert time.monotonic() - started < 3
         in_flight.exception()
+        assert child.stdout is not None
+        assert child.stdout.read() == said
 
 
 def test_the_aws_cli_works_with_its_endpoint_given_in_each_way(tmp_path: Path) -> None:  # cases 84, 85 and 87

@@ -33,7 +33,7 @@ from tests.contract.serving import (
     until,
 )
 from visavis.api.operations import SERVICE
-from visavis.boto3_client import make_client
+from visavis.gateway_client import make_client
 from visavis.server.app import ServerConfig
 
 ABOUT = f"This is visavis. It answers {SERVICE.answered} of Amazon Rekognition"

@@ -22,7 +22,7 @@ from PIL import Image as Pil
 from tests.conftest import PHOTOS, WITH_INTERRUPT, encode, full_device, posix
 from visavis.api.dispatcher import Dispatcher
 from visavis.api.objects import NoStore
-from visavis.api.response import Attributes
+from visavis.api.response import FieldSet
 from visavis.aws.policy import LOCAL_CALLER
 from visavis.cli import main
 from visavis.engine import Engine
@@ -101,9 +101,9 @@ def test_a_drawing_does_not_change_the_answer(
     assert json.loads(capsys.readouterr().out) == alone
 
 
-@pytest.mark.parametrize("attributes", list(Attributes))
+@pytest.mark.parametrize("attributes", list(FieldSet))
 def test_json_is_what_the_dispatcher_answers(
-    engine: Engine, capsys: pytest.CaptureFixture[str], attributes: Attributes
+    engine: Engine, capsys: pytest.CaptureFixture[str], attributes: FieldSet
 ) -> None:
     images = {
         name: {"Bytes": Path(photo).read_bytes()} for name, photo in (("SourceImage", PERSON), ("TargetImage", SAME))

@@ -21,12 +21,12 @@ import visavis
 from tests.conftest import PHOTOS, encode
 from visavis.api.dispatcher import Dispatcher
 from visavis.api.objects import FolderStore
-from visavis.api.response import Attributes
+from visavis.api.response import FieldSet
 from visavis.aws.policy import LOCAL_CALLER
-from visavis.boto3_client import make_client
 from visavis.cli import main
 from visavis.engine import Engine
 from visavis.gateway import Gateway
+from visavis.gateway_client import make_client
 from visavis.server.app import ServerConfig, build_app
 from visavis.server.run import bind, make_server
 
@@ -36,7 +36,7 @@ CASES = [("ardern_2018", "ardern_2022", 80.0), ("obama", "sunak", 80.0), ("obama
 
 @pytest.fixture(scope="module")
 def dispatcher(engine: Engine) -> Dispatcher:
-    return Dispatcher(engine, FolderStore({"photos": PHOTOS}), Attributes.ALL)
+    return Dispatcher(engine, FolderStore({"photos": PHOTOS}), FieldSet.ALL)
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,7 @@ def test_the_body_is_compact_with_float32_numbers_and_nothing_null(endpoint: str
 
 
 def test_under_default_the_shape_is_the_recorded_one(engine: Engine, photo: Photo) -> None:
-    client = make_client(Gateway(Dispatcher(engine, FolderStore({}), Attributes.DEFAULT)))
+    client = make_client(Gateway(Dispatcher(engine, FolderStore({}), FieldSet.DEFAULT)))
     answer = answer_of(client, photo("ardern_2018"), photo("ardern_2022"), 80)
     face = answer["FaceMatches"][0]["Face"]
     assert list(face) == ["BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"]

@@ -8,13 +8,31 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
+from tests.conftest import encode, gradient
+from tests.unit.test_response import make_face
 from visavis import boto3_client
+from visavis.analysis import Analysis
+from visavis.engine import Engine as RealEngine
 from visavis.errors import InvalidRequest, SettingsError
+from visavis.image import Image
 from visavis.settings import Settings
 
 SETTINGS = Settings(Path("home"))
+MADE_UP = {"region_name": "us-east-1", "aws_access_key_id": "A", "aws_secret_access_key": "B"}
+
+
+def make_engine() -> RealEngine:
+    """An engine that finds one made-up face in every image."""
+
+    def analyzer(image: Image, **_: object) -> Analysis:
+        return Analysis(image.size, (make_face(),))
+
+    return RealEngine(analyzer, None, threads=1)  # type: ignore[arg-type]
 
 
 class Engine:
@@ -93,3 +111,34 @@ def test_options_are_passed_on_as_they_are(opened: list[Settings]) -> None:
 def test_an_embedder_is_one_of_the_settings(opened: list[Settings]) -> None:
     boto3_client.client(embedder="mine", settings=SETTINGS)
     assert opened == [replace(SETTINGS, embedder="mine")]
+
+
+def test_an_engine_excludes_an_embedder_and_settings(opened: list[Settings]) -> None:
+    with make_engine() as engine:
+        for embedder in ("mine", ""):
+            with pytest.raises(SettingsError, match="engine and embedder exclude each other: pass embedder to open_"):
+                boto3_client.client(engine=engine, embedder=embedder)
+        with pytest.raises(SettingsError, match="engine and settings exclude each other: pass settings to open_engine"):
+            boto3_client.client(engine=engine, settings=SETTINGS)
+    for wrong in (SETTINGS, "mine", 0):
+        with pytest.raises(SettingsError, match=r"engine must be a visavis\.Engine, as open_engine\(\) returns it"):
+            boto3_client.client(engine=wrong)  # type: ignore[arg-type]
+    assert opened == []
+
+
+def test_an_engine_of_the_program_is_used_and_no_other_is_opened(opened: list[Settings]) -> None:
+    with make_engine() as engine:
+        client = boto3_client.client(engine=engine)
+        patched = boto3_client.patch(boto3.client("rekognition", **MADE_UP), engine=engine)
+        for each in (client, patched):
+            assert len(each.detect_faces(Image={"Bytes": encode(gradient())})["FaceDetails"]) == 1
+    assert opened == []
+
+
+def test_a_client_of_a_closed_engine_gets_a_server_error() -> None:
+    with make_engine() as engine:
+        client = boto3_client.client(engine=engine, config=Config(retries={"total_max_attempts": 1}))
+    with pytest.raises(ClientError) as caught:
+        client.detect_faces(Image={"Bytes": encode(gradient())})
+    assert caught.value.response["Error"] == {"Code": "InternalServerError", "Message": "Internal server error"}
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500

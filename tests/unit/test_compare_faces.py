@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import with_later_enum
 from visavis.api.compare_faces import COMPARE_FACES, CompareFacesRequest
+from visavis.api.errors import to_wire
 from visavis.api.images import S3ObjectRef
 from visavis.aws.wire import WireError
 from visavis.errors import InvalidRequest
@@ -97,6 +99,13 @@ def test_a_threshold_may_be_whole(given: float, expected: float) -> None:
 @pytest.mark.parametrize("name", ["NONE", "AUTO", "LOW", "MEDIUM", "HIGH"])
 def test_each_quality_filter_of_the_model_is_known(name: str) -> None:
     assert parse(params(QualityFilter=name)).quality_filter is QualityFilter(name)
+
+
+def test_a_quality_filter_that_only_a_later_model_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_later_enum(monkeypatch, "CompareFaces", "QualityFilter", "EXTREME")
+    with pytest.raises(InvalidRequest, match=r"^QualityFilter must be one of NONE, .*, not 'EXTREME'$") as caught:
+        parse(params(QualityFilter="EXTREME"))
+    assert to_wire(caught.value).code == "InvalidParameterException"
 
 
 @pytest.mark.parametrize(

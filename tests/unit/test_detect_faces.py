@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import with_later_enum
 from tests.unit.test_response import make_face, numbers_in
 from visavis.analysis import Analysis
 from visavis.api.detect_faces import DETECT_FACES, DetectFacesRequest, FaceAttribute, detail_for, render
@@ -76,6 +77,13 @@ def test_an_image_may_come_from_s3() -> None:
 @pytest.mark.parametrize("name", FaceAttribute)
 def test_every_attribute_of_the_model_may_be_asked_for(name: str) -> None:
     assert parse(params(name)).attributes == {FaceAttribute(name)}
+
+
+def test_an_attribute_that_only_a_later_model_has_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_later_enum(monkeypatch, "DetectFaces", "Attributes", "HAIR")
+    assert parse(params("HAIR", "SMILE")).attributes == {FaceAttribute.SMILE}
+    assert parse(params("HAIR")).attributes == frozenset()
+    assert refusal_of(params("HAT")).code == "ValidationException"
 
 
 @pytest.mark.parametrize("image", [{}, {"S3Object": {"Bucket": "photos"}}, {"Bytes": "YQ==", "S3Object": {}}])

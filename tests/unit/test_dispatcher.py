@@ -11,7 +11,7 @@ from visavis.api.errors import reason_of, to_wire
 from visavis.api.images import S3ObjectRef
 from visavis.api.objects import OBJECT_LIMIT, NoStore, ObjectStore
 from visavis.api.operations import SERVICE
-from visavis.api.response import Attributes
+from visavis.api.response import FieldSet
 from visavis.aws.policy import LOCAL_CALLER, Caller, Policy
 from visavis.aws.wire import WireError
 from visavis.compare_options import CompareOptions
@@ -78,7 +78,7 @@ def dispatch(
     engine: FakeEngine | None = None,
     store: ObjectStore | None = None,
     who: Caller = LOCAL_CALLER,
-    attributes: Attributes = Attributes.ALL,
+    attributes: FieldSet = FieldSet.ALL,
 ) -> dict[str, Any]:
     return Dispatcher(engine or FakeEngine(), store or FakeStore(), attributes).dispatch("CompareFaces", given, who)
 
@@ -100,14 +100,14 @@ def test_a_request_reaches_the_engine_and_its_comparison_comes_back() -> None:
     assert answer["FaceMatches"][0]["Similarity"] == 100.0
 
 
-@pytest.mark.parametrize(("attributes", "count"), [(Attributes.ALL, 30), (Attributes.DEFAULT, 5)])
-def test_the_attributes_are_those_the_dispatcher_was_made_with(attributes: Attributes, count: int) -> None:
+@pytest.mark.parametrize(("attributes", "count"), [(FieldSet.ALL, 30), (FieldSet.DEFAULT, 5)])
+def test_the_attributes_are_those_the_dispatcher_was_made_with(attributes: FieldSet, count: int) -> None:
     answer = dispatch(params(), attributes=attributes)
     assert len(answer["FaceMatches"][0]["Face"]["Landmarks"]) == count
 
 
-@pytest.mark.parametrize(("attributes", "detail"), [(Attributes.ALL, Detail.ALL), (Attributes.DEFAULT, Detail.MINIMAL)])
-def test_what_a_response_omits_is_not_looked_for(attributes: Attributes, detail: Detail) -> None:
+@pytest.mark.parametrize(("attributes", "detail"), [(FieldSet.ALL, Detail.ALL), (FieldSet.DEFAULT, Detail.MINIMAL)])
+def test_what_a_response_omits_is_not_looked_for(attributes: FieldSet, detail: Detail) -> None:
     engine = FakeEngine()
     dispatch(params(), engine=engine, attributes=attributes)
     assert [options.detail for _, _, options in engine.asked] == [detail]

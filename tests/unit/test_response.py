@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from visavis.api.compare_faces import render
-from visavis.api.response import Attributes
+from visavis.api.response import FieldSet
 from visavis.aws import wire
 from visavis.comparison import Comparison, Match
 from visavis.face import Attribute, Emotion, EmotionType, Face, Landmark, LandmarkType, Pose, Quality
@@ -42,11 +42,11 @@ def make_comparison(face: Face | None = None, *, unmatched: int = 1) -> Comparis
     return Comparison((make_face(),), (Match(100.0, 1.0, face),), lower, threshold=80.0)
 
 
-def body(comparison: Comparison, attributes: Attributes) -> str:
+def body(comparison: Comparison, attributes: FieldSet) -> str:
     return wire.encode(render(comparison, attributes)).decode()
 
 
-def told_face(face: Face, attributes: Attributes = Attributes.ALL) -> dict[str, object]:
+def told_face(face: Face, attributes: FieldSet = FieldSet.ALL) -> dict[str, object]:
     told = json.loads(body(make_comparison(face), attributes))["FaceMatches"][0]["Face"]
     assert isinstance(told, dict)
     return told
@@ -69,27 +69,27 @@ def numbers_in(value: object) -> Iterator[float]:
 
 
 def test_the_answer_has_three_members_in_the_models_order() -> None:
-    answer = render(make_comparison(), Attributes.ALL)
+    answer = render(make_comparison(), FieldSet.ALL)
     assert list(answer) == ["SourceImageFace", "FaceMatches", "UnmatchedFaces"]
 
 
 def test_the_source_face_is_told_by_box_and_confidence_alone() -> None:
-    answer = json.loads(body(make_comparison(), Attributes.ALL))
+    answer = json.loads(body(make_comparison(), FieldSet.ALL))
     assert list(answer["SourceImageFace"]) == ["BoundingBox", "Confidence"]
 
 
 def test_a_match_has_a_similarity_and_an_unmatched_face_has_none() -> None:
-    answer = json.loads(body(make_comparison(), Attributes.ALL))
+    answer = json.loads(body(make_comparison(), FieldSet.ALL))
     assert list(answer["FaceMatches"][0]) == ["Similarity", "Face"]
     assert answer["UnmatchedFaces"][0] == answer["FaceMatches"][0]["Face"]
 
 
 def test_a_list_without_faces_is_empty_and_not_left_out() -> None:
-    assert body(make_comparison(unmatched=0), Attributes.DEFAULT).endswith('"UnmatchedFaces":[]}')
+    assert body(make_comparison(unmatched=0), FieldSet.DEFAULT).endswith('"UnmatchedFaces":[]}')
 
 
 def test_default_tells_a_face_as_it_was_recorded() -> None:
-    told = told_face(make_face(), Attributes.DEFAULT)
+    told = told_face(make_face(), FieldSet.DEFAULT)
     assert list(told) == ["BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"]
     assert isinstance(told["Landmarks"], list)
     assert [landmark["Type"] for landmark in told["Landmarks"]] == RECORDED
@@ -130,16 +130,16 @@ def test_landmarks_are_fractions_of_the_picture_and_not_of_the_box() -> None:
     assert told["Landmarks"][0] == {"Type": "eyeLeft", "X": 0.02500000037252903, "Y": 0.10000000149011612}
 
 
-@pytest.mark.parametrize("attributes", Attributes)
-def test_every_number_is_a_widened_float32(attributes: Attributes) -> None:
+@pytest.mark.parametrize("attributes", FieldSet)
+def test_every_number_is_a_widened_float32(attributes: FieldSet) -> None:
     answer = json.loads(body(make_comparison(), attributes), parse_int=lambda token: pytest.fail(f"{token} is an int"))
     numbers = list(numbers_in(answer))
     assert len(numbers) > 40
     assert all(number == float(np.float32(number)) for number in numbers)
 
 
-@pytest.mark.parametrize("attributes", Attributes)
-def test_the_body_has_no_space_no_null_and_no_orientation(attributes: Attributes) -> None:
+@pytest.mark.parametrize("attributes", FieldSet)
+def test_the_body_has_no_space_no_null_and_no_orientation(attributes: FieldSet) -> None:
     text = body(make_comparison(), attributes)
     assert not set(" \n\t") & set(text)
     assert "null" not in text
@@ -148,4 +148,4 @@ def test_the_body_has_no_space_no_null_and_no_orientation(attributes: Attributes
 
 def test_a_face_with_a_number_that_is_none_is_never_sent() -> None:
     with pytest.raises(ValueError, match="JSON"):
-        body(make_comparison(make_face(box=Box(0, 0, float("nan"), 5))), Attributes.ALL)
+        body(make_comparison(make_face(box=Box(0, 0, float("nan"), 5))), FieldSet.ALL)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from visavis.api import response
 from visavis.api.decoding import Fields
-from visavis.api.images import ImageInput, image_of
+from visavis.api.images import RequestImage, image_of
 from visavis.api.operation import Context, Operation
-from visavis.api.response import DETAIL, Attributes, Json
+from visavis.api.response import DETAIL, FieldSet, Json
 from visavis.compare_options import CompareOptions
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD, Comparison
 from visavis.errors import ImageTooLarge, ObjectUnavailable, Role
 from visavis.face import Face, QualityFilter
+from visavis.inputs import choice_of
 
 __all__ = ["COMPARE_FACES", "CompareFacesRequest", "render"]
 
@@ -28,8 +29,8 @@ class CompareFacesRequest:
         quality_filter: the least quality of faces that are compared.
     """
 
-    source: ImageInput
-    target: ImageInput
+    source: RequestImage
+    target: RequestImage
     similarity_threshold: float = DEFAULT_SIMILARITY_THRESHOLD
     quality_filter: QualityFilter = QualityFilter.NONE
 
@@ -39,7 +40,8 @@ def _parse(fields: Fields) -> CompareFacesRequest:
         source=image_of(fields["SourceImage"], "the source image"),
         target=image_of(fields["TargetImage"], "the target image"),
         similarity_threshold=fields.get("SimilarityThreshold", DEFAULT_SIMILARITY_THRESHOLD),
-        quality_filter=QualityFilter(fields.get("QualityFilter", QualityFilter.NONE)),
+        # The constraints are those of the installed botocore, and a later version may have further filters.
+        quality_filter=choice_of("QualityFilter", fields.get("QualityFilter", QualityFilter.NONE), QualityFilter),
     )
 
 
@@ -51,7 +53,7 @@ def _run(request: CompareFacesRequest, context: Context) -> Comparison:
     return context.engine.compare(source, target, options)
 
 
-def _read(context: Context, image: ImageInput, role: Role) -> bytes:
+def _read(context: Context, image: RequestImage, role: Role) -> bytes:
     """As `Context.read`; the text of an error begins with the image's role."""
     try:
         return context.read(image)
@@ -60,7 +62,7 @@ def _read(context: Context, image: ImageInput, role: Role) -> bytes:
         raise kind(f"{role}: {error}") from error
 
 
-def render(comparison: Comparison, attributes: Attributes) -> Json:
+def render(comparison: Comparison, attributes: FieldSet) -> Json:
     """The members of the response. Every number is a float32 value as a Python float.
 
     Args:
@@ -80,7 +82,7 @@ def render(comparison: Comparison, attributes: Attributes) -> Json:
     }
 
 
-def _compared_face(face: Face, attributes: Attributes) -> Json:
+def _compared_face(face: Face, attributes: FieldSet) -> Json:
     members: Json = {
         "BoundingBox": response.bounding_box(face),
         "Confidence": response.number(face.confidence),
@@ -88,7 +90,7 @@ def _compared_face(face: Face, attributes: Attributes) -> Json:
         "Pose": response.pose(face),
         "Quality": response.quality(face),
     }
-    if attributes is Attributes.ALL:
+    if attributes is FieldSet.ALL:
         # The service omits members that it does not determine, instead of sending null or an empty list.
         found = {"Emotions": response.emotions(face), "Smile": response.attribute(face.smile)}
         members |= {name: value for name, value in found.items() if value}

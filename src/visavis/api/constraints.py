@@ -17,7 +17,7 @@ from visavis.aws.wire import WireError
 
 __all__ = ["Violation", "check", "violations"]
 
-MAX_SHOWN = 2048
+MAX_VALUE_SHOWN = 2048
 """Characters of a wrong value that a message repeats at most. Every valid value is shorter."""
 
 CONTAINERS = ("structure", "list", "map")
@@ -162,18 +162,18 @@ def _measure(value: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    """`value` as Java prints it, cut to `MAX_SHOWN` characters."""
+    """`value` as Java prints it, cut to `MAX_VALUE_SHOWN` characters."""
     match value:
         case bytes():
             return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
         case str():
-            return value[:MAX_SHOWN]
+            return value[:MAX_VALUE_SHOWN]
         case bool():
             return str(value).lower()
         case float() if not math.isfinite(value):
             return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         case list():
-            return f"[{', '.join(map(_show, value[:MAX_SHOWN]))[:MAX_SHOWN]}]"
+            return f"[{', '.join(map(_show, value[:MAX_VALUE_SHOWN]))[:MAX_VALUE_SHOWN]}]"
         case dict():
-            return f"{{{', '.join(f'{key}={_show(inner)}' for key, inner in value.items())[:MAX_SHOWN]}}}"
+            return f"{{{', '.join(f'{key}={_show(inner)}' for key, inner in value.items())[:MAX_VALUE_SHOWN]}}}"
     return str(value)

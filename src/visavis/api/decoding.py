@@ -10,16 +10,13 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from visavis.api.shapes import Shape
-from visavis.aws.wire import WireError, serialization_error
+from visavis.aws.wire import MAX_SHOWN, WireError, serialization_error
 
 __all__ = ["Fields", "decode_structure"]
 
 Fields: TypeAlias = dict[str, Any]
 """The members of a structure by name, each of the type that the model gives it: bytes, str, float, int, bool, a list, a
 dict for a map, or Fields for a structure."""
-
-MAX_SHOWN = 64
-"""Characters of a wrong text that an error repeats at most, because the text may be an image in base64."""
 
 LIST_FOUND = "Start of list found where not expected"
 MAP_FOUND = "Start of structure or map found where not expected."

@@ -9,16 +9,19 @@ from enum import StrEnum
 from visavis.analysis import Analysis
 from visavis.api import response
 from visavis.api.decoding import Fields
-from visavis.api.images import ImageInput, image_of
+from visavis.api.images import RequestImage, image_of
 from visavis.api.operation import Context, Operation
-from visavis.api.response import DETAIL, Attributes, Json
+from visavis.api.response import DETAIL, FieldSet, Json
 from visavis.face import Detail, Face
 
 __all__ = ["DETECT_FACES", "DetectFacesRequest", "FaceAttribute", "detail_for", "render"]
 
 
 class FaceAttribute(StrEnum):
-    """What a request may name beside the default members: the service model's enum `Attribute`, in its order."""
+    """What a request may name beside the default members: the service model's enum `Attribute`, in its order.
+
+    A name that a later service model adds is accepted and ignored, because visavis does not determine its member.
+    """
 
     DEFAULT = "DEFAULT"
     ALL = "ALL"
@@ -53,7 +56,7 @@ _MEMBERS: Mapping[str, tuple[FaceAttribute, Callable[[Face], object]]] = {
     "EyesOpen": (FaceAttribute.EYES_OPEN, lambda face: response.attribute(face.eyes_open)),
     "MouthOpen": (FaceAttribute.MOUTH_OPEN, lambda face: response.attribute(face.mouth_open)),
     "Emotions": (FaceAttribute.EMOTIONS, lambda face: response.emotions(face) or None),
-    "Landmarks": (DEFAULT, lambda face: response.landmarks(face, Attributes.DEFAULT)),
+    "Landmarks": (DEFAULT, lambda face: response.landmarks(face, FieldSet.DEFAULT)),
     "Pose": (DEFAULT, response.pose),
     "Quality": (DEFAULT, response.quality),
     "Confidence": (DEFAULT, lambda face: response.number(face.confidence)),
@@ -68,16 +71,19 @@ class DetectFacesRequest:
 
     Attributes:
         image: the image whose faces are listed.
-        attributes: what the request names. The default members are always sent, also if DEFAULT is not named.
+        attributes: the attributes of `FaceAttribute` that the request names. The default members are always sent, also
+            if DEFAULT is not named.
     """
 
-    image: ImageInput
+    image: RequestImage
     attributes: frozenset[FaceAttribute] = frozenset()
 
 
 def _parse(fields: Fields) -> DetectFacesRequest:
-    attributes = frozenset(map(FaceAttribute, fields.get("Attributes", ())))
-    return DetectFacesRequest(image_of(fields["Image"], "the image"), attributes)
+    # The constraints are those of the installed botocore. Attributes that a later version adds are not determined here.
+    named = set(fields.get("Attributes", ()))
+    known = frozenset(attribute for attribute in FaceAttribute if attribute in named)
+    return DetectFacesRequest(image_of(fields["Image"], "the image"), known)
 
 
 def _run(request: DetectFacesRequest, context: Context) -> Analysis:
@@ -92,7 +98,7 @@ def detail_for(attributes: Collection[FaceAttribute]) -> Detail:
         <Detail.ALL: 'ALL'>
     """
     beyond = {ALL, *(attribute for attribute, _ in _MEMBERS.values())} - {DEFAULT}
-    return DETAIL[Attributes.DEFAULT if beyond.isdisjoint(attributes) else Attributes.ALL]
+    return DETAIL[FieldSet.DEFAULT if beyond.isdisjoint(attributes) else FieldSet.ALL]
 
 
 def render(analysis: Analysis, attributes: Collection[FaceAttribute]) -> Json:
@@ -112,7 +118,7 @@ def _face_detail(face: Face, attributes: Collection[FaceAttribute]) -> Json:
         name: value_of(face) for name, (attribute, value_of) in _MEMBERS.items() if attribute in wanted or ALL in wanted
     }
     if ALL in wanted:
-        members["Landmarks"] = response.landmarks(face, Attributes.ALL)
+        members["Landmarks"] = response.landmarks(face, FieldSet.ALL)
     # The service omits members that it cannot determine, instead of sending null.
     return {name: value for name, value in members.items() if value is not None}
 

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Mapping
 from functools import partial
 
-from visavis.api.images import ImageInput, S3ObjectRef
+from visavis.api.images import RequestImage, S3ObjectRef
 from visavis.api.objects import OBJECT_LIMIT, ObjectStore
 from visavis.api.operation import Context, FaceEngine
 from visavis.api.operations import OPERATIONS, SERVICE
-from visavis.api.response import Attributes, Json
+from visavis.api.response import FieldSet, Json
 from visavis.aws.policy import Caller, Verdict
 from visavis.aws.wire import MAX_SHOWN, WireError, printable
 from visavis.errors import ImageTooLarge, ObjectUnavailable
@@ -28,7 +28,7 @@ DENIALS = {
 class Dispatcher:
     """The operations with the engine and the store that they use. Safe to share between threads if both are."""
 
-    def __init__(self, engine: FaceEngine, objects: ObjectStore, attributes: Attributes = Attributes.ALL) -> None:
+    def __init__(self, engine: FaceEngine, objects: ObjectStore, attributes: FieldSet = FieldSet.ALL) -> None:
         """Keep the parts.
 
         Args:
@@ -62,7 +62,7 @@ class Dispatcher:
         context = Context(self._engine, self._attributes, partial(self._read, caller))
         return found.render(found.run(request, context), request, context)
 
-    def _read(self, caller: Caller, image: ImageInput) -> bytes:
+    def _read(self, caller: Caller, image: RequestImage) -> bytes:
         if isinstance(image, bytes):
             return image
         try:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from visavis.api.decoding import Fields
 from visavis.errors import InvalidRequest
 
-__all__ = ["ImageInput", "S3ObjectRef", "image_of"]
+__all__ = ["RequestImage", "S3ObjectRef", "image_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class S3ObjectRef:
     version: str | None = None
 
 
-ImageInput: TypeAlias = bytes | S3ObjectRef
+RequestImage: TypeAlias = bytes | S3ObjectRef
 
 
-def image_of(fields: Fields, called: str) -> ImageInput:
+def image_of(fields: Fields, called: str) -> RequestImage:
     """The image in an `Image` structure.
 
     Args:

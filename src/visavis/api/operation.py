@@ -9,8 +9,8 @@ from typing import Generic, Protocol, TypeVar
 from visavis.analysis import Analysis
 from visavis.api import constraints, decoding, shapes
 from visavis.api.decoding import Fields
-from visavis.api.images import ImageInput
-from visavis.api.response import Attributes, Json
+from visavis.api.images import RequestImage
+from visavis.api.response import FieldSet, Json
 from visavis.api.shapes import Shape
 from visavis.compare_options import CompareOptions
 from visavis.comparison import Comparison
@@ -46,8 +46,8 @@ class Context:
     """
 
     engine: FaceEngine
-    attributes: Attributes
-    read: Callable[[ImageInput], bytes]
+    attributes: FieldSet
+    read: Callable[[RequestImage], bytes]
 
 
 @dataclass(frozen=True, slots=True)

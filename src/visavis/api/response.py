@@ -15,7 +15,7 @@ from visavis.face import Attribute, Detail, Face, LandmarkType
 
 __all__ = [
     "DETAIL",
-    "Attributes",
+    "FieldSet",
     "Json",
     "attribute",
     "bounding_box",
@@ -29,7 +29,7 @@ __all__ = [
 Json: TypeAlias = dict[str, object]
 
 
-class Attributes(StrEnum):
+class FieldSet(StrEnum):
     """How much a response contains about a face.
 
     Attributes:
@@ -41,7 +41,7 @@ class Attributes(StrEnum):
     ALL = "ALL"
 
 
-DETAIL = {Attributes.DEFAULT: Detail.MINIMAL, Attributes.ALL: Detail.ALL}
+DETAIL = {FieldSet.DEFAULT: Detail.MINIMAL, FieldSet.ALL: Detail.ALL}
 """How much of a face is computed: attributes that a response omits are not."""
 
 RECORDED_LANDMARKS = (
@@ -54,8 +54,8 @@ RECORDED_LANDMARKS = (
 """The order of the service's responses since 2019, which is not the model's."""
 
 LANDMARKS = {
-    Attributes.DEFAULT: RECORDED_LANDMARKS,
-    Attributes.ALL: RECORDED_LANDMARKS + tuple(kind for kind in LandmarkType if kind not in RECORDED_LANDMARKS),
+    FieldSet.DEFAULT: RECORDED_LANDMARKS,
+    FieldSet.ALL: RECORDED_LANDMARKS + tuple(kind for kind in LandmarkType if kind not in RECORDED_LANDMARKS),
 }
 
 
@@ -80,7 +80,7 @@ def bounding_box(face: Face) -> Json:
     }
 
 
-def landmarks(face: Face, attributes: Attributes) -> list[Json]:
+def landmarks(face: Face, attributes: FieldSet) -> list[Json]:
     """`Landmarks`, in fractions of the image: the recorded five, and with ALL the others after them."""
     order = LANDMARKS[attributes]
     wanted = sorted(

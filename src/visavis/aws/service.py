@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from visavis.aws.wire import CONTENT_TYPE, MAX_SHOWN, WireError, printable
 
-__all__ = ["Service"]
+__all__ = ["DEFAULT_REGION", "Service"]
+
+DEFAULT_REGION = "us-east-1"
+"""The region of clients and servers that name none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ __all__ = [
 CONTENT_TYPE = "application/x-amz-json-1.1"
 
 MAX_SHOWN = 64
-"""Characters of an operation's name from the caller that responses and the log repeat at most."""
+"""Characters of an operation's name, or of a text that cannot be read, that responses and the log repeat at most. The
+caller wrote it, and it may be an image in base64."""
 
 Kind = Literal["service", "framework", "serialization"]
 

@@ -18,7 +18,7 @@ from visavis.cli.process import DIFFERENT, DONE, complain
 from visavis.errors import InvalidRequest, SourcesDiffer, VisavisError
 
 if TYPE_CHECKING:
-    from visavis.api.response import Attributes
+    from visavis.api.response import FieldSet
     from visavis.calibration import Calibration
     from visavis.compare_options import CompareOptions
     from visavis.comparison import Comparison
@@ -76,7 +76,7 @@ def compare(
     review: tuple[float, float] | None,
     draw: Path | None,
     json: bool,
-    attributes: Attributes,
+    attributes: FieldSet,
 ) -> int:
     """Compare the largest face of SOURCE with the faces of TARGET, at most the 100 largest.
 
@@ -116,7 +116,7 @@ def compare(
     return DONE if comparison.matches else DIFFERENT
 
 
-def _detail(json: bool, attributes: Attributes, draw: Path | None) -> Detail:
+def _detail(json: bool, attributes: FieldSet, draw: Path | None) -> Detail:
     from visavis.face import Detail
 
     if json:
@@ -159,7 +159,7 @@ def _place(face: Face) -> str:
     return f"{box.left:.0f},{box.top:.0f} ({box.width:.0f} x {box.height:.0f} pixels)"
 
 
-def as_json(comparison: Comparison, attributes: Attributes) -> str:
+def as_json(comparison: Comparison, attributes: FieldSet) -> str:
     """The response to CompareFaces, byte for byte the same as from the server."""
     from visavis.api.compare_faces import render
     from visavis.aws.wire import encode

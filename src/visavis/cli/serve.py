@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -10,17 +12,25 @@ from typing import TYPE_CHECKING
 
 import click
 
+from visavis.aws.service import DEFAULT_REGION
 from visavis.cli import values
 from visavis.cli.command import Command
 from visavis.cli.engine import SERVER, settings_options
 from visavis.cli.options import choice, flag, name_of, option
 from visavis.cli.process import DONE, OutputError
 from visavis.errors import SettingsError
+from visavis.server.config import (
+    DEFAULT_GRACE,
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    DEFAULT_WAITING,
+    DEFAULT_WAITING_SECONDS,
+)
 
 if TYPE_CHECKING:
     from visavis.api.dispatcher import Dispatcher
     from visavis.api.objects import ObjectStore
-    from visavis.api.response import Attributes
+    from visavis.api.response import FieldSet
     from visavis.gateway import Gateway
     from visavis.server.credentials import CredentialsFile
     from visavis.settings import Settings
@@ -51,13 +61,13 @@ def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[st
 
 @click.command("serve", cls=Command, context_settings={"auto_envvar_prefix": VARIABLES})
 @option(
-    "--host", parse=values.host, metavar="HOST", default="127.0.0.1", section=LISTEN, help="Name or address to bind."
+    "--host", parse=values.host, metavar="HOST", default=DEFAULT_HOST, section=LISTEN, help="Name or address to bind."
 )
 @option(
     "--port",
     parse=values.port,
     metavar="PORT",
-    default=8080,
+    default=DEFAULT_PORT,
     section=LISTEN,
     help="The port to bind; 0 takes any free port.",
 )
@@ -82,7 +92,7 @@ def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[st
     "--region",
     parse=values.region,
     metavar="REGION",
-    default="us-east-1",
+    default=DEFAULT_REGION,
     section=CALLERS,
     help="The region that signatures must name, or any.",
 )
@@ -137,13 +147,18 @@ def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[st
     show_default="twice the threads",
 )
 @option(
-    "--queue", parse=values.whole_number, metavar="N", default=32, section=LOAD, help="The most requests that wait."
+    "--queue",
+    parse=values.whole_number,
+    metavar="N",
+    default=DEFAULT_WAITING,
+    section=LOAD,
+    help="The most requests that wait.",
 )
 @option(
     "--queue-seconds",
     parse=partial(values.number, above=0, most=DAY),
     metavar="S",
-    default="20",
+    default=f"{DEFAULT_WAITING_SECONDS:g}",
     section=LOAD,
     help="Longest wait of a request, in seconds.",
 )
@@ -151,7 +166,7 @@ def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[st
     "--grace",
     parse=partial(values.number, least=0, most=DAY),
     metavar="S",
-    default="30",
+    default=f"{DEFAULT_GRACE:g}",
     section=LOAD,
     help="Seconds to finish requests after SIGTERM.",
 )
@@ -182,7 +197,7 @@ def serve(
     queue: int,
     queue_seconds: float,
     grace: float,
-    attributes: Attributes,
+    attributes: FieldSet,
 ) -> int:
     """Answer CompareFaces and DetectFaces over HTTP, as Amazon Rekognition does.
 
@@ -214,7 +229,10 @@ def serve(
     with open_engine(settings) as engine:
         gateway = _gateway(Dispatcher(engine, objects, attributes), keys, signed_region, tps)
         app = build_app(gateway, config)
-        run_server(app, host=host, port=port, insecure_no_auth=insecure_no_auth, grace=grace, announce=_announce)
+        if run_server(app, host=host, port=port, insecure_no_auth=insecure_no_auth, grace=grace, announce=_announce):
+            # Closing the engine and the interpreter's exit would wait for the threads of these requests.
+            logging.shutdown()
+            os._exit(DONE)
     return DONE
 
 

@@ -17,7 +17,7 @@ from visavis.parsing import BadValue, device, folder_to_make, nonempty, number, 
 
 if TYPE_CHECKING:
     from visavis.api.detect_faces import FaceAttribute
-    from visavis.api.response import Attributes
+    from visavis.api.response import FieldSet
     from visavis.face import QualityFilter
 
 __all__ = [
@@ -226,11 +226,11 @@ def quality_filters() -> tuple[QualityFilter, ...]:
     return tuple(QualityFilter)
 
 
-def attribute_sets() -> tuple[Attributes, ...]:
+def attribute_sets() -> tuple[FieldSet, ...]:
     """The names of the sets of fields of a response."""
-    from visavis.api.response import Attributes
+    from visavis.api.response import FieldSet
 
-    return tuple(Attributes)
+    return tuple(FieldSet)
 
 
 def templates() -> tuple[str, ...]:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from visavis.api.operations import SERVICE
@@ -41,7 +41,6 @@ def build_app(
     config: ServerConfig | None = None,
     *,
     ready: Callable[[], bool] = lambda: True,
-    routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """The app for `gateway`. Its `app.state.endpoint` is the `Endpoint`.
 
@@ -49,7 +48,6 @@ def build_app(
         gateway: handles requests; it is called in worker threads.
         config: the limits; None for the defaults.
         ready: returns whether the gateway can handle requests; must not block.
-        routes: further routes, such as pages, which take precedence.
 
     Raises:
         SettingsError: pages of every origin could send requests, but no signatures are verified.
@@ -71,7 +69,6 @@ def build_app(
 
     app = Starlette(
         routes=[
-            *routes,
             *(Route(path, endpoint, methods=["POST"]) for path in sorted({config.prefix or "/", root})),
             *_operator_routes(endpoint),
         ],

@@ -8,9 +8,27 @@ from visavis.errors import SettingsError
 from visavis.parsing import BadValue, path_prefix
 from visavis.server.hosts import ANY_ORIGIN, host_of, origin_of
 
-__all__ = ["DEFAULT_HOST", "MAX_BODY", "ServerConfig"]
+__all__ = [
+    "DEFAULT_GRACE",
+    "DEFAULT_HOST",
+    "DEFAULT_PORT",
+    "DEFAULT_WAITING",
+    "DEFAULT_WAITING_SECONDS",
+    "MAX_BODY",
+    "ServerConfig",
+]
 
 DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8080
+
+DEFAULT_WAITING = 32
+"""Requests that may wait for a worker."""
+
+DEFAULT_WAITING_SECONDS = 20.0
+"""The longest time that a request may wait for a worker."""
+
+DEFAULT_GRACE = 30.0
+"""Seconds to finish the requests in progress after a signal to stop."""
 
 MAX_BODY = 14_500_000
 """Bytes. Two images of the largest size have 13,981,016 bytes in base64, and the JSON around them is small."""
@@ -41,8 +59,8 @@ class ServerConfig:
     body_seconds: float = 60.0
     memory: int = 512 * 1024 * 1024
     workers: int = 2
-    waiting: int = 32
-    waiting_seconds: float = 20.0
+    waiting: int = DEFAULT_WAITING
+    waiting_seconds: float = DEFAULT_WAITING_SECONDS
     cors_origins: tuple[str, ...] = ()
     host: str = DEFAULT_HOST
     allowed_hosts: tuple[str, ...] = ()

@@ -18,8 +18,9 @@ __all__ = ["ANY_ORIGIN", "Hosts", "host_of", "origin_of"]
 
 ANY_ORIGIN = "*"
 
-MAX_SHOWN = 253
-"""Characters of a Host that an error repeats at most. Every valid name is shorter."""
+MAX_NAME = 253
+"""Characters of the longest host name in DNS (RFC 1035, 255 octets with a length byte and the root's). An error repeats
+no more of a Host."""
 
 _HEADER = re.compile(r"(\[[^\]\s]*\]|[^:\[\]\s]*)(:[0-9]*)?")
 _ORIGIN = re.compile(
@@ -40,7 +41,7 @@ def host_of(text: str) -> str:
         ('faces.example.com', '::1')
     """
     name = _bare(text)
-    if _address(name) is None and (not _NAME.fullmatch(name) or len(name) > MAX_SHOWN):
+    if _address(name) is None and (not _NAME.fullmatch(name) or len(name) > MAX_NAME):
         raise BadValue(
             "a name such as visavis or faces.example.com, or an IP address, without scheme, port or path", text
         )
@@ -97,7 +98,7 @@ class Hosts:
         if not header or self._allows(header):
             return
         found = _HEADER.fullmatch(header)
-        name = printable(_bare(found[1]) if found else header, MAX_SHOWN)
+        name = printable(_bare(found[1]) if found else header, MAX_NAME)
         raise WireError(
             403,
             "HostNotAllowedException",

@@ -15,14 +15,12 @@ import uvicorn
 from starlette.applications import Starlette
 
 from visavis.errors import SettingsError
-from visavis.server.config import DEFAULT_HOST
+from visavis.server.config import DEFAULT_GRACE, DEFAULT_HOST, DEFAULT_PORT
 from visavis.server.endpoint import Endpoint
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "bind", "make_server", "serve"]
+__all__ = ["bind", "make_server", "serve"]
 
 log = logging.getLogger(__name__)
-
-DEFAULT_PORT = 8080
 
 KEEP_ALIVE = 75
 """Seconds that a connection may idle. Common load balancers close theirs after 60, and they should close first."""
@@ -37,9 +35,9 @@ def serve(
     host: str = DEFAULT_HOST,
     port: int = DEFAULT_PORT,
     insecure_no_auth: bool = False,
-    grace: float = 30.0,
+    grace: float = DEFAULT_GRACE,
     announce: Callable[[str], None] = log.info,
-) -> None:
+) -> bool:
     """Serve `app` until SIGTERM or SIGINT, then finish the requests in progress and return.
 
     Args:
@@ -47,9 +45,12 @@ def serve(
         host: a name or address of this machine.
         port: the port; 0 takes a free one.
         insecure_no_auth: allow an app that verifies no signatures to listen beyond loopback.
-        grace: seconds to finish the requests in progress. If some take longer, the process exits with status 0 and the
-            function does not return.
+        grace: seconds to finish the requests in progress.
         announce: gets lines for the user at the terminal: the address, and a warning if no signatures are verified.
+
+    Returns:
+        Whether requests were still in progress after `grace`. Their threads then still run. Python cannot stop them,
+        and the interpreter waits for them before it exits, so a program that must end soon calls `os._exit`.
 
     Raises:
         SettingsError: the address cannot be used, or requires credentials.
@@ -60,14 +61,15 @@ def serve(
         announce("no credentials file: every request is answered, whoever signed it")
     with _ignore_signals():
         make_server(app, grace=grace, announce=announce).run(sockets=[listener])
-    if endpoint.queue.running and threading.current_thread() is threading.main_thread():
-        # Python cannot stop a thread, and the interpreter would wait for the threads before it exits.
-        log.warning("stopped with requests in progress", extra={"requests": endpoint.queue.running})
-        logging.shutdown()
-        os._exit(0)
+    unfinished = endpoint.queue.running
+    if unfinished:
+        log.warning("stopped with requests in progress", extra={"requests": unfinished})
+    return unfinished > 0
 
 
-def make_server(app: Starlette, *, grace: float = 30.0, announce: Callable[[str], None] = log.info) -> uvicorn.Server:
+def make_server(
+    app: Starlette, *, grace: float = DEFAULT_GRACE, announce: Callable[[str], None] = log.info
+) -> uvicorn.Server:
     """A uvicorn server for `app`; arguments as for `serve`.
 
     Its `run(sockets=[...])` serves until its `should_exit` is set.
