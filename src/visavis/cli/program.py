@@ -21,7 +21,7 @@ __all__ = ["COMMANDS", "program", "run_words"]
 
 COMMANDS = {
     "compare": "Compare the largest face of one photo with the faces of another.",
-    "faces": "Show every field of the faces of one photo.",
+    "faces": "Describe the faces of one photo: place, pose, quality, expression and gaze.",
     "serve": "Answer CompareFaces and DetectFaces over HTTP, as Amazon Rekognition does.",
     "evaluate": "Measure error rates on labelled photos and write a report.",
     "calibrate": "Fit the similarity scale to a labelled set of photos, or check that it holds.",
@@ -73,7 +73,7 @@ def _show_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> N
 
 program = Program(
     "visavis",
-    help="Compare faces on your own machine, as Amazon Rekognition's CompareFaces does.",
+    help="Answer Amazon Rekognition's CompareFaces and DetectFaces on your own machine.",
     params=[
         Option(
             ["--version"],
