@@ -83,7 +83,7 @@ def not_from(least: int, most: int | None = None) -> list[tuple[str, str]]:
     return [(bad, right) for bad in ("", "-1", "1.5", "nan", "inf", "1e3", "1_0", "x", *beyond)]
 
 
-STORE = [("--home", bad, MADE) for bad in ("", "file", "file/below", "pipe")]
+STORE = [(name, bad, MADE) for name in ("--home", "--data-home") for bad in ("", "file", "file/below", "pipe")]
 ENGINE = [
     *STORE,
     *[("--threads", *bad) for bad in not_from(1, 1024)],
