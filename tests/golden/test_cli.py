@@ -46,7 +46,7 @@ def test_the_status_is_0_for_a_match_and_1_for_none(
     words = [*words, "--draw", str(tmp_path / "out.png")] if draw else words
     assert main(["compare", PERSON, SAME, *words]) == 0
     assert main(["compare", PERSON, OTHER, *words]) == 1
-    # The bar itself belongs to the match.
+    # The threshold is inclusive.
     assert main(["compare", PERSON, PERSON, *words, "--threshold", "100"]) == 0
     assert main(["compare", PERSON, OTHER, *words, "--threshold", "0"]) == 0
     assert capsys.readouterr().err == ""

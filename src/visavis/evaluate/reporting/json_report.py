@@ -59,7 +59,9 @@ def as_json(e: Evaluation) -> dict[str, object]:
             for d in differentials(e.groups)
         ],
         "error_versus_discard": _error_discard(e.error_discard),
-        "most_alike_impostors": [{"one": a, "other": b, "score": round(s, 4)} for a, b, s in e.suspicious],
+        "most_similar_impostors": [
+            {"one": a, "other": b, "score": round(s, 4)} for a, b, s in e.most_similar_impostors
+        ],
     }
 
 
