@@ -72,12 +72,13 @@ def test_an_unknown_command_is_answered_by_the_nearest(
     [
         (["compare", A, B, "--treshold", "80"], "there is no option --treshold; did you mean --threshold?"),
         (["compare", A, B, "--thresh", "80"], "there is no option --thresh; did you mean --threshold?"),
-        (["compare", A, B, "--zzz"], "there is no option --zzz"),
+        (["compare", A, B, "--zzz"], "there is no option --zzz; `visavis compare --help` lists the options"),
         (
             ["--json", "faces", A],
             "there is no option --json of visavis itself; the command comes first, then its options",
         ),
-        (["compare", A, B, "--draw"], "option '--draw' requires an argument"),
+        (["compare", A, B, "--draw"], "option '--draw' requires an argument; give --draw OUT.png|OUT.jpg"),
+        (["compare", A, B, "--review", "80"], "option '--review' requires 2 arguments; give --review LOW HIGH"),
         (["compare", A, B, "--json=yes"], "option '--json' does not take a value"),
         (["faces", A, B], f"got unexpected extra argument ({B})"),
         (["models"], "a command is missing; the commands are list, fetch, verify, path, export, import, add, remove"),

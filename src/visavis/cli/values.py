@@ -159,7 +159,9 @@ def bucket(text: str) -> tuple[str, Path]:
     """The name of a bucket and the folder with its objects."""
     what = "NAME=FOLDER, with an existing folder"
     name, equals, folder = text.partition("=")
-    if not equals or not folder:
+    if not equals:
+        raise BadValue(what, text, "there is no =")
+    if not folder:
         raise BadValue(what, text, "the folder is missing")
     if not _BUCKET.fullmatch(name):
         raise BadValue(what, text, "a bucket's name has 3 to 255 letters, digits, dots, hyphens and underscores")
