@@ -158,9 +158,9 @@ def test_a_threshold_arrives_as_it_was_given(threshold: float) -> None:
     assert parsed(SimilarityThreshold=threshold).similarity_threshold == threshold
 
 
-@pytest.mark.parametrize("bar", QualityFilter)
-def test_a_quality_filter_arrives_as_it_was_given(bar: QualityFilter) -> None:
-    assert parsed(QualityFilter=bar.value).quality_filter is bar
+@pytest.mark.parametrize("name", QualityFilter)
+def test_a_quality_filter_arrives_as_it_was_given(name: QualityFilter) -> None:
+    assert parsed(QualityFilter=name.value).quality_filter is name
 
 
 def known(value: object, shape: Shape) -> None:

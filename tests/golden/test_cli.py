@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -45,7 +46,7 @@ def test_the_status_is_0_for_a_match_and_1_for_none(
     words = [*words, "--draw", str(tmp_path / "out.png")] if draw else words
     assert main(["compare", PERSON, SAME, *words]) == 0
     assert main(["compare", PERSON, OTHER, *words]) == 1
-    # The bar itself belongs to the match.
+    # The threshold is inclusive.
     assert main(["compare", PERSON, PERSON, *words, "--threshold", "100"]) == 0
     assert main(["compare", PERSON, OTHER, *words, "--threshold", "0"]) == 0
     assert capsys.readouterr().err == ""
@@ -70,6 +71,35 @@ def test_faces_names_the_photo_that_it_cannot_read(tmp_path: Path, capsys: pytes
     text.write_text("no image")
     assert main(["faces", str(text)]) == 2
     assert capsys.readouterr().err.startswith(f"visavis: {text}: the image is neither JPEG nor PNG")
+    assert main(["faces", str(text), "--json"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"visavis: InvalidImageFormatException: {text}: the image is neither JPEG nor PNG")
+
+
+def test_faces_shows_every_field_of_a_face_but_the_landmarks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["faces", OTHER]) == 0
+    first, *others = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"face 1    \d+ x \d+ pixels at \d+,\d+, confidence \d+\.\d\d", first)
+    names, texts = zip(*(re.split(r"  +", line.strip(), maxsplit=1) for line in others), strict=True)
+    assert names == ("pose", "quality", "looks", "smile", "eyes", "mouth", "gaze")
+    assert texts[-4].startswith("yes, ")
+    assert texts[-3].startswith("open, ")
+    assert texts[-2].startswith("open, ")
+    assert re.fullmatch(r"yaw -?\d+, pitch -?\d+ degrees, confidence \d+", texts[-1])
+
+
+def test_a_face_whose_eyes_are_too_small_has_no_line_of_eyes_or_gaze(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = tmp_path / "small.png"
+    with Pil.open(OTHER) as image:
+        small.write_bytes(encode(image.convert("RGB").resize((80, 100))))
+    assert main(["faces", str(small)]) == 0
+    said = capsys.readouterr().out
+    assert "  mouth  " in said
+    assert "  eyes  " not in said
+    assert "  gaze  " not in said
 
 
 def test_text_json_and_drawing_are_made_of_one_comparison(

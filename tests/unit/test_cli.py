@@ -5,21 +5,25 @@ import io
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.commands import parse
+from tests.commands import commands, parse
 from tests.conftest import PHOTOS, WITH_INTERRUPT, full_device, linux, posix
 from visavis import __version__
+from visavis.api.operations import OPERATIONS
+from visavis.calibration import PROMISED_FMR
 from visavis.cli import main
-from visavis.cli.files import Photo, write_file
+from visavis.cli.files import ImageArgument, write_file
 from visavis.cli.process import OutputError, run
-from visavis.cli.program import COMMANDS
+from visavis.cli.program import COMMANDS, program
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
 from visavis.errors import InvalidRequest, ModelCorrupt
 from visavis.models.store import ModelStore
 
+ROOT = Path(__file__).resolve().parents[2]
 A, B = str(PHOTOS / "obama.jpg"), str(PHOTOS / "sunak.jpg")
 
 
@@ -68,12 +72,13 @@ def test_an_unknown_command_is_answered_by_the_nearest(
     [
         (["compare", A, B, "--treshold", "80"], "there is no option --treshold; did you mean --threshold?"),
         (["compare", A, B, "--thresh", "80"], "there is no option --thresh; did you mean --threshold?"),
-        (["compare", A, B, "--zzz"], "there is no option --zzz"),
+        (["compare", A, B, "--zzz"], "there is no option --zzz; `visavis compare --help` lists the options"),
         (
             ["--json", "faces", A],
             "there is no option --json of visavis itself; the command comes first, then its options",
         ),
-        (["compare", A, B, "--draw"], "option '--draw' requires an argument"),
+        (["compare", A, B, "--draw"], "option '--draw' requires an argument; give --draw OUT.png|OUT.jpg"),
+        (["compare", A, B, "--review", "80"], "option '--review' requires 2 arguments; give --review LOW HIGH"),
         (["compare", A, B, "--json=yes"], "option '--json' does not take a value"),
         (["faces", A, B], f"got unexpected extra argument ({B})"),
         (["models"], "a command is missing; the commands are list, fetch, verify, path, export, import, add, remove"),
@@ -102,12 +107,26 @@ def test_after_two_hyphens_nothing_is_an_option(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     Path("--json").touch()
     given = parse(["compare", "--", "--json", "-"])
-    assert (given["json"], given["sources"], given["target"]) == (False, (Photo(Path("--json")),), Photo(None))
+    assert (given["json"], given["sources"], given["target"]) == (
+        False,
+        (ImageArgument(Path("--json")),),
+        ImageArgument(None),
+    )
 
 
-def test_the_defaults_that_help_tells_are_those_that_hold(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_default_that_help_tells_is_that_of_the_scale(capsys: pytest.CaptureFixture[str]) -> None:
+    rate = PROMISED_FMR[int(DEFAULT_SIMILARITY_THRESHOLD)]
     assert main(["compare", "--help"]) == 0
-    assert f"[default: ({DEFAULT_SIMILARITY_THRESHOLD:g}," in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"[default: ({DEFAULT_SIMILARITY_THRESHOLD:g}, a false match rate of 1 in {1 / rate:,.0f})]" in said
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_describes_the_whole_program_names_every_operation(operation: str) -> None:
+    (site,) = (line for line in (ROOT / "mkdocs.yml").read_text("utf-8").splitlines() if "site_description" in line)
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["description"]
+    for text in (program.help, COMMANDS["serve"], commands()["serve"].help, site, package):
+        assert operation in (text or "")
 
 
 def test_an_unknown_action_lists_the_actions(capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,7 +200,7 @@ def test_standard_input_without_an_image_is_named(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", stdin)
     with pytest.raises(InvalidRequest, match=says):
-        Photo(None).read()
+        ImageArgument(None).read()
 
 
 # What a command did not foresee.

@@ -12,7 +12,7 @@ import pytest
 from tests.commands import commands, parse
 from tests.conftest import PHOTOS
 from visavis.cli import main, values
-from visavis.cli.files import Photo
+from visavis.cli.files import ImageArgument
 from visavis.cli.options import Choice, Parsed
 from visavis.cli.process import run
 from visavis.errors import VisavisError
@@ -83,7 +83,7 @@ def not_from(least: int, most: int | None = None) -> list[tuple[str, str]]:
     return [(bad, right) for bad in ("", "-1", "1.5", "nan", "inf", "1e3", "1_0", "x", *beyond)]
 
 
-STORE = [("--home", bad, MADE) for bad in ("", "file", "file/below", "pipe")]
+STORE = [(name, bad, MADE) for name in ("--home", "--data-home") for bad in ("", "file", "file/below", "pipe")]
 ENGINE = [
     *STORE,
     *[("--threads", *bad) for bad in not_from(1, 1024)],
@@ -316,11 +316,11 @@ def test_what_is_plain_is_taken(place: Path, command: str, option: str, value: s
 
 def test_a_photo_may_be_a_pipe_or_standard_input_and_its_name_may_begin_with_a_hyphen(place: Path) -> None:
     (place / "-a.jpg").touch()
-    assert values.photo("-") == Photo(None)
-    assert values.photo("./-a.jpg") == Photo(Path("-a.jpg"))
-    assert values.photo("pipe") == Photo(Path("pipe"))
+    assert values.image("-") == ImageArgument(None)
+    assert values.image("./-a.jpg") == ImageArgument(Path("-a.jpg"))
+    assert values.image("pipe") == ImageArgument(Path("pipe"))
     given = parse(["compare", "--", "-a.jpg", "file"])
-    assert (given["sources"], given["target"]) == ((Photo(Path("-a.jpg")),), Photo(Path("file")))
+    assert (given["sources"], given["target"]) == ((ImageArgument(Path("-a.jpg")),), ImageArgument(Path("file")))
     assert parse(["models", "import", "--", "-a.jpg"])["file"] == Path("-a.jpg")
 
 

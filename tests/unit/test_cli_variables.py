@@ -110,7 +110,14 @@ def test_the_command_line_goes_before_the_variable(monkeypatch: pytest.MonkeyPat
 def test_the_help_of_serve_names_every_variable(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    for variable in [*OPTIONS, "VISAVIS_FACE_CACHE", "VISAVIS_HOME", "VISAVIS_DEVICE", "VISAVIS_THREADS"]:
+    for variable in [
+        *OPTIONS,
+        "VISAVIS_FACE_CACHE",
+        "VISAVIS_HOME",
+        "VISAVIS_DATA_HOME",
+        "VISAVIS_DEVICE",
+        "VISAVIS_THREADS",
+    ]:
         assert f"[env var: {variable}" in text
 
 
@@ -145,6 +152,7 @@ def settings_of(*words: str) -> Settings:
     ("words", "field", "value"),
     [
         (["--home", "elsewhere"], "home", Path("elsewhere")),
+        (["--data-home", "elsewhere"], "data_home", Path("elsewhere")),
         (["--offline"], "offline", True),
         (["--accuracy", "HIGH"], "accuracy", "high"),
         (["--embedder", "arc"], "embedder", "arc"),
@@ -156,7 +164,14 @@ def settings_of(*words: str) -> Settings:
 def test_an_option_over_a_setting_goes_before_its_variable(
     monkeypatch: pytest.MonkeyPatch, words: list[str], field: str, value: Any
 ) -> None:
-    environment = {"HOME": "here", "OFFLINE": "", "ACCURACY": "standard", "EMBEDDER": "own", "DEVICE": "NPU"}
+    environment = {
+        "HOME": "here",
+        "DATA_HOME": "data",
+        "OFFLINE": "",
+        "ACCURACY": "standard",
+        "EMBEDDER": "own",
+        "DEVICE": "NPU",
+    }
     for name, text in {**environment, "THREADS": "2", "FACE_CACHE": "9"}.items():
         monkeypatch.setenv(f"VISAVIS_{name}", text)
     before = settings_of()

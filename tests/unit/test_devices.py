@@ -161,8 +161,10 @@ def test_doctor_lists_the_devices_and_finds_the_chosen_one_missing(
     monkeypatch.setattr(Core, "_create", lambda _: Fake("CPU", "GPU"))
     monkeypatch.setattr(ModelStore, "verify", lambda _: [])
     monkeypatch.setenv("VISAVIS_DEVICE", "gpu")
-    assert main(["doctor"]) == 0
-    assert "devices    CPU (A processor), GPU (A card)\n" in capsys.readouterr().out
+    assert main(["doctor", "--home", "here", "--data-home", "there"]) == 0
+    said = capsys.readouterr().out
+    assert "devices    CPU (A processor), GPU (A card)\n" in said
+    assert "data       there\ncache      here\n" in said
     monkeypatch.setenv("VISAVIS_DEVICE", "NPU")
     assert main(["doctor"]) == 2
     assert "chosen     this machine has no device NPU" in capsys.readouterr().out

@@ -164,7 +164,7 @@ def test_a_pair_that_reaches_a_similarity_only_as_a_float32_is_a_match() -> None
     assert (point.fmr.rate, point.fnmr.rate) == (Rate(1, 1), Rate(0, 1))
 
 
-def test_rates_at_other_thresholds_and_the_most_alike_are_of_the_same_score() -> None:
+def test_rates_at_other_thresholds_and_the_most_similar_impostors_are_of_the_same_score() -> None:
     protocol, acquired = crowd()
     found = evaluate(protocol, acquired, straight(), replicates=0)
     score = straight().score
@@ -180,7 +180,7 @@ def test_rates_at_other_thresholds_and_the_most_alike_are_of_the_same_score() ->
         if tar.at.threshold is not None:
             assert tar.at.fnmr == Rate(sum(s < tar.at.threshold for s in genuine), len(genuine))
             assert sum(s >= tar.at.threshold for s in impostors) <= tar.at.fmr * len(impostors)
-    assert [s for *_, s in found.suspicious] == sorted(impostors, reverse=True)[:20]
+    assert [s for *_, s in found.most_similar_impostors] == sorted(impostors, reverse=True)[:20]
     below, above = sum(s < found.eer_score for s in genuine), sum(s >= found.eer_score for s in impostors)
     assert below / len(genuine) == pytest.approx(found.eer, abs=2 / len(genuine))
     assert above / len(impostors) == pytest.approx(found.eer, abs=2 / len(genuine))

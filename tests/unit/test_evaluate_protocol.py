@@ -85,7 +85,10 @@ def test_without_images_csv_pairs_of_one_person_make_the_people(folder: Maker) -
         ("image,identity\na1.jpg,Ann\na1.jpg,Bob\n", r"line 3: a1.jpg is in line 2 already"),
         ("image,identity\na1.jpg,\n", r"line 2: the column 'identity' is empty"),
         ("image,identity\na1.jpg,Ann,x\n", r"line 2: there are 3 cells, but the first line has 2"),
-        ("image,identity\na1.jpg,Ann\na2.jpg,Ann\n", r"2 images of 1 identities; error rates need at least two people"),
+        (
+            "image,identity\na1.jpg,Ann\na2.jpg,Ann\n",
+            r"2 images of 1 identities; error rates need at least two people, each with a folder",
+        ),
         ("image,identity,identity\na1.jpg,Ann,Ann\n", r"a column is named twice"),
         ("", r"line 1: the column 'image' is missing.*names nothing"),
     ],
@@ -134,7 +137,7 @@ def test_what_is_not_there_or_no_text_is_refused(folder: Maker, tmp_path: Path) 
     with pytest.raises(InvalidRequest, match="cannot be read: No such file"):
         read_pairs(tmp_path / "nothing.csv")
     (tmp_path / "latin.csv").write_bytes(b"source,target,same\nM\xfcller.jpg,b.jpg,1\n")
-    with pytest.raises(InvalidRequest, match="is not a CSV file in UTF-8"):
+    with pytest.raises(InvalidRequest, match=r"is not a CSV file in UTF-8: .*; name a CSV file, or save it in UTF-8"):
         read_pairs(tmp_path / "latin.csv")
 
 

@@ -286,7 +286,11 @@ def test_the_commands_add_list_and_remove(
     assert open_store(settings).manifest["arc"].build == Build("onnx", "NCHW", "BGR", 127.5, 100.0)
     assert visavis("models", "list") == 0
     assert "BGR, mean 127.5, scale 100, NCHW; not calibrated yet" in capsys.readouterr().out
-    assert visavis("models", "remove", "arc") == 0
+    assert visavis("models", "list", "--data-home", tmp_path / "other") == 0
+    assert "not calibrated yet" not in capsys.readouterr().out
+    assert visavis("models", "remove", "arc", "--data-home", tmp_path / "other") == 2
+    monkeypatch.delenv("VISAVIS_DATA_HOME")
+    assert visavis("models", "remove", "arc", "--data-home", str(settings.data_home)) == 0
     assert everything_under(tmp_path / "home", embedders) == []
 
 

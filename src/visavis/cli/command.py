@@ -30,6 +30,18 @@ class Command(click.Command):
         super().__init__(*args, **attributes)
         self.params.append(_help_option())
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words of the command.
+
+        Raises:
+            UsageError: the words are wrong; it has the context, which click's parser does not give to every error.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, section by section."""
         sections: dict[str, list[tuple[str, str]]] = {}

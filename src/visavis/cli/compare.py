@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,32 +13,39 @@ import click
 from visavis.cli import values
 from visavis.cli.command import Command
 from visavis.cli.engine import ENGINE, settings_options
-from visavis.cli.files import Photo, read_photos, refuse_overwriting, write_file
+from visavis.cli.files import ImageArgument, read_images, refuse_overwriting, write_file
 from visavis.cli.options import argument, choice, flag, option
 from visavis.cli.process import DIFFERENT, DONE, complain
-from visavis.errors import InvalidRequest, SourcesDiffer, VisavisError
+from visavis.cli.service import encoded, with_error_codes
+from visavis.errors import InvalidRequest, SourcesDiffer
 
 if TYPE_CHECKING:
     from visavis.api.response import FieldSet
     from visavis.calibration import Calibration
-    from visavis.compare_options import CompareOptions
     from visavis.comparison import Comparison
-    from visavis.engine import Engine
     from visavis.face import Detail, Face, QualityFilter
     from visavis.settings import Settings
 
 __all__ = ["compare"]
 
 
+def _default_threshold() -> str:
+    from visavis.calibration import PROMISED_FMR
+    from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
+
+    fmr = PROMISED_FMR[int(DEFAULT_SIMILARITY_THRESHOLD)]
+    return f"{DEFAULT_SIMILARITY_THRESHOLD:g}, a false match rate of 1 in {1 / fmr:,.0f}"
+
+
 @click.command("compare", cls=Command)
-@argument("sources", parse=values.photo, nargs=-1, required=True, metavar="SOURCE...")
-@argument("target", parse=values.photo, metavar="TARGET")
+@argument("sources", parse=values.image, nargs=-1, required=True, metavar="SOURCE...")
+@argument("target", parse=values.image, metavar="TARGET")
 @option(
     "--threshold",
     parse=values.percent,
     metavar="0..100",
     help="Similarity from which a face is a match.",
-    show_default="80, a false match rate of 1 in 1,000",
+    show_default=_default_threshold,
 )
 @option(
     "--quality",
@@ -69,8 +77,8 @@ __all__ = ["compare"]
 def compare(
     *,
     settings: Settings,
-    sources: tuple[Photo, ...],
-    target: Photo,
+    sources: tuple[ImageArgument, ...],
+    target: ImageArgument,
     threshold: float | None,
     quality: QualityFilter,
     review: tuple[float, float] | None,
@@ -85,34 +93,32 @@ def compare(
     """
     from visavis.compare_options import CompareOptions
     from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
-    from visavis.engine import Engine
     from visavis.image import decode
     from visavis.report import draw_comparison, shown
     from visavis.runtime import open_engine
 
-    photos = [*sources, target]
+    images = [*sources, target]
     if review and review[0] > review[1]:
         low, high = review
         raise InvalidRequest(f"--review must have LOW before HIGH, not {low:g} and {high:g}")
-    refuse_overwriting(draw, [photo.path for photo in photos])
-    *source_images, target_image = read_photos(photos)
+    refuse_overwriting(draw, [image.path for image in images])
+    *source_data, target_data = read_images(images)
     threshold = DEFAULT_SIMILARITY_THRESHOLD if threshold is None else threshold
     options = CompareOptions(threshold, quality, review, _detail(json, attributes, draw))
     with open_engine(settings, once=True) as engine:
-        compared = compare_as_service if json else Engine.compare_many
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), with_error_codes() if json else nullcontext():
             warnings.simplefilter("ignore", SourcesDiffer)  # a warning below names their files
-            comparison = compared(engine, source_images, target_image, options)
-        print(as_json(comparison, attributes) if json else as_text(comparison, photos))
+            comparison = engine.compare_many(source_data, target_data, options)
+        print(as_json(comparison, attributes) if json else as_text(comparison, images))
         for i, similarity in comparison.strangers:
             complain(
-                f"warning: {photos[i]} does not look like {photos[0]} (similarity {shown(similarity)}); "
+                f"warning: {images[i]} does not look like {images[0]} (similarity {shown(similarity)}); "
                 "all sources should show one person"
             )
         if review and not json:
             print(_review(engine.calibration, review))
     if draw is not None:
-        write_file(draw, draw_comparison(decode(source_images[0]), decode(target_image), comparison, draw.suffix))
+        write_file(draw, draw_comparison(decode(source_data[0]), decode(target_data), comparison, draw.suffix))
     return DONE if comparison.matches else DIFFERENT
 
 
@@ -127,13 +133,13 @@ def _detail(json: bool, attributes: FieldSet, draw: Path | None) -> Detail:
     return Detail.ALL if draw else Detail.MINIMAL
 
 
-def as_text(comparison: Comparison, photos: Sequence[Photo]) -> str:
+def as_text(comparison: Comparison, images: Sequence[ImageArgument]) -> str:
     """One line for each source and for each face of the target, with its similarity."""
     from visavis.report import shown
 
-    *sources, target = photos
+    *sources, target = images
     lines = [
-        f"source     {photo}: face at {_place(face)}" for photo, face in zip(sources, comparison.sources, strict=True)
+        f"source     {image}: face at {_place(face)}" for image, face in zip(sources, comparison.sources, strict=True)
     ]
     for verdict, found in (("match", comparison.matches), ("no match", comparison.unmatched)):
         for match in found:
@@ -162,20 +168,5 @@ def _place(face: Face) -> str:
 def as_json(comparison: Comparison, attributes: FieldSet) -> str:
     """The response to CompareFaces, byte for byte the same as from the server."""
     from visavis.api.compare_faces import render
-    from visavis.aws.wire import encode
 
-    return encode(render(comparison, attributes)).decode()
-
-
-def compare_as_service(engine: Engine, sources: Sequence[bytes], target: bytes, options: CompareOptions) -> Comparison:
-    """Compare as `Engine.compare_many` does.
-
-    Raises:
-        InvalidRequest: the comparison failed. The text has Amazon's error code and our description.
-    """
-    try:
-        return engine.compare_many(sources, target, options)
-    except VisavisError as error:
-        from visavis.api.errors import to_wire
-
-        raise InvalidRequest(f"{to_wire(error).code}: {error}") from error
+    return encoded(render(comparison, attributes))

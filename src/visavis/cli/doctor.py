@@ -33,6 +33,7 @@ def doctor(*, settings: Settings) -> int:
     print(f"machine    {platform.system()} {platform.machine()}, {settings.threads} threads")
     print("parts      " + ", ".join(f"{part} {version(part)}" for part in _PARTS))
     print("devices    " + ", ".join(f"{name} ({full_name})" for name, full_name in devices()))
+    print(f"data       {settings.data_home}")
     print(f"cache      {settings.home}{' (offline)' if settings.offline else ''}")
     try:
         Core(cache=None, device=settings.device).check_device()

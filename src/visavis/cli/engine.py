@@ -39,6 +39,15 @@ _OPTIONS: dict[str, Callable[[Function], Function]] = {
         help="Folder of the networks' files.",
         show_default="this user's cache folder",
     ),
+    "data_home": option(
+        "--data-home",
+        cls=Setting,
+        parse=values.folder_to_make,
+        metavar="FOLDER",
+        envvar="VISAVIS_DATA_HOME",
+        help="Folder of the embedders that you added.",
+        show_default="this user's data folder",
+    ),
     "offline": flag(
         "--offline", cls=Setting, default=None, envvar="VISAVIS_OFFLINE", help="Never download a network's file."
     ),
@@ -92,7 +101,7 @@ _OPTIONS: dict[str, Callable[[Function], Function]] = {
 }
 """The options by field of `Settings`."""
 
-STORE = ("home", "offline")
+STORE = ("home", "data_home", "offline")
 ENGINE = ("accuracy", "embedder", "device", "threads", *STORE)
 SERVER = ("face_cache_size", *ENGINE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,22 +12,23 @@ import click
 from visavis.cli import values
 from visavis.cli.command import Command
 from visavis.cli.engine import ENGINE, settings_options
-from visavis.cli.files import Photo, read_photos, refuse_overwriting, write_file
+from visavis.cli.files import ImageArgument, read_images, refuse_overwriting, write_file
 from visavis.cli.options import argument, flag, option
 from visavis.cli.process import DONE, complain
+from visavis.cli.service import encoded, with_error_codes
 from visavis.errors import BadImage, ImageTooLarge, ImageTooSmall
 
 if TYPE_CHECKING:
     from visavis.analysis import Analysis
     from visavis.api.detect_faces import FaceAttribute
-    from visavis.face import Face
+    from visavis.face import Attribute, Detail, Face
     from visavis.settings import Settings
 
 __all__ = ["as_json", "faces"]
 
 
 @click.command("faces", cls=Command)
-@argument("photo", parse=values.photo, metavar="PHOTO")
+@argument("image", parse=values.image, metavar="PHOTO")
 @flag("--json", help="Print Rekognition's response to DetectFaces as JSON.")
 @option(
     "--attributes",
@@ -43,43 +45,52 @@ __all__ = ["as_json", "faces"]
 )
 @settings_options(ENGINE)
 def faces(
-    *, settings: Settings, photo: Photo, json: bool, attributes: Collection[FaceAttribute], draw: Path | None
+    *, settings: Settings, image: ImageArgument, json: bool, attributes: Collection[FaceAttribute], draw: Path | None
 ) -> int:
-    """Show every field of the faces of PHOTO, largest first and at most 100.
+    """Describe the faces of PHOTO, largest first and at most 100.
+
+    The text has every field but the landmarks and the weaker emotions; --json has those too.
 
     A photo named - is read from standard input.
     """
-    from visavis.api.detect_faces import detail_for
-    from visavis.face import Detail
     from visavis.image import decode
     from visavis.report import draw_faces
     from visavis.runtime import open_engine
 
-    refuse_overwriting(draw, [photo.path])
-    (image,) = read_photos([photo])
-    with open_engine(settings, once=True) as engine:
+    refuse_overwriting(draw, [image.path])
+    (data,) = read_images([image])
+    with open_engine(settings, once=True) as engine, with_error_codes() if json else nullcontext():
         try:
-            analysis = engine.analyze(image, detail=detail_for(attributes) if json else Detail.ALL)
+            analysis = engine.analyze(data, detail=_detail(json, attributes))
         except (BadImage, ImageTooLarge, ImageTooSmall) as error:
-            raise type(error)(f"{photo}: {error}") from error
+            raise type(error)(f"{image}: {error}") from error
     found = analysis.faces
     if draw is not None:
-        write_file(draw, draw_faces(decode(image), found, draw.suffix))
+        write_file(draw, draw_faces(decode(data), found, draw.suffix))
     if json:
         print(as_json(analysis, attributes))
     else:
-        print("\n".join(_as_text(i, face) for i, face in enumerate(found, 1)) or f"no face was found in {photo}")
+        print("\n".join(_as_text(i, face) for i, face in enumerate(found, 1)) or f"no face was found in {image}")
     if analysis.more:
-        complain(f"warning: {photo} shows more faces; only the {len(found)} largest are listed")
+        complain(f"warning: {image} shows more faces; only the {len(found)} largest are listed")
     return DONE
 
 
 def as_json(analysis: Analysis, attributes: Collection[FaceAttribute]) -> str:
     """The response to DetectFaces, byte for byte the same as from the server."""
     from visavis.api.detect_faces import render
-    from visavis.aws.wire import encode
 
-    return encode(render(analysis, attributes)).decode()
+    return encoded(render(analysis, attributes))
+
+
+def _detail(json: bool, attributes: Collection[FaceAttribute]) -> Detail:
+    from visavis.face import Detail
+
+    if json:
+        from visavis.api.detect_faces import detail_for
+
+        return detail_for(attributes)
+    return Detail.ALL
 
 
 def _as_text(number: int, face: Face) -> str:
@@ -94,6 +105,16 @@ def _as_text(number: int, face: Face) -> str:
         lines.append("  poor in   " + ", ".join(quality.reasons))
     if face.emotions:
         lines.append("  looks     " + ", ".join(f"{e.type.lower()} {e.confidence:.0f}" for e in face.emotions[:3]))
-    if face.smile is not None:
-        lines.append(f"  smile     {'yes' if face.smile.value else 'no'}, {face.smile.confidence:.0f}")
+    lines += _attribute("smile", face.smile, "yes", "no")
+    lines += _attribute("eyes", face.eyes_open, "open", "closed")
+    lines += _attribute("mouth", face.mouth_open, "open", "closed")
+    if (gaze := face.eye_direction) is not None:
+        lines.append(
+            f"  gaze      yaw {gaze.yaw:.0f}, pitch {gaze.pitch:.0f} degrees, confidence {gaze.confidence:.0f}"
+        )
     return "\n".join(lines)
+
+
+def _attribute(name: str, found: Attribute | None, if_true: str, if_false: str) -> list[str]:
+    """The line of an attribute; none if it was not determined."""
+    return [] if found is None else [f"  {name:10}{if_true if found.value else if_false}, {found.confidence:.0f}"]

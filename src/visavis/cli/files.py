@@ -11,11 +11,11 @@ from typing import BinaryIO
 from visavis.errors import InvalidRequest
 from visavis.files import writing_atomically
 
-__all__ = ["Photo", "read_photos", "refuse_overwriting", "write_file"]
+__all__ = ["ImageArgument", "read_images", "refuse_overwriting", "write_file"]
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
+class ImageArgument:
     """An image that the user named.
 
     Attributes:
@@ -44,16 +44,16 @@ class Photo:
         return data
 
 
-def read_photos(photos: Iterable[Photo]) -> list[bytes]:
-    """The bytes of each photo.
+def read_images(images: Iterable[ImageArgument]) -> list[bytes]:
+    """The bytes of each image.
 
     Raises:
-        InvalidRequest: as for `Photo.read`; or two photos are standard input.
+        InvalidRequest: as for `ImageArgument.read`; or two images are standard input.
     """
-    photos = list(photos)
-    if sum(photo.path is None for photo in photos) > 1:
+    images = list(images)
+    if sum(image.path is None for image in images) > 1:
         raise InvalidRequest("only one photo can be - (standard input), because it can be read only once")
-    return [photo.read() for photo in photos]
+    return [image.read() for image in images]
 
 
 def refuse_overwriting(output: Path | None, inputs: Iterable[Path | None]) -> None:

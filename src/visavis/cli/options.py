@@ -90,6 +90,7 @@ class Option(click.Option):
     """An option that also has an environment variable, if its command has a prefix for variables.
 
     The arguments are those of `click.Option` and `section`, the heading over the option in the help of the command.
+    `show_default` may also be a function that returns the text. It is called only for the help, because it may import.
     """
 
     def __init__(self, *args: Any, section: str = "Options", **attributes: Any) -> None:
@@ -98,6 +99,8 @@ class Option(click.Option):
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """The two columns of the help. A choice with a metavar lists its names in the text."""
+        if callable(self.show_default):
+            self.show_default = self.show_default()
         record = super().get_help_record(ctx)
         if record is not None and self.metavar and isinstance(self.type, Choice):
             return record[0], f"{record[1]} One of {', '.join(self.type.choices())}."

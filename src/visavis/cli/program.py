@@ -11,7 +11,7 @@ import click
 
 from visavis import __version__
 from visavis.cli.command import Command, Group
-from visavis.cli.options import Option
+from visavis.cli.options import Choice, Option
 from visavis.cli.process import DONE, PROBLEM, complain, say
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["COMMANDS", "program", "run_words"]
 
 COMMANDS = {
     "compare": "Compare the largest face of one photo with the faces of another.",
-    "faces": "Show every field of the faces of one photo.",
+    "faces": "Describe the faces of one photo: place, pose, quality, expression and gaze.",
     "serve": "Answer CompareFaces and DetectFaces over HTTP, as Amazon Rekognition does.",
     "evaluate": "Measure error rates on labelled photos and write a report.",
     "calibrate": "Fit the similarity scale to a labelled set of photos, or check that it holds.",
@@ -73,7 +73,7 @@ def _show_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> N
 
 program = Program(
     "visavis",
-    help="Compare faces on your own machine, as Amazon Rekognition's CompareFaces does.",
+    help="Answer Amazon Rekognition's CompareFaces and DetectFaces on your own machine.",
     params=[
         Option(
             ["--version"],
@@ -114,10 +114,23 @@ def _wrong_usage(error: click.UsageError) -> int:
             text += " of visavis itself; the command comes first, then its options"
         elif error.possibilities:
             text += f"; did you mean {error.possibilities[0]}?"
+        elif error.ctx is not None:
+            text += f"; `{error.ctx.command_path} --help` lists the options"
+    elif isinstance(error, click.BadOptionUsage) and error.ctx is not None:
+        text += _right_use(error.option_name, error.ctx.command)
     if error.ctx is not None:
         say(error.ctx.get_usage())
     complain(text[:1].lower() + text[1:])
     return PROBLEM
+
+
+def _right_use(option_name: str, command: click.Command) -> str:
+    """What would be right for an option with a missing value; empty for one that takes none."""
+    (param,) = (param for param in command.params if option_name in param.opts)
+    if isinstance(param, click.Option) and param.is_flag:
+        return ""
+    metavar = param.type.get_metavar(param) if isinstance(param.type, Choice) else param.metavar
+    return f"; give {option_name} {metavar}"
 
 
 def _complete(instruction: str) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from visavis.cli.files import Photo
+from visavis.cli.files import ImageArgument
 from visavis.parsing import BadValue, device, folder_to_make, nonempty, number, one_of, path_prefix, whole_number
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "host",
     "host_name",
     "http_url",
+    "image",
     "image_to_write",
     "inputs",
     "model_name",
@@ -45,7 +46,6 @@ __all__ = [
     "output_file",
     "path_prefix",
     "percent",
-    "photo",
     "port",
     "quality_filters",
     "region",
@@ -66,9 +66,11 @@ percent = partial(number, least=0, most=100)
 port = partial(whole_number, least=0, most=65535)
 
 
-def photo(text: str) -> Photo:
+def image(text: str) -> ImageArgument:
     """An image to read: a file, or `-`, which means standard input."""
-    return Photo(None if text == "-" else _existing("an image file, or - for standard input", text, folder=False))
+    return ImageArgument(
+        None if text == "-" else _existing("an image file, or - for standard input", text, folder=False)
+    )
 
 
 def face_attributes(text: str) -> frozenset[FaceAttribute]:
@@ -157,7 +159,9 @@ def bucket(text: str) -> tuple[str, Path]:
     """The name of a bucket and the folder with its objects."""
     what = "NAME=FOLDER, with an existing folder"
     name, equals, folder = text.partition("=")
-    if not equals or not folder:
+    if not equals:
+        raise BadValue(what, text, "there is no =")
+    if not folder:
         raise BadValue(what, text, "the folder is missing")
     if not _BUCKET.fullmatch(name):
         raise BadValue(what, text, "a bucket's name has 3 to 255 letters, digits, dots, hyphens and underscores")
@@ -265,6 +269,6 @@ def _existing(what: str, text: str, *, folder: bool | None) -> Path:
     return path
 
 
-FILES: frozenset[object] = frozenset({photo, existing_file, file_or_folder, output_file, image_to_write})
+FILES: frozenset[object] = frozenset({image, existing_file, file_or_folder, output_file, image_to_write})
 FOLDERS: frozenset[object] = frozenset({existing_folder, folder_to_make})
 """The functions with values that a shell completes as names of files and of folders."""

@@ -79,7 +79,9 @@ def read_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
     except OSError as error:
         raise InvalidRequest(f"{file} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidRequest(f"{file} is not a CSV file in UTF-8: {error}") from error
+        raise InvalidRequest(
+            f"{file} is not a CSV file in UTF-8: {error}; name a CSV file, or save it in UTF-8"
+        ) from error
 
 
 def _check_header(file: Path, header: Sequence[str], columns: Sequence[str]) -> None:

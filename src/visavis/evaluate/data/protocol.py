@@ -201,7 +201,8 @@ def build_protocol(
     identities, identity = _coded(who)
     if len(identities) < 2:
         raise InvalidRequest(
-            f"{folder} has {len(images)} images of {len(identities)} identities; error rates need at least two people"
+            f"{folder} has {len(images)} images of {len(identities)} identities; error rates need at least two people, "
+            "each with a folder of images below it, or with lines in images.csv"
         )
     number = {image: i for i, image in enumerate(images)}
     left_out = [sorted((number[a], number[b])) for a, b in errata.pairs if a in number and b in number]

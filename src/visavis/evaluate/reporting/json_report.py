@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from visavis.evaluate.statistics.differential import differentials
+from visavis.evaluate.statistics.error_discard import ErrorDiscardCurve
 from visavis.evaluate.statistics.error_rates import Interval, standard_deviation, wilson
 from visavis.evaluate.statistics.evaluation import Evaluation, Point, RateEstimate, Tar
 from visavis.evaluate.statistics.pair_scores import SCORE
@@ -39,14 +40,7 @@ def as_json(e: Evaluation) -> dict[str, object]:
             "impostor": e.curve.impostors,
             "left_out_pairs": e.left_out,
         },
-        "failure_to_acquire": {
-            "failed": len(e.failures),
-            "trials": e.images,
-            "rate": len(e.failures) / e.images,
-            "wilson_95": _pair(wilson(len(e.failures), e.images)),
-            "genuine_comparisons_lost": e.lost,
-            "images": [{"image": image, "why": why} for image, why in e.failures],
-        },
+        "failure_to_acquire": _failures(e),
         "at_similarity": [_point(p) for p in e.points],
         "tar_at_fmr": [_tar(t) for t in e.tars],
         "eer": {"rate": e.eer, "score": e.eer_score},
@@ -64,20 +58,10 @@ def as_json(e: Evaluation) -> dict[str, object]:
             }
             for d in differentials(e.groups)
         ],
-        "error_versus_discard": {
-            "score": e.error_discard.threshold,
-            "points": [
-                {"discarded": d, "lowest_quality": q, "fnmr": fnmr, "fmr": None if math.isnan(fmr) else fmr}
-                for d, q, fnmr, fmr in zip(
-                    e.error_discard.discarded.tolist(),
-                    e.error_discard.quality.tolist(),
-                    e.error_discard.fnmr.tolist(),
-                    e.error_discard.fmr.tolist(),
-                    strict=True,
-                )
-            ],
-        },
-        "most_alike_impostors": [{"one": a, "other": b, "score": round(s, 4)} for a, b, s in e.suspicious],
+        "error_versus_discard": _error_discard(e.error_discard),
+        "most_similar_impostors": [
+            {"one": a, "other": b, "score": round(s, 4)} for a, b, s in e.most_similar_impostors
+        ],
     }
 
 
@@ -92,6 +76,28 @@ def _estimate(found: RateEstimate) -> dict[str, object]:
         "trials": found.rate.trials,
         "wilson_95": _pair(found.wilson),
         "bootstrap_95": _pair(found.bootstrap),
+    }
+
+
+def _failures(e: Evaluation) -> dict[str, object]:
+    return {
+        "failed": len(e.failures),
+        "trials": e.images,
+        "rate": len(e.failures) / e.images,
+        "wilson_95": _pair(wilson(len(e.failures), e.images)),
+        "genuine_comparisons_lost": e.lost,
+        "images": [{"image": image, "why": why} for image, why in e.failures],
+    }
+
+
+def _error_discard(curve: ErrorDiscardCurve) -> dict[str, object]:
+    columns = (curve.discarded, curve.quality, curve.fnmr, curve.fmr)
+    return {
+        "score": curve.threshold,
+        "points": [
+            {"discarded": d, "lowest_quality": q, "fnmr": fnmr, "fmr": None if math.isnan(fmr) else fmr}
+            for d, q, fnmr, fmr in zip(*(column.tolist() for column in columns), strict=True)
+        ],
     }
 
 

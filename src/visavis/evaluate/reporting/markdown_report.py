@@ -19,9 +19,9 @@ from visavis.evaluate.statistics.error_rates import (
 from visavis.evaluate.statistics.evaluation import Evaluation, Point, RateEstimate, Tar
 from visavis.evaluate.statistics.pair_scores import SCORE
 
-__all__ = ["SUSPICIOUS", "as_markdown"]
+__all__ = ["SIMILAR_IMPOSTOR_SCORE", "as_markdown"]
 
-SUSPICIOUS = 0.5
+SIMILAR_IMPOSTOR_SCORE = 0.5
 """Impostors above this score are listed. On public data most of them are label errors or one image twice."""
 
 
@@ -49,8 +49,8 @@ def as_markdown(e: Evaluation, plots: Sequence[str] = ()) -> str:
         *_groups(e),
         "## Quality score",
         _quality(e),
-        "## Impostors most alike",
-        _alike(e),
+        "## Most similar impostors",
+        _most_similar_impostors(e),
         *(f"![{name}]({name})" for name in plots if name.endswith(".png")),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -171,13 +171,14 @@ def _quality(e: Evaluation) -> str:
     )
 
 
-def _alike(e: Evaluation) -> str:
-    rows = [[f"{score:.3f}", one, other] for one, other, score in e.suspicious if score > SUSPICIOUS]
+def _most_similar_impostors(e: Evaluation) -> str:
+    pairs = e.most_similar_impostors
+    rows = [[f"{score:.3f}", one, other] for one, other, score in pairs if score > SIMILAR_IMPOSTOR_SCORE]
     if not rows:
-        return f"None above a score of {SUSPICIOUS}."
+        return f"None above a score of {SIMILAR_IMPOSTOR_SCORE}."
     return (
-        f"Above a score of {SUSPICIOUS} (at most {len(e.suspicious)} are shown). Look at them. One person under two "
-        "names, or one image twice, belongs in a file of errata.\n\n" + _table(["score", "one", "other"], rows)
+        f"Above a score of {SIMILAR_IMPOSTOR_SCORE} (at most {len(pairs)} are shown). Look at them. One person under "
+        "two names, or one image twice, belongs in a file of errata.\n\n" + _table(["score", "one", "other"], rows)
     )
 
 

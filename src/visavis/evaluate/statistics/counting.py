@@ -83,7 +83,7 @@ def evaluate(
         error_discard=_error_discard(protocol, acquired, pairs, scores, thresholds[LOWEST_PROMISED]),
         curve=curve,
         scores=scores,
-        suspicious=_most_similar(protocol, scores.high_impostors),
+        most_similar_impostors=_most_similar_impostors(protocol, scores.high_impostors),
         provenance=provenance or {},
     )
 
@@ -196,6 +196,8 @@ def _error_discard(
     )
 
 
-def _most_similar(protocol: ComparisonProtocol, high: TailPairs, most: int = 20) -> tuple[tuple[str, str, float], ...]:
+def _most_similar_impostors(
+    protocol: ComparisonProtocol, high: TailPairs, most: int = 20
+) -> tuple[tuple[str, str, float], ...]:
     best = np.argsort(-high.score, kind="stable")[:most]
     return tuple((protocol.images[high.first[i]], protocol.images[high.second[i]], float(high.score[i])) for i in best)

@@ -110,7 +110,8 @@ class Evaluation:
         error_discard: the error-versus-discard curve at the lowest promised similarity.
         curve: the DET curve.
         scores: the histograms of scores and the pairs of the tails.
-        suspicious: the impostors with the highest scores, as (image, image, score); some may be label errors.
+        most_similar_impostors: the impostors with the highest scores, as (image, image, score); some may be label
+            errors.
         provenance: what was evaluated, by name: version, embedder and scale.
 
     Example:
@@ -143,5 +144,5 @@ class Evaluation:
     error_discard: ErrorDiscardCurve
     curve: DetCurve = field(repr=False)
     scores: Scores = field(repr=False)
-    suspicious: tuple[tuple[str, str, float], ...] = ()
+    most_similar_impostors: tuple[tuple[str, str, float], ...] = ()
     provenance: Mapping[str, object] = field(default_factory=dict)
