@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tools.fitting_faces import Measurer
 
 from tests.conftest import PHOTOS
-from tools.fitting_faces import Measurer
 from visavis.engine import Engine
 from visavis.face import LandmarkType
 from visavis.image import decode
