@@ -19,8 +19,8 @@ __all__ = ["ANY_ORIGIN", "Hosts", "host_of", "origin_of"]
 ANY_ORIGIN = "*"
 
 MAX_NAME = 253
-"""Characters of the longest host name in DNS (RFC 1035, 255 octets with a length byte and the root's). An error repeats
-no more of a Host."""
+"""Characters of the longest name in DNS: RFC 1035 allows 255 bytes, two of which are the first length and the root's.
+An error repeats no more of a Host."""
 
 _HEADER = re.compile(r"(\[[^\]\s]*\]|[^:\[\]\s]*)(:[0-9]*)?")
 _ORIGIN = re.compile(
