@@ -78,14 +78,12 @@ def test_faces_names_the_photo_that_it_cannot_read(tmp_path: Path, capsys: pytes
 
 
 def test_faces_shows_every_field_of_a_face_but_the_landmarks(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["faces", OTHER]) == 0
+    assert main(["faces", str(PHOTOS / "macron_2014.jpg")]) == 0
     first, *others = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"face 1    \d+ x \d+ pixels at \d+,\d+, confidence \d+\.\d\d", first)
     names, texts = zip(*(re.split(r"  +", line.strip(), maxsplit=1) for line in others), strict=True)
     assert names == ("pose", "quality", "looks", "smile", "eyes", "mouth", "gaze")
-    assert texts[-4].startswith("yes, ")
-    assert texts[-3].startswith("open, ")
-    assert texts[-2].startswith("open, ")
+    assert [text.partition(",")[0] for text in texts[-4:-1]] == ["no", "open", "closed"]
     assert re.fullmatch(r"yaw -?\d+, pitch -?\d+ degrees, confidence \d+", texts[-1])
 
 
