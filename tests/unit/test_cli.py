@@ -82,6 +82,8 @@ def test_an_unknown_command_is_answered_by_the_nearest(
         (["compare", A, B, "--json=yes"], "option '--json' does not take a value"),
         (["faces", A, B], f"got unexpected extra argument ({B})"),
         (["models"], "a command is missing; the commands are list, fetch, verify, path, export, import, add, remove"),
+        (["compare", A], "two photos are needed: SOURCE, or several of one person, and then TARGET"),
+        (["compare"], "missing argument 'TARGET'"),
         (["models", "add", A, "--name", "arc"], "missing option '--template'"),
         (["serve", "--s3", "serve"], "got unexpected extra argument (serve)"),
     ],

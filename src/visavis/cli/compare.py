@@ -38,7 +38,7 @@ def _default_threshold() -> str:
 
 
 @click.command("compare", cls=Command)
-@argument("sources", parse=values.image, nargs=-1, required=True, metavar="SOURCE...")
+@argument("sources", parse=values.image, nargs=-1, metavar="SOURCE...")
 @argument("target", parse=values.image, metavar="TARGET")
 @option(
     "--threshold",
@@ -97,6 +97,8 @@ def compare(
     from visavis.report import draw_comparison, shown
     from visavis.runtime import open_engine
 
+    if not sources:
+        click.get_current_context().fail("two photos are needed: SOURCE, or several of one person, and then TARGET")
     images = [*sources, target]
     if review and review[0] > review[1]:
         low, high = review
