@@ -17,7 +17,7 @@ from visavis.api.response import FieldSet
 from visavis.errors import SettingsError
 from visavis.forks import renew_in_children
 from visavis.inputs import choice_of, short_repr
-from visavis.settings import Settings
+from visavis.settings import Settings, settings_or_env
 
 if TYPE_CHECKING:
     from visavis.compare_options import CompareOptions
@@ -155,9 +155,7 @@ def _engine_for(engine: Engine | None, embedder: str | None, settings: Settings 
 
 
 def _resolve(embedder: str | None, settings: Settings | None) -> Settings:
-    settings = Settings.from_env() if settings is None else settings
-    if not isinstance(settings, Settings):
-        raise SettingsError(f"settings must be a visavis.Settings, not {short_repr(settings)}")
+    settings = settings_or_env(settings)
     return replace(settings, embedder=embedder) if embedder else settings
 
 

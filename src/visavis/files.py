@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["sha256_of", "writing_atomically"]
+__all__ = ["IMAGE_SUFFIXES", "sha256_of", "writing_atomically"]
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+"""The suffixes of images, in lower case: of those that visavis writes, and of those that it looks for in a folder."""
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from visavis.comparison import Comparison
 from visavis.errors import InvalidRequest
 from visavis.face import Face, LandmarkType, Pose
+from visavis.files import IMAGE_SUFFIXES
 from visavis.geometry import Size
 from visavis.image import Image, decode, from_pixels
 from visavis.inputs import ImageInput, bytes_or_pixels, short_repr
@@ -21,7 +22,6 @@ __all__ = ["Label", "draw_comparison", "draw_faces", "shown"]
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-_SUFFIXES = (".png", ".jpg", ".jpeg")
 _MAX_SIDE = 1400  # pixels; faces of a larger image are drawn on a reduced copy
 
 _GREEN, _ORANGE, _BLUE, _WHITE, _BLACK = (60, 200, 90), (240, 140, 30), (70, 150, 255), (255, 255, 255), (0, 0, 0)
@@ -119,8 +119,8 @@ def _described(number: int, face: Face) -> str:
 
 
 def _check_suffix(suffix: str) -> None:
-    if str(suffix).lower() not in _SUFFIXES:
-        raise InvalidRequest(f"suffix must be one of {', '.join(_SUFFIXES)}, not {short_repr(suffix)}")
+    if str(suffix).lower() not in IMAGE_SUFFIXES:
+        raise InvalidRequest(f"suffix must be one of {', '.join(IMAGE_SUFFIXES)}, not {short_repr(suffix)}")
 
 
 def _decoded(image: Image | ImageInput) -> Image:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from visavis.errors import SettingsError
 from visavis.forks import forks_wait
-from visavis.settings import SHIPPED_EMBEDDER, Settings
+from visavis.settings import SHIPPED_EMBEDDER, Settings, settings_or_env
 
 if TYPE_CHECKING:
     from visavis.analysis import Analyzer
@@ -59,9 +59,7 @@ def open_engine(settings: Settings | None = None, *, once: bool = False) -> Engi
         ...     engine.calibration.accuracy
         'high'
     """
-    settings = Settings.from_env() if settings is None else settings
-    if not isinstance(settings, Settings):
-        raise SettingsError(f"settings must be Settings(...), not {type(settings).__name__}")
+    settings = settings_or_env(settings)
     return _engine(settings, open_calibration(settings), once=once)
 
 
@@ -157,7 +155,7 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
     """
     from visavis.models.session import OpenVinoRuntime
 
-    settings = settings or Settings.from_env()
+    settings = settings_or_env(settings)
     concurrency = 1 if once else settings.threads
     runtime = OpenVinoRuntime(concurrency=concurrency, cache=settings.home / "compiled", device=settings.device)
     runtime.check_device()

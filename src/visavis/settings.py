@@ -12,7 +12,7 @@ from typing import Literal, TypeVar, get_args
 from visavis.errors import SettingsError
 from visavis.parsing import BadValue, device, flag, folder_to_make, nonempty, one_of, whole_number
 
-__all__ = ["ACCURACIES", "SHIPPED_EMBEDDER", "Accuracy", "Settings"]
+__all__ = ["ACCURACIES", "SHIPPED_EMBEDDER", "Accuracy", "Settings", "settings_or_env"]
 
 Accuracy = Literal["standard", "high"]
 ACCURACIES: tuple[Accuracy, ...] = get_args(Accuracy)
@@ -104,6 +104,24 @@ class Settings:
             face_cache_size=_read(env, "VISAVIS_FACE_CACHE", whole_number) or 0,
             device=_read(env, "VISAVIS_DEVICE", device) or "CPU",
         )
+
+
+def settings_or_env(settings: Settings | None) -> Settings:
+    """The settings that a caller passed, or those of the environment if it passed none.
+
+    Args:
+        settings: None to read the environment.
+
+    Raises:
+        SettingsError: `settings` is of another type, or an environment variable has a value that is not allowed.
+    """
+    if settings is None:
+        return Settings.from_env()
+    if not isinstance(settings, Settings):
+        from visavis.inputs import short_repr
+
+        raise SettingsError(f"settings must be a visavis.Settings, not {short_repr(settings)}")
+    return settings
 
 
 def _read(env: Mapping[str, str], name: str, parse: Callable[[str], Value]) -> Value | None:

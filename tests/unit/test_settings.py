@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.conftest import posix
+from tests.conftest import PHOTOS, posix
 from visavis.errors import SettingsError
-from visavis.runtime import open_engine
+from visavis.evaluate import calibrate_folder, cross_validate_folder, evaluate_folder
+from visavis.runtime import open_analyzer, open_engine
 from visavis.settings import Settings
 
 MADE = "a folder, which is created if it does not exist"
@@ -84,6 +87,19 @@ def test_a_device_that_openvino_has_no_name_for_is_refused() -> None:
         Settings(Path("/srv/models"), device="CUDA")
 
 
-def test_an_engine_opens_with_settings_and_nothing_else() -> None:
-    with pytest.raises(SettingsError, match=r"settings must be Settings\(\.\.\.\), not str"):
-        open_engine("high")  # type: ignore[arg-type]
+@pytest.mark.parametrize("given", ["high", {}, 0])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda settings: open_engine(settings),
+        lambda settings: open_analyzer(settings),
+        lambda settings: evaluate_folder(PHOTOS, settings=settings),
+        lambda settings: calibrate_folder(PHOTOS, settings=settings),
+        lambda settings: cross_validate_folder(PHOTOS, settings=settings),
+    ],
+)
+def test_what_are_no_settings_is_refused_by_every_call_that_takes_some(
+    call: Callable[[Any], object], given: object
+) -> None:
+    with pytest.raises(SettingsError, match=rf"^settings must be a visavis\.Settings, not {given!r}$"):
+        call(given)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from visavis.cli.files import ImageArgument
+from visavis.files import IMAGE_SUFFIXES
 from visavis.parsing import BadValue, device, folder_to_make, nonempty, number, one_of, path_prefix, whole_number
 
 if TYPE_CHECKING:
@@ -54,7 +55,6 @@ __all__ = [
 ]
 
 SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 _BUCKET = re.compile(r"[0-9A-Za-z.\-_]{3,255}")  # the pattern of the service model
 _REGION = re.compile(r"(?![0-9]+\Z)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")  # botocore's rule: a label of a host name

@@ -11,7 +11,7 @@ from visavis.calibration import Calibration
 from visavis.errors import InvalidRequest
 from visavis.evaluate.data.csv_rows import read_rows
 from visavis.evaluate.data.embeddings import Acquired, embed_images
-from visavis.evaluate.data.errata import NO_ERRATA, read_errata
+from visavis.evaluate.data.errata import errata_or_none
 from visavis.evaluate.data.protocol import ComparisonProtocol, Groups, read_folder
 from visavis.evaluate.fitting.cross_validation import (
     FoldCheck,
@@ -27,7 +27,7 @@ from visavis.evaluate.reporting.progress import comparison_progress, image_progr
 from visavis.evaluate.statistics.scores import Scores, score_all
 from visavis.models.user_provided import input_of
 from visavis.runtime import chosen_embedder
-from visavis.settings import Settings
+from visavis.settings import Settings, settings_or_env
 
 __all__ = ["FolderFit", "calibrate_folder", "check_folder", "cross_validate_folder", "fit_folder"]
 
@@ -121,11 +121,9 @@ def fit_folder(
             fitted = fit_folder("staff")
             [(level.similarity, level.interval) for level in fitted.fit.levels]
     """
-    settings = settings or Settings.from_env()
+    settings = settings_or_env(settings)
     data = _read(folder, group=group, errata=errata)
-    acquired = embed_images(
-        data.protocol, settings, resume=Path(resume) if resume else None, progress=image_progress(shown=progress)
-    )
+    acquired = embed_images(data.protocol, settings, resume=resume, progress=image_progress(shown=progress))
     people = len(data.protocol.identities)
     column = data.column or _EVERYONE
     scores = _scores(data, acquired, {column: data.group}, progress=progress)
@@ -197,14 +195,12 @@ def cross_validate_folder(
     """
     if folds < 2:
         raise InvalidRequest(f"folds must be at least 2, not {folds}, because the scale is fitted on all folds but one")
-    settings = settings or Settings.from_env()
+    settings = settings_or_env(settings)
     data = _read(folder, group=group, errata=errata)
     protocol = data.protocol
     of_identity = folds_from_pairs(protocol, Path(folds_from)) if folds_from else folds_of(protocol.identities, folds)
     fold = of_identity[protocol.identity]
-    acquired = embed_images(
-        protocol, settings, resume=Path(resume) if resume else None, progress=image_progress(shown=progress)
-    )
+    acquired = embed_images(protocol, settings, resume=resume, progress=image_progress(shown=progress))
     column = "group x fold"
     scores = _scores(data, acquired, {column: grouped_folds(data.group, fold)}, progress=progress)
     people = len(protocol.identities)
@@ -253,7 +249,7 @@ class _Labelled:
 def _read(folder: str | Path, *, group: str | None, errata: str | Path | None) -> _Labelled:
     folder = Path(folder)
     column = group or _default_group(folder)
-    known = read_errata(Path(errata)) if errata else NO_ERRATA
+    known = errata_or_none(errata)
     protocol = read_folder(folder, groups=[column] if column else [], errata=known)
     everyone = Groups(("",), np.zeros(len(protocol.images), np.int32))
     values = protocol.groups[column] if column else everyone

@@ -9,14 +9,14 @@ from visavis import __version__
 from visavis.calibration import Calibration
 from visavis.errors import CalibrationMismatch, InvalidRequest
 from visavis.evaluate.data.embeddings import embed_images
-from visavis.evaluate.data.errata import NO_ERRATA, read_errata
+from visavis.evaluate.data.errata import errata_or_none
 from visavis.evaluate.data.pairs import read_pairs
 from visavis.evaluate.data.protocol import ComparisonProtocol, read_folder
 from visavis.evaluate.reporting.progress import comparison_progress, image_progress
 from visavis.evaluate.statistics.counting import evaluate
 from visavis.evaluate.statistics.evaluation import Evaluation
 from visavis.runtime import chosen_embedder, open_calibration
-from visavis.settings import SHIPPED_EMBEDDER, Settings
+from visavis.settings import SHIPPED_EMBEDDER, Settings, settings_or_env
 
 __all__ = ["evaluate_folder", "evaluate_pairs"]
 
@@ -68,7 +68,7 @@ def evaluate_folder(
         (80, Rate(errors=0, trials=13), Rate(errors=0, trials=2))
     """
     _check(groups, replicates)
-    known = read_errata(Path(errata)) if errata else NO_ERRATA
+    known = errata_or_none(errata)
     protocol = read_folder(Path(folder), groups=groups, errata=known)
     folds = read_pairs(Path(folds_from), images=protocol.folder, errata=known) if folds_from else None
     return _evaluate(
@@ -122,7 +122,7 @@ def evaluate_pairs(
         [1.0, 1.0]
     """
     _check(groups, replicates)
-    known = read_errata(Path(errata)) if errata else NO_ERRATA
+    known = errata_or_none(errata)
     protocol = read_pairs(Path(file), images=Path(images) if images else None, groups=groups, errata=known)
     return _evaluate(
         protocol,
@@ -152,12 +152,10 @@ def _evaluate(
     resume: str | Path | None,
     progress: bool,
 ) -> Evaluation:
-    settings = settings or Settings.from_env()
+    settings = settings_or_env(settings)
     scale = _calibration(calibration, settings)
     origin = calibration if isinstance(calibration, str | Path) else _origin(calibration, settings)
-    acquired = embed_images(
-        protocol, settings, resume=Path(resume) if resume else None, progress=image_progress(shown=progress)
-    )
+    acquired = embed_images(protocol, settings, resume=resume, progress=image_progress(shown=progress))
     return evaluate(
         protocol,
         acquired,

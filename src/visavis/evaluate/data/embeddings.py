@@ -58,7 +58,7 @@ def embed_images(
     protocol: ComparisonProtocol,
     settings: Settings,
     *,
-    resume: Path | None = None,
+    resume: str | Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> Acquired:
     """Open an engine, embed the largest face of each image, and close the engine. The embedder needs no calibration.
@@ -79,7 +79,7 @@ def embed_images(
         >>> acquired.embeddings.shape
         (6, 128)
     """
-    opened = EmbeddingCheckpoint(resume, _made_by(settings)) if resume else nullcontext()
+    opened = EmbeddingCheckpoint(Path(resume), _made_by(settings)) if resume else nullcontext()
     with opened as checkpoint, open_uncalibrated(settings) as engine:
         # One more than the engine's own threads, so that reading a file does not keep a core waiting.
         threads = settings.threads + 1

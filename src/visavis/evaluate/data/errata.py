@@ -10,7 +10,7 @@ import numpy as np
 from visavis.evaluate.data.csv_rows import read_rows
 from visavis.evaluate.data.linking import lowest_linked
 
-__all__ = ["NO_ERRATA", "Errata", "read_errata"]
+__all__ = ["NO_ERRATA", "Errata", "errata_or_none", "read_errata"]
 
 _KINDS = ("image", "pair", "same")
 
@@ -45,6 +45,11 @@ class Errata:
 
 
 NO_ERRATA = Errata()
+
+
+def errata_or_none(file: str | Path | None) -> Errata:
+    """The errata of a file; `NO_ERRATA` without a file. The errors are those of `read_errata`."""
+    return read_errata(Path(file)) if file else NO_ERRATA
 
 
 def read_errata(file: Path) -> Errata:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from visavis.errors import InvalidRequest
 from visavis.evaluate.data.csv_rows import Row, read_rows
 from visavis.evaluate.data.errata import NO_ERRATA, Errata
+from visavis.files import IMAGE_SUFFIXES
 
 __all__ = [
     "Codes",
@@ -26,7 +27,6 @@ __all__ = [
     "read_labels",
 ]
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 MOST_GROUPS = 20
 """The most values of a group column. A column with more values has names or numbers and not groups."""
 
