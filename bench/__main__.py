@@ -14,7 +14,8 @@ WHAT = {
     "growth": "time and memory by faces, pixels and clients, with a plot",
     "peers": "one comparison by visavis, deepface, verifyface and face_recognition, each in its own environment",
     "prefork": "a client that is used before gunicorn, uvicorn, Celery and multiprocessing fork their workers",
-    "degraded": "alignment and embedding on degraded copies of FOLDER/lfw-dev",
+    "degraded": "the embedder on degraded copies of FOLDER/lfw-dev",
+    "pipelines": "alignment on degraded copies of FOLDER/lfw-dev",
     "fused": "error rates of one and of three source images on FOLDER/lfw-dev",
     "fields": "pose, quality, boxes and false faces on FOLDER/lfw-dev and FOLDER/scenes",
     "scenes": "faces found and matched on FOLDER/scenes: images/, faces.csv (image, person, nose_x, nose_y)",
@@ -29,12 +30,16 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("VISAVIS_DATA"), help="folder of labelled data (VISAVIS_DATA)"
     )
+    parser.add_argument(
+        "--students", type=Path, help="degraded, fused: a folder of embedders trained without some of the people"
+    )
     args = parser.parse_args()
     for what in args.what or (list(WHAT) if args.data else list(NEED_NO_DATA)):
         if what not in NEED_NO_DATA and args.data is None:
             parser.error(f"{what} needs --data FOLDER or VISAVIS_DATA")
         print(f"\n{what}: {WHAT[what]}", flush=True)
-        import_module(f"bench.{what}").run(args.data)
+        further = {"students": args.students} if what in ("degraded", "fused") else {}
+        import_module(f"bench.{what}").run(args.data, **further)
 
 
 main()

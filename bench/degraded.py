@@ -1,8 +1,11 @@
-"""Measures alignment and embedding on plain and degraded copies of a labelled set.
+"""Measures the embedder on plain and degraded copies of a labelled set, degraded before detection.
 
-The table has, for each degradation and each pipeline, the false non-match rate at a false match rate of 1e-3. The
-threshold is that of the pipeline on this copy, among impostors of the same sex. The pipeline that ships also has both
-error rates at its own lowest promised similarity, with the quality adjustment of `compare` and without it.
+For each way of degrading, both images of a pair are degraded ("both"), or only one is, as where a snapshot is compared
+with a photo on file ("one"). The table has the false non-match rate at a false match rate of 1e-3, at the threshold of
+this copy; and both error rates at the lowest promised similarity as shipped. Impostors are of the same sex.
+
+The embedder is that of VISAVIS_EMBEDDER. With `--students FOLDER` it is, for each person, one that was trained without
+that person (`bench.students`), and only pairs of people who were held out together count as impostors.
 """
 
 from __future__ import annotations
@@ -17,97 +20,81 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.degrade import DEGRADATIONS, degrade
-from visavis.analysis import Analyzer
-from visavis.calibration import LOWEST_PROMISED, load_calibration
+from bench.students import engines_of
+from visavis.calibration import LOWEST_PROMISED, Calibration
+from visavis.evaluate.data.embeddings import Acquired, analyse, stacked
 from visavis.evaluate.statistics.pair_scores import pair_scores
-from visavis.image import Image, decode
-from visavis.runtime import open_analyzer, open_engine
-from visavis.vision.align import align, five_points
-from visavis.vision.mesh import crop_matrix_from_points
+from visavis.runtime import open_calibration
+from visavis.settings import Settings
 
 IMAGES = 1200
-PIPELINES = ("detector's points", "mesh, one reading", "mesh", "mesh, with its mirror image", "shipped")
-Floats = NDArray[np.float32]
 
 
-def run(data: Path) -> None:
-    folder = data / "lfw-dev"
+def run(data: Path, students: Path | None = None) -> None:
+    folder, settings = data / "lfw-dev", Settings.from_env()
     rows = sample(list(csv.DictReader((folder / "images.csv").open())))
-    identity, sex = (np.array([row[key] for row in rows]) for key in ("identity", "sex"))
-    one, other = np.triu_indices(len(rows), 1)
-    genuine = identity[one] == identity[other]
-    impostor = ~genuine & (sex[one] == sex[other])
-    threshold = load_calibration().lowest_score(LOWEST_PROMISED)
-    print(f"{len(rows)} images, {genuine.sum()} genuine pairs, {impostor.sum()} same-sex impostor pairs")
+    engine_of, group = engines_of([row["identity"] for row in rows], settings, students)
+    calibration = open_calibration(settings)
+    pairs = Pairs(rows, group)
+    print(f"{len(rows)} images, {pairs.genuine.sum()} genuine pairs, {pairs.impostor.sum()} impostor pairs")
     print(
-        f"FNMR in % at FMR 1e-3\n{'':14}"
-        + "".join(f"{name:>29}" for name in PIPELINES)
-        + f"   lost   FMR, FNMR at {LOWEST_PROMISED}       without adjustment"
+        f"{'':14}FNMR at FMR 1e-3 in %   at {LOWEST_PROMISED}: FMR, FNMR in %\n"
+        f"{'':14}{'both':>10}{'one':>10}{'both':>20}{'one':>20}{'no face':>10}"
     )
-    with open_engine() as engine, ThreadPoolExecutor(2) as pool:
-        stages, _ = open_analyzer()
+    plain: Acquired | None = None
+    strict: dict[str, list[float]] = {"both": [], "one": []}
+    with ThreadPoolExecutor(settings.threads) as pool:
         for how in DEGRADATIONS:
-
-            def embeddings(row: dict[str, str], how: str = how) -> tuple[Floats, float]:
-                degraded = degrade((folder / "images" / row["image"]).read_bytes(), how)
-                faces = engine.analyze(degraded, largest_only=True).faces
-                shipped = faces[0].embedding if faces else np.zeros(128, np.float32)
-                score = faces[0].quality.score if faces else 0.0
-                return np.stack([*variants(stages, decode(degraded)), shipped]), score
-
-            vectors, qualities = zip(*pool.map(embeddings, rows), strict=True)
-            table, quality = np.stack(vectors), np.array(qualities)
-            here = np.abs(table[:, -1]).sum(axis=1) > 0
-            both = here[one] & here[other]
-            line = []
-            for i in range(len(PIPELINES)):
-                cosines = np.einsum("nd,nd->n", table[one, i], table[other, i])
-                strict = np.quantile(cosines[impostor & both], 1 - 1e-3)
-                line.append(100 * float((cosines[genuine & both] < strict).mean()))
-            adjusted, plain = (
-                rates_at(pair_scores(table[:, -1], q, one, other), threshold, genuine & both, impostor & both)
-                for q in (quality, np.full(len(quality), 100.0))
-            )
-            lost = int((~here).sum())
+            files = [(row, degrade((folder / "images" / row["image"]).read_bytes(), how)) for row in rows]
+            faces = stacked(list(pool.map(lambda work: analyse(engine_of(work[0]["identity"]), work[1]), files)))
+            plain = plain or faces
+            lines = {name: pairs.rates(first, faces, calibration) for name, first in (("both", faces), ("one", plain))}
+            for name, line in lines.items():
+                strict[name].append(line["fnmr_at_fmr_1e-3"])
             print(
-                f"{how:14}" + "".join(f"{value:29.2f}" for value in line)
-                + f"{lost:7}" + "".join(f"   {fmr:.1e} {100 * fnmr:6.2f} %" for fmr, fnmr in (adjusted, plain)),
+                f"{how:14}" + "".join(f"{line['fnmr_at_fmr_1e-3']:10.2f}" for line in lines.values())
+                + "".join(f"{line['fmr']:12.1e}{line['fnmr']:8.2f}" for line in lines.values())
+                + f"{int((~faces.usable).sum()):10}",
                 flush=True,
             )  # fmt: skip
-            print(
-                json.dumps({
-                    "how": how, "fnmr": line, "fmr_at_80": adjusted[0], "fnmr_at_80": adjusted[1],
-                    "unadjusted_fmr_at_80": plain[0], "unadjusted_fnmr_at_80": plain[1], "lost": lost,
-                }),
-                flush=True,
-            )  # fmt: skip
+            print(json.dumps({"how": how, **lines}), flush=True)
+    print(f"{'mean':14}" + "".join(f"{np.mean(values):10.2f}" for values in strict.values()))
 
 
-def rates_at(
-    scores: NDArray[np.float64], threshold: float, genuine: NDArray[np.bool_], impostor: NDArray[np.bool_]
-) -> tuple[float, float]:
-    """FMR and FNMR if a score of at least `threshold` is a match."""
-    return float((scores[impostor] >= threshold).mean()), float((scores[genuine] < threshold).mean())
+class Pairs:
+    """The genuine and the impostor pairs of labelled images.
+
+    Args:
+        rows: identity and sex of each image.
+        group: (n,) only images of one group make impostor pairs.
+    """
+
+    def __init__(self, rows: list[dict[str, str]], group: NDArray[np.intp]) -> None:
+        identity, sex = (np.array([row[key] for row in rows]) for key in ("identity", "sex"))
+        self._one, self._other = np.triu_indices(len(rows), 1)
+        one, other = self._one, self._other
+        self.genuine = identity[one] == identity[other]
+        self.impostor = ~self.genuine & (sex[one] == sex[other]) & (group[one] == group[other])
+
+    def rates(self, first: Acquired, second: Acquired, calibration: Calibration) -> dict[str, float]:
+        """The error rates, each image of `first` with each other one of `second`; FNMR in %."""
+        n = len(first.failures)
+        embeddings = np.concatenate([first.embeddings, second.embeddings])
+        quality = np.concatenate([first.quality, second.quality])
+        usable = first.usable[self._one] & second.usable[self._other]
+        genuine, impostor = (
+            pair_scores(embeddings, quality, self._one[of & usable], self._other[of & usable] + n)
+            for of in (self.genuine, self.impostor)
+        )
+        threshold = calibration.lowest_score(LOWEST_PROMISED)
+        return {
+            "fnmr_at_fmr_1e-3": 100 * float((genuine < np.quantile(impostor, 1 - 1e-3)).mean()),
+            "fmr": float((impostor >= threshold).mean()),
+            "fnmr": 100 * float((genuine < threshold).mean()),
+        }
 
 
 def sample(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     """Up to `IMAGES` images of people with several images."""
     counts = Counter(row["identity"] for row in rows)
     return [row for row in rows if counts[row["identity"]] > 1][:IMAGES]
-
-
-def variants(stages: Analyzer, image: Image) -> list[Floats]:
-    found = stages.detector(image).largest_first(image.size)
-    if not len(found):
-        return [np.zeros(128, np.float32)] * (len(PIPELINES) - 1)
-    points = found.points[0]
-    first = stages.mesh_model.read(image, crop_matrix_from_points(points))
-    crop = align(image, five_points(stages.mesh_model(image, points).points))
-    mesh = stages.embedder(crop).vector
-    mean = mesh + stages.embedder(np.ascontiguousarray(crop[:, ::-1])).vector
-    return [
-        stages.embedder(align(image, points)).vector,
-        stages.embedder(align(image, five_points(first.points))).vector,
-        mesh,
-        mean / np.linalg.norm(mean),
-    ]

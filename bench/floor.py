@@ -54,8 +54,8 @@ class Floor:
         settings = Settings.from_env()
         store = open_store(settings)
         runtime = OpenVinoRuntime(concurrency=1, cache=settings.home / "compiled")
-        names = ("detector", "mesh", "iris", "expression", "embedder")
-        self._paths = {name: NETWORK if name == "expression" else store.ready(name) for name in names}
+        self._paths = {name: store.ready(name) for name in ("detector", "mesh", "iris")}
+        self._paths |= {"expression": NETWORK, "embedder": store.ready(settings.embedder)}
         self._recorders = {
             name: RecordingSession(runtime.session(path, shapes=SHAPES if name == "detector" else 1))
             for name, path in self._paths.items()

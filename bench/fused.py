@@ -2,31 +2,44 @@
 
 Both error rates are at the lowest promised similarity, computed as `compare` does. Impostors are of the same sex, and
 genuine targets are the images of the person that are not in the template. Three templates are drawn at random for each
-person.
+person. `--students FOLDER` measures each person with an embedder that was trained without that person.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.calibration import LOWEST_PROMISED, load_calibration
+from bench.students import engines_of
+from visavis.calibration import LOWEST_PROMISED, Calibration
 from visavis.comparison import fuse_embeddings
 from visavis.cosine_adjustments import quality_adjusted, template_adjusted
-from visavis.evaluate.data.embeddings import Acquired, acquire
+from visavis.evaluate.data.embeddings import Acquired, analyse, stacked
 from visavis.evaluate.data.protocol import ComparisonProtocol, read_folder
-from visavis.runtime import open_engine
+from visavis.runtime import open_calibration
+from visavis.settings import Settings
 
 FUSED, DRAWS = 3, 3
 Floats = NDArray[np.float64]
 
 
-def run(data: Path) -> None:
-    protocol = read_folder(data / "lfw-dev", groups=["sex"])
-    with open_engine() as engine:
-        found = acquire(engine, protocol.paths(), threads=3)
+def run(data: Path, students: Path | None = None) -> None:
+    protocol, settings = read_folder(data / "lfw-dev", groups=["sex"]), Settings.from_env()
+    identities = [protocol.identities[person] for person in protocol.identity]
+    engine_of, _ = engines_of(identities, settings, students)
+    calibration = open_calibration(settings)
+    with ThreadPoolExecutor(settings.threads) as pool:
+        found = stacked(
+            list(
+                pool.map(
+                    lambda work: analyse(engine_of(work[0]), work[1].read_bytes()),
+                    zip(identities, protocol.paths(), strict=True),
+                )
+            )
+        )
     rng = np.random.default_rng(2)
     sides: dict[tuple[int, bool], list[Floats]] = {(n, same): [] for n in (1, FUSED) for same in (False, True)}
     people = 0
@@ -40,8 +53,8 @@ def run(data: Path) -> None:
             others = {False: strangers(protocol, found, own[0]), True: np.setdiff1d(own, drawn)}
             for n in (1, FUSED):
                 for same, targets in others.items():
-                    sides[n, same].append(scores(found, drawn[:n], targets))
-    threshold = load_calibration().lowest_score(LOWEST_PROMISED)
+                    sides[n, same].append(scores(found, drawn[:n], targets, calibration))
+    threshold = calibration.lowest_score(LOWEST_PROMISED)
     print(f"{people} people, {DRAWS} templates each")
     for n in (1, FUSED):
         impostor, genuine = (np.concatenate(sides[n, same]) for same in (False, True))
@@ -56,12 +69,11 @@ def strangers(protocol: ComparisonProtocol, found: Acquired, image: int) -> NDAr
     return np.flatnonzero((protocol.identity != protocol.identity[image]) & (sex == sex[image]) & found.usable)
 
 
-def scores(found: Acquired, sources: NDArray[np.int64], targets: NDArray[np.int64]) -> Floats:
+def scores(found: Acquired, sources: NDArray[np.int64], targets: NDArray[np.int64], calibration: Calibration) -> Floats:
     """The scores (m,) of the template of `sources` with each of `targets`."""
-    template_offset = load_calibration().template_offset
-    assert template_offset is not None
+    assert calibration.template_offset is not None
     template = fuse_embeddings(found.embeddings[sources], found.quality[sources])
     cosines = template_adjusted(
-        (found.embeddings[targets] @ template).astype(np.float64), template_offset, len(sources)
+        (found.embeddings[targets] @ template).astype(np.float64), calibration.template_offset, len(sources)
     )
     return quality_adjusted(cosines, found.quality[sources].max(), found.quality[targets])

@@ -71,10 +71,10 @@ def prepare(peer: str) -> str:
         store = open_store(Settings.from_env())
         # deepface loads any files with these names; its runtime needs f32 weights.
         for name, file in (
-            ("embedder", "face_recognition_sface_2021dec"),
+            ("sface", "face_recognition_sface_2021dec"),
             ("detector", "face_detection_yunet_2023mar"),
         ):
-            (weights / f"{file}.onnx").write_bytes(dequantize(store.file(name)))
+            (weights / f"{file}.onnx").write_bytes(dequantize(store.file(name)).SerializeToString())
     return str(python)
 
 

@@ -25,7 +25,17 @@ from visavis.runtime import open_analyzer
 from visavis.vision.expression import INPUT_SIDE, expression_crop
 from visavis.vision.mesh import FaceMeshModel
 
-__all__ = ["CLASSES", "Faces", "clear_majority", "held_out", "load_ferplus", "load_lfw", "soft_labels", "stage_input"]
+__all__ = [
+    "CLASSES",
+    "TYPICAL_POINTS",
+    "Faces",
+    "clear_majority",
+    "held_out",
+    "load_ferplus",
+    "load_lfw",
+    "soft_labels",
+    "stage_input",
+]
 
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 """The order of the network's outputs, and of FERPlus's first eight columns."""
@@ -33,7 +43,7 @@ CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "f
 _ENLARGE = 8
 """The factor by which FERPlus's 48 x 48 images are enlarged before the mesh reads them."""
 
-_TYPICAL = np.array([(0.31, 0.37), (0.69, 0.37), (0.5, 0.57), (0.35, 0.76), (0.65, 0.76)], np.float32)
+TYPICAL_POINTS = np.array([(0.31, 0.37), (0.69, 0.37), (0.5, 0.57), (0.35, 0.76), (0.65, 0.76)], np.float32)
 """The usual positions of eyes, nose and mouth corners in FERPlus's images, in fractions, from which the mesh starts."""
 
 _CROP_VERSION = "1"
@@ -160,7 +170,7 @@ def _crop(
     mesh_model: FaceMeshModel, image: Image, points: Points | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], np.float32]:
     if points is None:
-        points = _TYPICAL * np.array([image.size.width, image.size.height], np.float32)
+        points = TYPICAL_POINTS * np.array([image.size.width, image.size.height], np.float32)
     mesh = mesh_model(image, points)
     crop = image.warped(mesh.crop_matrix, Size(CROP_SIDE, CROP_SIDE))
     if mesh.presence < 0.5:

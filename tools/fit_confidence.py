@@ -23,6 +23,7 @@ from tools.fitting_degraded import IMAGES, degraded_faces, measured_rows
 from tools.fitting_faces import Measured, Measurer, Table, cached, each, mesh_box
 
 from visavis.image import Image, decode
+from visavis.models.shipped import DEFAULT_EMBEDDER
 from visavis.vision.confidence import (
     CONFIDENCE_FILE,
     MIN_CONFIDENCE,
@@ -174,7 +175,7 @@ def main() -> None:
                 "faces": int(is_face.sum()),
                 "false_detections": int((~is_face).sum()),
             },
-            networks=("detector", "mesh", "embedder"),
+            networks=("detector", "mesh", DEFAULT_EMBEDDER),
             tool="python -m tools.fit_confidence",
         )
 

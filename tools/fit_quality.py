@@ -8,9 +8,10 @@ Each image of people of DATA/lfw-dev who have several is taken plain and degrade
   blurred by 4 pixels one of 20.
 - Score: least squares of the mean cosine with the other, plain images of the person on the terms of `quality_terms`.
 - Typical norm: the median embedding norm.
+- Range of the score: `DROPPED` of these faces are below the thresholds of AUTO and HIGH, before the penalties for pose
+  and size.
 
-The range of the score and the thresholds of the filters were set by hand. The tool keeps them, and prints what they
-drop and what that saves.
+The thresholds of the filters were set by hand. The tool keeps them, and prints what they drop and what that saves.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tools.fitting_degraded import IMAGES, PLAIN, degraded_faces, rows_of
 from tools.fitting_faces import Table
 
 from visavis.face import QualityFilter
+from visavis.models.shipped import DEFAULT_EMBEDDER
 from visavis.vision.quality import NUMBERS as SHIPPED
 from visavis.vision.quality import QUALITY_FILE, PixelQuality, QualityInputs, QualityNumbers, quality_of, quality_terms
 
@@ -32,6 +34,8 @@ Floats = NDArray[np.float64]
 Rows = list[tuple[PixelQuality, QualityInputs]]
 
 PLAIN_SHARPNESS, BLURRED_SHARPNESS = 60.0, 20.0
+DROPPED = {QualityFilter.AUTO: 0.04, QualityFilter.HIGH: 0.43}
+"""Chosen: what the two filters dropped of the plain and degraded faces when their thresholds were set."""
 
 
 def fit_logistic(plain: Floats, blurred: Floats) -> tuple[float, float]:
@@ -40,6 +44,13 @@ def fit_logistic(plain: Floats, blurred: Floats) -> tuple[float, float]:
     sharp, soft = (math.log2(float(np.median(values))) for values in (plain, blurred))
     b = (high - low) / (sharp - soft)
     return high - b * sharp, b
+
+
+def fit_range(expected: Floats) -> tuple[float, float]:
+    """The expected cosines at the scores 0 and 100, from those of the faces, (n,)."""
+    (auto, high), scores = np.quantile(expected, list(DROPPED.values())), [SHIPPED.thresholds[f] for f in DROPPED]
+    per_point = (high - auto) / (scores[1] - scores[0])
+    return float(auto - scores[0] * per_point), float(auto + (100 - scores[0]) * per_point)
 
 
 def design(rows: Rows) -> Floats:
@@ -64,7 +75,7 @@ def cosines_with_others(table: Table) -> Floats:
 
 
 def fitted_numbers(table: Table, cosines: Floats, chosen: NDArray[np.intp] | slice = slice(None)) -> QualityNumbers:
-    """The numbers that the chosen rows of a table give, with the shipped range and thresholds."""
+    """The numbers that the chosen rows of a table give, with the shipped thresholds."""
     how, rms = table["how"][chosen], table["laplacian_rms"][chosen]
     logistic = fit_logistic(rms[how == PLAIN], rms[how == "blur"])
     terms = design(rows_of(table, logistic))
@@ -75,6 +86,7 @@ def fitted_numbers(table: Table, cosines: Floats, chosen: NDArray[np.intp] | sli
         SHIPPED,
         intercept=intercept,
         coefficients=dict(zip(SHIPPED.coefficients, slopes, strict=True)),
+        score_range=fit_range(terms[kept] @ np.array([intercept, *slopes])),
         sharpness_logistic=logistic,
         typical_norm=float(np.median(table["norm"][chosen])),
     )
@@ -84,7 +96,9 @@ def flat(numbers: QualityNumbers) -> dict[str, float]:
     """The fitted part of the numbers."""
     a, b = numbers.sharpness_logistic
     fitted = {"intercept": numbers.intercept} | numbers.coefficients
-    return fitted | {"sharpness a": a, "sharpness b": b, "typical_norm": numbers.typical_norm}
+    low, high = numbers.score_range
+    fitted |= {"sharpness a": a, "sharpness b": b, "typical_norm": numbers.typical_norm}
+    return fitted | {"cosine at score 0": low, "cosine at score 100": high}
 
 
 def scores_of(table: Table, numbers: QualityNumbers) -> Floats:
@@ -137,10 +151,10 @@ def main() -> None:
         write(
             QUALITY_FILE,
             rounded(asdict(fitted)),
-            origin="Least squares on the cosine with the other images of the person; score_range and thresholds were "
-            "set by hand; see the tool.",
+            origin="Least squares on the cosine with the other images of the person; the thresholds were set by hand; "
+            "see the tool.",
             data={"set": "lfw-dev, plain and degraded in nine ways", "faces": len(table["how"]), "people": people},
-            networks=("detector", "mesh", "embedder"),
+            networks=("detector", "mesh", DEFAULT_EMBEDDER),
             tool="python -m tools.fit_quality",
         )
 

@@ -18,6 +18,7 @@ from tools.fitting_faces import Table
 
 from visavis.calibration import LOWEST_PROMISED, load_calibration
 from visavis.cosine_adjustments import QUALITY_PENALTY_FILE, QualityPenaltyNumbers, quality_adjusted
+from visavis.models.shipped import DEFAULT_EMBEDDER
 from visavis.vision.quality import NUMBERS as QUALITY
 
 Floats = NDArray[np.float64]
@@ -130,7 +131,7 @@ def main() -> None:
             origin=f"The lowest penalty with which no way of degrading exceeds a false match rate of {MAX_FMR:g}; "
             "full_quality was chosen by hand; see the tool.",
             data={"set": "lfw-dev, plain and degraded in nine ways", "faces": len(scores)},
-            networks=("detector", "mesh", "embedder"),
+            networks=("detector", "mesh", DEFAULT_EMBEDDER),
             tool="python -m tools.fit_quality_penalty",
         )
 

@@ -57,12 +57,15 @@ class Arguments:
         images: the largest number of images of lfw-dev.
         write: whether to write the file in the package.
         cache: a file that stores the measurements on the images, so that a second run is fast.
+        students: a folder of embedders that were trained without some of the people (`bench.students`), with which each
+            person is measured; None to measure with the embedder that ships.
     """
 
     data: Path
     images: int
     write: bool
     cache: Path | None
+    students: Path | None = None
 
 
 def parse(description: str | None, words: Sequence[str] | None = None, *, images: int = 600) -> Arguments:
@@ -78,8 +81,13 @@ def parse(description: str | None, words: Sequence[str] | None = None, *, images
         "--images", type=int, default=images, help=f"the largest number of images of lfw-dev (default: {images})"
     )
     parser.add_argument("--cache", type=Path, help="a file (.npz) that keeps the measurements for the next run")
+    parser.add_argument(
+        "--students",
+        type=Path,
+        help="folder of embedders that were trained without some of the people (bench.students)",
+    )
     given = parse_data(parser, words)
-    return Arguments(given.data, given.images, given.write, given.cache)
+    return Arguments(given.data, given.images, given.write, given.cache, given.students)
 
 
 def data_parser(description: str | None) -> argparse.ArgumentParser:
@@ -266,8 +274,8 @@ def write(
 
 
 def hashes(networks: Sequence[str], store: ModelStore) -> dict[str, str]:
-    """The SHA-256 of the published file of each network, by name."""
-    return {name: store.manifest.models[name].sha256 for name in networks}
+    """The SHA-256 that identifies each network, by name."""
+    return {name: store.manifest.models[name].network_sha256 for name in networks}
 
 
 def as_text(content: Mapping[str, object]) -> str:

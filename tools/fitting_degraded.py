@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from bench.degrade import DEGRADATIONS, degrade
+from bench.students import Students
 from numpy.typing import NDArray
 from tools.fitting import Arguments, Labelled, labelled
 from tools.fitting_faces import Measured, Measurer, Table, cached, each
 
 from visavis.face import Pose
 from visavis.image import decode
+from visavis.settings import Settings
 from visavis.vision.quality import PixelQuality, QualityInputs, sharpness_of
 
 __all__ = ["PLAIN", "degraded_faces", "measured_rows", "rows_of"]
@@ -28,7 +32,7 @@ NUMBERS = (
     "pitch",
     "interocular",
 )
-IMAGES = 300
+IMAGES = 1200
 
 
 def degraded_faces(args: Arguments, measurer: Measurer | None = None) -> Table:
@@ -42,11 +46,11 @@ def degraded_faces(args: Arguments, measurer: Measurer | None = None) -> Table:
 
     def measure() -> Table:
         images = labelled(args.data, args.images, several=True)
-        stages = measurer or Measurer()
+        of = measurer_of(args, measurer)
 
         def one(work: tuple[Labelled, str]) -> Measured | None:
             image, how = work
-            return stages.largest(decode(degrade(image.file.read_bytes(), how)))
+            return of(image.identity).largest(decode(degrade(image.file.read_bytes(), how)))
 
         works = [(image, how) for image in images for how in DEGRADATIONS]
         faces = [(work, face) for work, face in zip(works, each(one, works), strict=True) if face is not None]
@@ -58,7 +62,19 @@ def degraded_faces(args: Arguments, measurer: Measurer | None = None) -> Table:
             **measured_rows([face for _, face in faces]),
         }
 
-    return cached(args.cache, f"degraded faces of {args.data}, {args.images} images", measure)
+    return cached(
+        args.cache,
+        f"degraded faces of {args.data}, {args.images} images, by {args.students or 'the shipped embedder'}",
+        measure,
+    )
+
+
+def measurer_of(args: Arguments, measurer: Measurer | None = None) -> Callable[[str], Measurer]:
+    """What measures each person: the embedder that ships, or with `--students` one that never saw the person."""
+    if args.students is not None:
+        return Students(args.students, Settings.from_env()).with_each(Measurer)
+    shipped = measurer or Measurer()
+    return lambda _: shipped
 
 
 def measured_rows(faces: list[Measured]) -> Table:

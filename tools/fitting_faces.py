@@ -17,7 +17,7 @@ from visavis.face import Pose
 from visavis.face_mesh import CROP_SIDE, eye_centres
 from visavis.geometry import RelativeBox
 from visavis.image import Image, decode
-from visavis.orientation import Candidate, OrientationResolver
+from visavis.orientation import Candidate
 from visavis.runtime import open_analyzer
 from visavis.vision.align import align, five_points
 from visavis.vision.mesh import crop_matrix_from_mesh
@@ -72,7 +72,7 @@ class Measurer:
 
     def __init__(self, stages: Analyzer | None = None) -> None:
         self._stages = stages or open_analyzer()[0]
-        self._orientation = OrientationResolver(self._stages.detector, self._stages.mesh_model)
+        self._orientation = self._stages.orientation
 
     def largest(self, image: Image) -> Measured | None:
         """The face of the largest detection, or None if there is none."""

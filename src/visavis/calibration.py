@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from visavis.cosine_adjustments import quality_adjusted, template_adjusted
 from visavis.errors import CalibrationMismatch
+from visavis.models.shipped import DEFAULT_EMBEDDER
 from visavis.models.writing import writing
 
 __all__ = [
@@ -57,9 +58,8 @@ class Calibration:
         CalibrationMismatch: the curve does not rise from (-1, 0) to (1, 100).
 
     Example:
-        >>> calibration = load_calibration()
-        >>> calibration.similarity(1.0), calibration.false_match_rate(80)
-        (100.0, 0.001)
+        >>> load_calibration().false_match_rate(80)
+        0.001
     """
 
     scores: NDArray[np.float64]
@@ -119,7 +119,7 @@ class Calibration:
             "fnmr": _rows(self.fnmr),
             "provenance": dict(self.provenance),
         }
-        # JSON strings contain no line break, so every line break here comes from the layout.
+        # JSON strings contain no line break.
         texts = {name: json.dumps(value, indent=1).replace("\n", "\n ") for name, value in fields.items()}
         points = _rows(np.stack([self.scores, self.similarities], axis=1))
         texts["curve"] = "[\n  " + ",\n  ".join(json.dumps(point) for point in points) + "\n ]"
@@ -134,7 +134,7 @@ class Calibration:
             OSError: the file cannot be read.
 
         Example:
-            >>> Calibration.read(Path("src/visavis/calibration-high.json")).accuracy
+            >>> Calibration.read(Path("src/visavis/calibrations/sface-high.json")).accuracy
             'high'
         """
         try:
@@ -169,7 +169,7 @@ class Calibration:
 
         Example:
             >>> round(load_calibration().similarity(0.5), 1)
-            98.7
+            98.3
         """
         return float(np.interp(self.score(cosine, qualities, sources=sources), self.scores, self.similarities))
 
@@ -202,7 +202,7 @@ class Calibration:
 
         Example:
             >>> round(load_calibration().lowest_score(80), 3)
-            0.344
+            0.347
         """
         return lowest_score(self.scores, self.similarities, similarity)
 
@@ -225,7 +225,7 @@ class Calibration:
 
         Example:
             >>> round(load_calibration().false_non_match_rate(80), 3)
-            0.022
+            0.019
         """
         return float(np.interp(similarity, self.fnmr[:, 0], self.fnmr[:, 1])) if len(self.fnmr) else None
 
@@ -245,15 +245,14 @@ class Calibration:
             visavis.errors.CalibrationMismatch: the calibration was fitted on the embedder ...
         """
         if accuracy != self.accuracy:
-            raise CalibrationMismatch(
-                f"the calibration was fitted at {self.accuracy} accuracy and is not valid at {accuracy} accuracy; "
-                "fit one with `visavis calibrate`"
-            )
-        if model_sha256 != self.model_sha256:
-            raise CalibrationMismatch(
-                f"the calibration was fitted on the embedder {self.model_sha256[:12]} and is not valid for "
-                f"{model_sha256[:12]}; fit one with `visavis calibrate`"
-            )
+            fitted, wanted = f"at {self.accuracy} accuracy", f"at {accuracy} accuracy"
+        elif model_sha256 != self.model_sha256:
+            fitted, wanted = f"on the embedder {self.model_sha256[:12]}", f"for {model_sha256[:12]}"
+        else:
+            return
+        raise CalibrationMismatch(
+            f"the calibration was fitted {fitted} and is not valid {wanted}; fit one with `visavis calibrate`"
+        )
 
 
 def neg_log10_fmr() -> NDArray[np.float64]:
@@ -289,10 +288,11 @@ def lowest_score(scores: NDArray[np.float64], similarities: NDArray[np.float64],
     return high
 
 
-def load_calibration(accuracy: Literal["standard", "high"] = "standard") -> Calibration:
-    """The calibration that ships with visavis for embeddings made at this accuracy."""
-    name = "calibration.json" if accuracy == "standard" else f"calibration-{accuracy}.json"
-    return Calibration.from_json((files("visavis") / name).read_text("utf-8"))
+def load_calibration(
+    accuracy: Literal["standard", "high"] = "standard", embedder: str = DEFAULT_EMBEDDER
+) -> Calibration:
+    """The calibration that ships with visavis for the embeddings of a shipped embedder at this accuracy."""
+    return Calibration.from_json((files("visavis") / f"calibrations/{embedder}-{accuracy}.json").read_text("utf-8"))
 
 
 def _rows(table: NDArray[np.float64]) -> list[list[float]]:

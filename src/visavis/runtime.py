@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from visavis.errors import SettingsError
 from visavis.forks import forks_wait
-from visavis.settings import SHIPPED_EMBEDDER, Settings, settings_or_env
+from visavis.models.shipped import SHIPPED_EMBEDDERS
+from visavis.settings import Settings, settings_or_env
 
 if TYPE_CHECKING:
     from visavis.analysis import Analyzer
     from visavis.calibration import Calibration
     from visavis.engine import Engine
-    from visavis.models.manifest import ModelFile
+    from visavis.models.model_file import ModelFile
     from visavis.models.session import OpenVinoRuntime, OpenVinoSession
     from visavis.models.store import ModelStore
 
@@ -77,7 +78,7 @@ def open_uncalibrated(settings: Settings) -> Engine:
 
 
 def open_calibration(settings: Settings) -> Calibration:
-    """Read the calibration of the chosen embedder, which may be the shipped one or a user's.
+    """Read the calibration of the chosen embedder, which may be a shipped one or a user's.
 
     Args:
         settings: the settings that name the embedder and the accuracy.
@@ -106,8 +107,8 @@ def open_calibration(settings: Settings) -> Calibration:
                 f"{input_of(model.build)}; calibrate it again"
             )
     else:
-        calibration = load_calibration(settings.accuracy)
-    calibration.check(model.sha256, settings.accuracy)
+        calibration = load_calibration(settings.accuracy, model.name)
+    calibration.check(model.network_sha256, settings.accuracy)
     return calibration
 
 
@@ -118,7 +119,7 @@ def chosen_embedder(settings: Settings) -> ModelFile:
         SettingsError: no embedder has that name.
     """
     models = open_store(settings).manifest.models
-    embedders = [name for name, model in models.items() if model.user_provided or name == SHIPPED_EMBEDDER]
+    embedders = [name for name, model in models.items() if model.user_provided or name in SHIPPED_EMBEDDERS]
     if settings.embedder not in embedders:
         raise SettingsError(f"no embedder is named {settings.embedder!r}; choose one of: {', '.join(embedders)}")
     return models[settings.embedder]

@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 from visavis.errors import SettingsError
+from visavis.models.shipped import DEFAULT_EMBEDDER
 from visavis.parsing import BadValue, device, flag, folder_to_make, nonempty, one_of, whole_number
 
-__all__ = ["ACCURACIES", "SHIPPED_EMBEDDER", "Accuracy", "Settings", "settings_or_env"]
+__all__ = ["ACCURACIES", "Accuracy", "Settings", "settings_or_env"]
 
 Accuracy = Literal["standard", "high"]
 ACCURACIES: tuple[Accuracy, ...] = get_args(Accuracy)
-
-SHIPPED_EMBEDDER = "embedder"
-"""The name of the embedder in the package's manifest."""
 
 MOST_THREADS = 1024
 
@@ -56,7 +54,7 @@ class Settings:
     offline: bool = False
     threads: int = 1
     accuracy: Accuracy = "standard"
-    embedder: str = SHIPPED_EMBEDDER
+    embedder: str = DEFAULT_EMBEDDER
     face_cache_size: int = 0
     device: str = "CPU"
 
@@ -100,7 +98,7 @@ class Settings:
             offline=_read(env, "VISAVIS_OFFLINE", flag) or False,
             threads=_read(env, "VISAVIS_THREADS", partial(whole_number, least=1, most=MOST_THREADS)) or _cores(),
             accuracy=_read(env, "VISAVIS_ACCURACY", partial(one_of, choices=ACCURACIES)) or "standard",
-            embedder=_read(env, "VISAVIS_EMBEDDER", nonempty) or SHIPPED_EMBEDDER,
+            embedder=_read(env, "VISAVIS_EMBEDDER", nonempty) or DEFAULT_EMBEDDER,
             face_cache_size=_read(env, "VISAVIS_FACE_CACHE", whole_number) or 0,
             device=_read(env, "VISAVIS_DEVICE", device) or "CPU",
         )

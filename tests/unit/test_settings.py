@@ -23,7 +23,7 @@ def test_settings_come_from_the_environment() -> None:
         "VISAVIS_THREADS": "3",
     }
     assert Settings.from_env(env) == Settings(
-        Path("/srv/models"), data_home=Path("/srv/data"), offline=True, threads=3, embedder="embedder"
+        Path("/srv/models"), data_home=Path("/srv/data"), offline=True, threads=3, embedder="robust-sface"
     )
     assert Settings.from_env({**env, "VISAVIS_EMBEDDER": "arc"}).embedder == "arc"
     assert Settings.from_env({**env, "VISAVIS_FACE_CACHE": "500"}).face_cache_size == 500
@@ -44,7 +44,7 @@ def test_without_an_environment_or_with_an_empty_one_there_are_defaults(env: dic
     assert not settings.offline
     assert settings.threads >= 1
     assert settings.accuracy == "standard"
-    assert settings.embedder == "embedder"
+    assert settings.embedder == "robust-sface"
     assert settings.face_cache_size == 0
     assert settings.device == "CPU"
 

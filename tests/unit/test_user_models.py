@@ -16,7 +16,8 @@ from visavis.errors import CalibrationMismatch, ManifestError, ModelCorrupt, Mod
 from visavis.evaluate import calibrating
 from visavis.evaluate.data.embeddings import Acquired
 from visavis.files import sha256_of
-from visavis.models.manifest import Build, load_manifest
+from visavis.models.manifest import load_manifest
+from visavis.models.model_file import Build
 from visavis.models.session import OpenVinoRuntime
 from visavis.models.store import ModelStore
 from visavis.models.user_provided import INPUTS, add_embedder, calibration_file, remove_embedder
@@ -141,7 +142,8 @@ def test_a_calibration_does_not_outlive_its_model(
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("embedder", "ships with visavis"),
+        ("sface", "ships with visavis"),
+        ("robust-sface", "ships with visavis"),
         ("a" * 33, "at most 32"),
         *((name, "lowercase letters") for name in ("Arc", "../arc", "", "-arc")),
     ],
@@ -212,7 +214,7 @@ def test_the_calibration_of_another_is_refused(
     settings: Settings, store: ModelStore, embedders: Path, tmp_path: Path
 ) -> None:
     arc = add_embedder(store, embedders, make_onnx(tmp_path), name="arc", build=SFACE)
-    calibration_for(load_manifest()["embedder"].sha256).write(calibration_file(arc))
+    calibration_for(load_manifest()["sface"].network_sha256).write(calibration_file(arc))
     with pytest.raises(CalibrationMismatch, match="was fitted on the embedder fb143eea0783"):
         open_calibration(settings)
     calibration_file(arc).write_text("{}")
@@ -244,7 +246,7 @@ def test_a_file_that_changed_is_found_by_verify(
 
 @pytest.mark.parametrize("name", ["nobody", "mesh"])
 def test_an_embedder_that_is_none_is_named(settings: Settings, name: str) -> None:
-    with pytest.raises(SettingsError, match=f"no embedder is named '{name}'; choose one of: embedder"):
+    with pytest.raises(SettingsError, match=f"no embedder is named '{name}'; choose one of: sface, robust-sface"):
         chosen_embedder(replace(settings, embedder=name))
 
 

@@ -18,7 +18,7 @@ from visavis.cli.process import DONE
 from visavis.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from visavis.models.manifest import Build, Colour, Layout
+    from visavis.models.model_file import Build, Colour, Layout
     from visavis.settings import Settings
 
 __all__ = ["add"]
@@ -104,7 +104,7 @@ def add(
 def _build_of(
     name: str | None, colour: Colour | None, mean: float | None, scale: float | None, layout: Layout
 ) -> Build:
-    from visavis.models.manifest import Build
+    from visavis.models.model_file import Build
     from visavis.models.user_provided import INPUTS
 
     if name is not None:

@@ -18,7 +18,7 @@ from visavis.cli.process import DIFFERENT, DONE
 
 if TYPE_CHECKING:
     from visavis.calibration import Calibration
-    from visavis.models.manifest import ModelFile
+    from visavis.models.model_file import ModelFile
     from visavis.settings import Settings
 
 __all__ = ["calibrate", "calibrate_own"]

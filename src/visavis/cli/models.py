@@ -108,9 +108,15 @@ def _described(status: Status) -> str:
     model = status.model
     state = "ready" if status.ready else "here" if status.present else "missing"
     lines = (
-        f"{model.name:10} {state:8} {model.size / 1e6:5.1f} MB  {model.licence:11} {model.file}\n"
-        f"{'':10} sha256 {model.sha256}\n{'':10} {model.origin}"
+        f"{model.name:12} {state:8} {model.size / 1e6:5.1f} MB  {model.licence:11} {model.file}\n"
+        f"{'':12} sha256 {model.sha256}\n"
     )
+    if update := model.update:
+        lines += (
+            f"{'':12} changed by {update.file} ({update.size / 1e6:.1f} MB), sha256 {update.sha256}\n"
+            f"{'':12} sha256 of the weights {update.weights_sha256}\n"
+        )
+    lines += f"{'':12} {model.origin}"
     if not model.user_provided:
         return lines
     calibrated = "calibrated" if calibration_file(model).is_file() else "not calibrated yet"

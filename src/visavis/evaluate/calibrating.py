@@ -143,7 +143,7 @@ def fit_folder(
     embeddings, quality = acquired.embeddings[usable], acquired.quality[usable]
     identity = data.protocol.identity[usable]
     calibration = fit.calibration(
-        model_sha256=embedder.sha256,
+        model_sha256=embedder.network_sha256,
         accuracy=settings.accuracy,
         provenance=provenance,
         template_offset=fit_template_offset(embeddings, quality, identity, data.group.codes[usable]),

@@ -15,8 +15,9 @@ from visavis.evaluate.data.protocol import ComparisonProtocol, read_folder
 from visavis.evaluate.reporting.progress import comparison_progress, image_progress
 from visavis.evaluate.statistics.counting import evaluate
 from visavis.evaluate.statistics.evaluation import Evaluation
+from visavis.models.shipped import SHIPPED_EMBEDDERS
 from visavis.runtime import chosen_embedder, open_calibration
-from visavis.settings import SHIPPED_EMBEDDER, Settings, settings_or_env
+from visavis.settings import Settings, settings_or_env
 
 __all__ = ["evaluate_folder", "evaluate_pairs"]
 
@@ -182,11 +183,11 @@ def _calibration(given: str | Path | Calibration | None, settings: Settings) -> 
             raise InvalidRequest(f"{given} cannot be read: {error.strerror}") from error
         except CalibrationMismatch as error:
             raise InvalidRequest(str(error)) from error
-    given.check(chosen_embedder(settings).sha256, settings.accuracy)
+    given.check(chosen_embedder(settings).network_sha256, settings.accuracy)
     return given
 
 
 def _origin(calibration: Calibration | None, settings: Settings) -> str:
     if calibration is not None:
         return "given"
-    return "shipped" if settings.embedder == SHIPPED_EMBEDDER else f"of {settings.embedder}"
+    return "shipped" if settings.embedder in SHIPPED_EMBEDDERS else f"of {settings.embedder}"

