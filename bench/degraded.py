@@ -13,16 +13,15 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.degrade import DEGRADATIONS, degrade
-from bench.students import engines_of
+from bench.students import analysed, engines_of
 from visavis.calibration import LOWEST_PROMISED, Calibration
-from visavis.evaluate.data.embeddings import Acquired, analyse, stacked
+from visavis.evaluate.data.embeddings import Acquired
 from visavis.evaluate.statistics.pair_scores import pair_scores
 from visavis.runtime import open_calibration
 from visavis.settings import Settings
@@ -43,21 +42,20 @@ def run(data: Path, students: Path | None = None) -> None:
     )
     plain: Acquired | None = None
     strict: dict[str, list[float]] = {"both": [], "one": []}
-    with ThreadPoolExecutor(settings.threads) as pool:
-        for how in DEGRADATIONS:
-            files = [(row, degrade((folder / "images" / row["image"]).read_bytes(), how)) for row in rows]
-            faces = stacked(list(pool.map(lambda work: analyse(engine_of(work[0]["identity"]), work[1]), files)))
-            plain = plain or faces
-            lines = {name: pairs.rates(first, faces, calibration) for name, first in (("both", faces), ("one", plain))}
-            for name, line in lines.items():
-                strict[name].append(line["fnmr_at_fmr_1e-3"])
-            print(
-                f"{how:14}" + "".join(f"{line['fnmr_at_fmr_1e-3']:10.2f}" for line in lines.values())
-                + "".join(f"{line['fmr']:12.1e}{line['fnmr']:8.2f}" for line in lines.values())
-                + f"{int((~faces.usable).sum()):10}",
-                flush=True,
-            )  # fmt: skip
-            print(json.dumps({"how": how, **lines}), flush=True)
+    for how in DEGRADATIONS:
+        files = ((engine_of(row["identity"]), (folder / "images" / row["image"]).read_bytes()) for row in rows)
+        faces = analysed(((engine, degrade(data, how)) for engine, data in files), settings.threads)
+        plain = plain or faces
+        lines = {name: pairs.rates(first, faces, calibration) for name, first in (("both", faces), ("one", plain))}
+        for name, line in lines.items():
+            strict[name].append(line["fnmr_at_fmr_1e-3"])
+        print(
+            f"{how:14}" + "".join(f"{line['fnmr_at_fmr_1e-3']:10.2f}" for line in lines.values())
+            + "".join(f"{line['fmr']:12.1e}{line['fnmr']:8.2f}" for line in lines.values())
+            + f"{int((~faces.usable).sum()):10}",
+            flush=True,
+        )  # fmt: skip
+        print(json.dumps({"how": how, **lines}), flush=True)
     print(f"{'mean':14}" + "".join(f"{np.mean(values):10.2f}" for values in strict.values()))
 
 
@@ -71,8 +69,8 @@ class Pairs:
 
     def __init__(self, rows: list[dict[str, str]], group: NDArray[np.intp]) -> None:
         identity, sex = (np.array([row[key] for row in rows]) for key in ("identity", "sex"))
-        self._one, self._other = np.triu_indices(len(rows), 1)
-        one, other = self._one, self._other
+        self.one, self.other = np.triu_indices(len(rows), 1)
+        one, other = self.one, self.other
         self.genuine = identity[one] == identity[other]
         self.impostor = ~self.genuine & (sex[one] == sex[other]) & (group[one] == group[other])
 
@@ -81,9 +79,9 @@ class Pairs:
         n = len(first.failures)
         embeddings = np.concatenate([first.embeddings, second.embeddings])
         quality = np.concatenate([first.quality, second.quality])
-        usable = first.usable[self._one] & second.usable[self._other]
+        usable = first.usable[self.one] & second.usable[self.other]
         genuine, impostor = (
-            pair_scores(embeddings, quality, self._one[of & usable], self._other[of & usable] + n)
+            pair_scores(embeddings, quality, self.one[of & usable], self.other[of & usable] + n)
             for of in (self.genuine, self.impostor)
         )
         threshold = calibration.lowest_score(LOWEST_PROMISED)

@@ -7,17 +7,16 @@ person. `--students FOLDER` measures each person with an embedder that was train
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.students import engines_of
+from bench.students import analysed, engines_of
 from visavis.calibration import LOWEST_PROMISED, Calibration
 from visavis.comparison import fuse_embeddings
 from visavis.cosine_adjustments import quality_adjusted, template_adjusted
-from visavis.evaluate.data.embeddings import Acquired, analyse, stacked
+from visavis.evaluate.data.embeddings import Acquired
 from visavis.evaluate.data.protocol import ComparisonProtocol, read_folder
 from visavis.runtime import open_calibration
 from visavis.settings import Settings
@@ -31,15 +30,8 @@ def run(data: Path, students: Path | None = None) -> None:
     identities = [protocol.identities[person] for person in protocol.identity]
     engine_of, _ = engines_of(identities, settings, students)
     calibration = open_calibration(settings)
-    with ThreadPoolExecutor(settings.threads) as pool:
-        found = stacked(
-            list(
-                pool.map(
-                    lambda work: analyse(engine_of(work[0]), work[1].read_bytes()),
-                    zip(identities, protocol.paths(), strict=True),
-                )
-            )
-        )
+    images = zip(identities, protocol.paths(), strict=True)
+    found = analysed(((engine_of(identity), path.read_bytes()) for identity, path in images), settings.threads)
     rng = np.random.default_rng(2)
     sides: dict[tuple[int, bool], list[Floats]] = {(n, same): [] for n in (1, FUSED) for same in (False, True)}
     people = 0

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.degrade import DEGRADATIONS, degrade
-from bench.degraded import sample
+from bench.degraded import Pairs, sample
 from visavis.analysis import Analyzer
 from visavis.image import Image, decode
 from visavis.runtime import open_analyzer
@@ -29,10 +29,8 @@ Floats = NDArray[np.float32]
 def run(data: Path) -> None:
     folder = data / "lfw-dev"
     rows = sample(list(csv.DictReader((folder / "images.csv").open())))
-    identity, sex = (np.array([row[key] for row in rows]) for key in ("identity", "sex"))
-    one, other = np.triu_indices(len(rows), 1)
-    genuine = identity[one] == identity[other]
-    impostor = ~genuine & (sex[one] == sex[other])
+    pairs = Pairs(rows, np.zeros(len(rows), np.intp))
+    one, other, genuine, impostor = pairs.one, pairs.other, pairs.genuine, pairs.impostor
     print(f"{len(rows)} images, {genuine.sum()} genuine pairs, {impostor.sum()} same-sex impostor pairs")
     print(f"FNMR in % at FMR 1e-3\n{'':14}" + "".join(f"{name:>29}" for name in PIPELINES) + "   lost")
     stages, runtime = open_analyzer()

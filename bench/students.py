@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -18,12 +19,13 @@ from numpy.typing import NDArray
 
 from visavis.analysis import Analyzer
 from visavis.engine import Engine
-from visavis.models.build import build_plain, dequantize, update_weights
+from visavis.evaluate.data.embeddings import Acquired, analyse, stacked
+from visavis.models.build import build_onnx, dequantize, update_weights
 from visavis.runtime import open_analyzer, open_engine, open_store
 from visavis.settings import Settings
 from visavis.vision.embed import Embedder
 
-__all__ = ["Students", "engines_of"]
+__all__ = ["Students", "analysed", "engines_of"]
 
 T = TypeVar("T")
 
@@ -49,9 +51,7 @@ class Students:
             network = dequantize(store.file("sface"))
             update_weights(network, held_out.with_name("update.npz").read_bytes())
             with tempfile.TemporaryDirectory() as built:
-                plain = Path(built, "plain.onnx")
-                plain.write_bytes(network.SerializeToString())
-                build_plain(plain, original.build, Path(built))
+                build_onnx(network, original.build, Path(built))
                 session = runtime.session(Path(built, "model.xml"))
                 session.load()
             embedder = Embedder(session, mirrored=settings.accuracy == "high")
@@ -92,3 +92,9 @@ def engines_of(
     trained = Students(folder, settings)
     number = np.unique([id(trained[identity]) for identity in identities], return_inverse=True)[1]
     return trained.with_each(lambda stages: Engine(stages, None, threads=settings.threads)), number
+
+
+def analysed(images: Iterable[tuple[Engine, bytes]], threads: int) -> Acquired:
+    """What each engine finds in its image, in order."""
+    with ThreadPoolExecutor(threads) as pool:
+        return stacked(list(pool.map(lambda image: analyse(*image), images)))

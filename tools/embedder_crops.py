@@ -15,10 +15,12 @@ from __future__ import annotations
 import argparse
 import csv
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -143,10 +145,6 @@ def aligned(photo: Photo, rng: np.random.Generator) -> Pixels:
     return align(image, (truth + error).astype(np.float32))
 
 
-def _of_row(work: tuple[Path, int, bool]) -> tuple[Pixels, Pixels, NDArray[np.float32], Pixels] | None:
-    return crops_of(*work)
-
-
 def folds_of(folder: Path, identity: dict[str, str]) -> dict[str, int]:
     """The fold of each person in the standard pairs, in which every person has one."""
     with (folder / "pairs.csv").open(encoding="utf-8", newline="") as lines:
@@ -184,15 +182,13 @@ def main(words: Sequence[str] | None = None) -> None:
         rows = list(csv.DictReader(lines))
     folds = folds_of(folder, {row["image"]: row["identity"] for row in rows})
     rows = rows[: given.images]
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row["identity"]] = counts.get(row["identity"], 0) + 1
-    works = [(folder / "images" / row["image"], given.copies, counts[row["identity"]] > 1) for row in rows]
+    counts = Counter(row["identity"] for row in rows)
+    files, several = [folder / "images" / row["image"] for row in rows], [counts[row["identity"]] > 1 for row in rows]
     given.out.mkdir(parents=True)
     plain, copies, strength, judge, kept = [], [], [], [], []
     images = np.load(given.data / "ferplus/train.npz")["images"][: given.small]
     with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
-        for row, made in zip(rows, pool.map(_of_row, works, chunksize=16), strict=True):
+        for row, made in zip(rows, pool.map(crops_of, files, repeat(given.copies), several, chunksize=16), strict=True):
             if made is None:
                 continue
             plain.append(made[0])

@@ -15,11 +15,10 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
 from torch import nn
 from torch.nn import functional
 
-from visavis.models.build import dequantize
+from visavis.models.build import dequantize, weights_of
 from visavis.runtime import open_store
 from visavis.settings import Settings
 
@@ -95,7 +94,7 @@ class Student(nn.Module):  # type: ignore[misc]
 
     def __init__(self, network: Any, part: Part, dropped: Sequence[int] = ()) -> None:
         super().__init__()
-        arrays = {tensor.name: torch.tensor(numpy_helper.to_array(tensor)) for tensor in network.graph.initializer}
+        arrays = {name: torch.tensor(weight) for name, weight in weights_of(network).items()}
         nodes = [n for n in network.graph.node if n.op_type in ("Conv", "BatchNormalization", "PRelu", "Gemm")]
         self.layers: list[_Layer] = []
         self.weights = nn.ParameterDict()

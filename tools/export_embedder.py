@@ -17,10 +17,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
 from visavis.files import writing_atomically
-from visavis.models.build import dequantize
+from visavis.models.build import dequantize, weights_of
 from visavis.models.weight_update import quantized_update, updated_weights, weights_sha256
 from visavis.runtime import open_store
 from visavis.settings import Settings
@@ -74,7 +73,7 @@ def main(words: Sequence[str] | None = None) -> None:
     given = parser.parse_args(words)
     store = open_store(Settings.from_env())
     network = dequantize(store.fetch(["sface"])[0])
-    original = {tensor.name: numpy_helper.to_array(tensor) for tensor in network.graph.initializer}
+    original = weights_of(network)
     with np.load(given.folder / "student.npz") as stored:
         update = update_of(original, {name: stored[name] for name in stored.files}, given.share)
     with writing_atomically(given.folder / "update.npz") as temporary:

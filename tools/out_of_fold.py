@@ -38,7 +38,8 @@ def main(words: Sequence[str] | None = None) -> None:
         for stages in students.analyzers:
             own = [row["image"] for row in rows if students[row["identity"]] is stages]
             paths = [given.data / "lfw-dev/images" / image for image in own]
-            acquire(Engine(stages, None, threads=1), paths, threads=2, checkpoint=checkpoint)
+            engine = Engine(stages, None, threads=settings.threads)
+            acquire(engine, paths, threads=settings.threads + 1, checkpoint=checkpoint)
     print(f"{len(checkpoint.done)} images in {given.out}")
 
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from visavis.errors import ModelCorrupt, ModelUnfit
 from visavis.forks import forks_wait
-from visavis.models.model_file import Build, ModelFile
+from visavis.models.model_file import Build, ModelFile, WeightUpdate
 from visavis.models.openvino_import import import_openvino
 from visavis.models.weight_update import shipped_update, updated_weights, weights_sha256
 
-__all__ = ["BUILD_VERSION", "build", "build_plain", "dequantize", "shapes_of", "update_weights"]
+__all__ = ["BUILD_VERSION", "build", "build_onnx", "dequantize", "shapes_of", "update_weights", "weights_of"]
 
 BUILD_VERSION = "1"
 """The version of the builder. Increase it when the same file would become another network, to build networks again."""
@@ -41,37 +41,46 @@ def build(model: ModelFile, source: Path, folder: Path) -> None:
 
 
 def _build(model: ModelFile, source: Path, folder: Path) -> None:
-    if model.build.format == "onnx":
-        network = dequantize(source)
-        if model.update is not None:
-            update_weights(network, shipped_update(model.update))
-            found = weights_sha256(_weights(network))
-            if found != model.update.weights_sha256:
-                raise ModelCorrupt(
-                    f"{model.update.file} gives weights with the SHA-256 {found}, it should be "
-                    f"{model.update.weights_sha256}; report this as a bug of visavis"
-                )
-        source = folder / "dequantized.onnx"
-        source.write_bytes(network.SerializeToString())
+    network = _changed(dequantize(source), model.update) if model.build.format == "onnx" else None
     try:
-        build_plain(source, model.build, folder)
+        if network is None:
+            _build_file(source, model.build, folder)
+        else:
+            build_onnx(network, model.build, folder)
     except RuntimeError as error:
         raise ModelCorrupt(f"{model.file} cannot be read as {model.build.format}: {error}") from error
-    if model.build.format == "onnx":
-        source.unlink()
 
 
-def build_plain(source: Path, described: Build, folder: Path) -> None:
-    """Build a ready network from a file that OpenVINO reads.
+def _changed(network: Any, update: WeightUpdate | None) -> Any:
+    if update is not None:
+        update_weights(network, shipped_update(update))
+        found = weights_sha256(weights_of(network))
+        if found != update.weights_sha256:
+            raise ModelCorrupt(
+                f"{update.file} gives weights with the SHA-256 {found}, it should be {update.weights_sha256}; "
+                "report this as a bug of visavis"
+            )
+    return network
+
+
+def build_onnx(network: Any, described: Build, folder: Path) -> None:
+    """Build a ready network from an ONNX model with f32 weights.
 
     Args:
-        source: ONNX with f32 weights, or TFLite.
+        network: the model, as `dequantize` returns it.
         described: the input of the network.
         folder: in which model.xml and model.bin are written.
 
     Raises:
-        RuntimeError: OpenVINO cannot read the file.
+        RuntimeError: OpenVINO cannot read the model.
     """
+    file = folder / "dequantized.onnx"
+    file.write_bytes(network.SerializeToString())
+    _build_file(file, described, folder)
+    file.unlink()
+
+
+def _build_file(source: Path, described: Build, folder: Path) -> None:
     openvino = import_openvino()
     network = _with_image_input(openvino.Core().read_model(source), described)
     openvino.save_model(network, folder / "model.xml", compress_to_fp16=False)
@@ -101,12 +110,13 @@ def update_weights(network: Any, update: bytes) -> None:
     """
     from onnx import numpy_helper
 
-    changed = updated_weights(_weights(network), update)
+    changed = updated_weights(weights_of(network), update)
     for tensor in network.graph.initializer:
         tensor.CopyFrom(numpy_helper.from_array(changed[tensor.name], tensor.name))
 
 
-def _weights(network: Any) -> dict[str, NDArray[Any]]:
+def weights_of(network: Any) -> dict[str, NDArray[Any]]:
+    """The initialisers of an ONNX model by name."""
     from onnx import numpy_helper
 
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in network.graph.initializer}

