@@ -16,12 +16,17 @@ WHAT = {
     "prefork": "a client that is used before gunicorn, uvicorn, Celery and multiprocessing fork their workers",
     "degraded": "the embedder on degraded copies of FOLDER/lfw-dev",
     "pipelines": "alignment on degraded copies of FOLDER/lfw-dev",
+    "steadier": "several embeddings of a hard face on degraded copies of FOLDER/lfw-dev",
     "fused": "error rates of one and of three source images on FOLDER/lfw-dev",
     "fields": "pose, quality, boxes and false faces on FOLDER/lfw-dev and FOLDER/scenes",
+    "small_faces": "faces of 20 to 200 pixels found at every roll",
+    "upright": "photos turned by any angle, also those of FOLDER/lfw-dev",
+    "ghosts": "portraits beside their own ghost images, also those of FOLDER/lfw-dev",
+    "recorded": "answers beside those of Amazon that are recorded in FOLDER/recorded",
     "scenes": "faces found and matched on FOLDER/scenes: images/, faces.csv (image, person, nose_x, nose_y)",
 }
 
-NEED_NO_DATA = ("comparison", "cold", "server", "growth", "peers", "prefork")
+NEED_NO_DATA = ("ghosts", "upright", "small_faces", "comparison", "cold", "server", "growth", "peers", "prefork")
 
 
 def main() -> None:
@@ -31,14 +36,16 @@ def main() -> None:
         "--data", type=Path, default=os.environ.get("VISAVIS_DATA"), help="folder of labelled data (VISAVIS_DATA)"
     )
     parser.add_argument(
-        "--students", type=Path, help="degraded, fused: a folder of embedders trained without some of the people"
+        "--students",
+        type=Path,
+        help="a folder of embedders trained without some of the people, for degraded, fused, steadier",
     )
     args = parser.parse_args()
     for what in args.what or (list(WHAT) if args.data else list(NEED_NO_DATA)):
         if what not in NEED_NO_DATA and args.data is None:
             parser.error(f"{what} needs --data FOLDER or VISAVIS_DATA")
         print(f"\n{what}: {WHAT[what]}", flush=True)
-        further = {"students": args.students} if what in ("degraded", "fused") else {}
+        further = {"students": args.students} if what in ("degraded", "fused", "steadier") else {}
         import_module(f"bench.{what}").run(args.data, **further)
 
 

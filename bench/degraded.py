@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from bench.degrade import DEGRADATIONS, degrade
 from bench.students import analysed, engines_of
-from visavis.calibration import LOWEST_PROMISED, Calibration
+from visavis.calibration import Calibration
 from visavis.evaluate.data.embeddings import Acquired
 from visavis.evaluate.statistics.pair_scores import pair_scores
 from visavis.runtime import open_calibration
 from visavis.settings import Settings
+from visavis.similarity_scale import LOWEST_PROMISED
 
 IMAGES = 1200
 

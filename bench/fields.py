@@ -1,4 +1,7 @@
-"""Checks fields of a face on lfw-dev and scenes: order under blur and darkening, mirroring, boxes, false faces."""
+"""Checks fields of a face: order under blur and darkening, mirroring, boxes and false faces.
+
+The images are those of lfw-dev, scenes and, if there is such a folder, faceless.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from visavis.image import decode
 from visavis.runtime import open_engine
 
 SAMPLE = 12  # every 12th image of lfw-dev is used
+FACELESS = 200
 L = LandmarkType
 
 
@@ -33,6 +37,8 @@ def run(data: Path) -> None:
         mirrored(engine, images)
         boxes(engine, images)
         false_faces(engine, data / "scenes")
+        if (data / "faceless").is_dir():
+            faceless(engine, data / "faceless")
 
 
 def darker(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
@@ -135,6 +141,27 @@ def false_faces(engine: Engine, scenes: Path) -> None:
                 break
     highest = ", ".join(f"{c:.1f}" for c in sorted(found, reverse=True)[:5]) or "none"
     print(f"false faces in {crops} crops without a face: {len(found)}; their confidences: {highest}")
+
+
+def faceless(engine: Engine, folder: Path) -> None:
+    """Analyse pictures that show no face, each whole and in random crops at quarter turns, `FACELESS` views in all.
+
+    The pictures of scikit-image without its astronaut and its photographer are such a folder.
+    """
+    files = sorted(folder.iterdir())
+    rng = np.random.default_rng(6)
+    found: list[tuple[float, str]] = []
+    for i in range(FACELESS):
+        file = files[i % len(files)]
+        pixels = decode(file.read_bytes()).pixels
+        if i >= len(files):
+            height, width = pixels.shape[:2]
+            side = max(min(80, width, height), int(rng.uniform(0.2, 0.9) * min(width, height)))
+            x, y = rng.integers(0, width - side + 1), rng.integers(0, height - side + 1)
+            pixels = np.rot90(pixels[y : y + side, x : x + side], int(rng.integers(4)))
+        found += [(f.confidence, file.stem) for f in engine.analyze(np.ascontiguousarray(pixels)).faces]
+    highest = ", ".join(f"{c:.1f} in {name}" for c, name in sorted(found, reverse=True)[:5]) or "none"
+    print(f"false faces in {FACELESS} views of pictures without a face: {len(found)}; their confidences: {highest}")
 
 
 def png(rgb: NDArray[np.uint8]) -> bytes:

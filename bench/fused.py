@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.students import analysed, engines_of
-from visavis.calibration import LOWEST_PROMISED, Calibration
+from visavis.calibration import Calibration
 from visavis.comparison import fuse_embeddings
 from visavis.cosine_adjustments import quality_adjusted, template_adjusted
 from visavis.evaluate.data.embeddings import Acquired
 from visavis.evaluate.data.protocol import ComparisonProtocol, read_folder
 from visavis.runtime import open_calibration
 from visavis.settings import Settings
+from visavis.similarity_scale import LOWEST_PROMISED
 
 FUSED, DRAWS = 3, 3
 Floats = NDArray[np.float64]

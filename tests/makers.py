@@ -6,10 +6,12 @@ pixels it receives which part of the image they show, how large and at what rota
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from visavis.analysis import Analyzer
 from visavis.geometry import Matrix, apply, invert
 from visavis.image import Image
+from visavis.mean_face import mean_face
 from visavis.orientation import OrientationResolver
 from visavis.vision.align import five_points
 from visavis.vision.detect import Detector
@@ -24,11 +27,16 @@ from visavis.vision.embed import Embedder
 from visavis.vision.expression import ExpressionReader
 from visavis.vision.iris import PupilFinder
 from visavis.vision.mesh import FaceMeshModel
-from visavis.vision.pose import mean_face
 
-__all__ = ["Scene", "SceneFace", "empty_grids", "locate", "map_image", "posed_mesh", "put_face", "rotation"]
+__all__ = ["FIVE", "Scene", "SceneFace", "empty_grids", "locate", "map_image", "posed_mesh", "put_face", "rotation"]
 
 Grids = dict[str, NDArray[np.float32]]
+
+
+FIVE = np.array(
+    json.loads((files("visavis.vision") / "data/detector_points.json").read_text("utf-8"))["numbers"]["points"]
+)
+"""Where the detector sees eyes, nose and mouth corners of the mean face."""
 
 
 def rotation(*, roll: float = 0, yaw: float = 0, pitch: float = 0) -> NDArray[np.float64]:
@@ -126,11 +134,13 @@ class SceneFace:
 
     centre:         of the eyes, in pixels
     score:          the detector's within 45 degrees of upright
+    closer_score:   the same where the face is shown with 30 pixels between the eyes or more; default: `score`
     wrong_score:    the detector's from `wrong_from` degrees on, where it takes the face for an upright one; 0 if it
                     does not find it
     presence:       the mesh's within 60 degrees of upright
     wrong_presence: the mesh's beyond, where it reads an upright face
-    norm:           of the embedding
+    norm:           of the embedding within 60 degrees of upright
+    wrong_norm:     of the embedding beyond
     detected_side:  of the detector's box, in interocular distances
     detected_again: the detector also reports the face with a box to the right of the first
     """
@@ -139,11 +149,13 @@ class SceneFace:
     interocular: float = 30
     roll: float = 0
     score: float = 0.9
+    closer_score: float | None = None
     wrong_score: float = 0
     wrong_from: float = 45
     presence: float = 18
     wrong_presence: float = 5
     norm: float = 12
+    wrong_norm: float = 7
     detected_side: float = 2.2
     detected_again: bool = False
 
@@ -176,7 +188,7 @@ class Scene:
 
     @property
     def orientation(self) -> OrientationResolver:
-        return OrientationResolver(Detector(self._session("detector", self._detect)), self._mesh_model)
+        return self.analyzer.orientation
 
     @property
     def analyzer(self) -> Analyzer:
@@ -202,8 +214,10 @@ class Scene:
         grids, matrix = empty_grids(height, width), locate(pixels)
         for face in self.faces:
             mesh, roll = face.shown_by(matrix)
-            score = face.score if abs(roll) <= 45 else face.wrong_score * (abs(roll) >= face.wrong_from)
             centre, interocular = five_points(mesh).mean(axis=0), face.interocular * math.hypot(*matrix[:, 0])
+            score = face.score if face.closer_score is None or interocular < 30 else face.closer_score
+            if abs(roll) > 45:
+                score = face.wrong_score * (abs(roll) >= face.wrong_from)
             if score <= 0 or not (0 <= centre[0] < width and 0 <= centre[1] < height):
                 continue
             half = face.detected_side * interocular / 2
@@ -233,8 +247,9 @@ class Scene:
         }
 
     def _embed(self, pixels: NDArray[np.uint8]) -> Grids:
-        face, _ = self._nearest(pixels)
-        return {"embedding": np.eye(1, 128, dtype=np.float32) * face.norm}
+        face, matrix = self._nearest(pixels)
+        norm = face.norm if abs(face.shown_by(matrix)[1]) <= 60 else face.wrong_norm
+        return {"embedding": np.eye(1, 128, dtype=np.float32) * norm}
 
     def _nearest(self, pixels: NDArray[np.uint8]) -> tuple[SceneFace, Matrix]:
         """The face that a crop shows in its middle, and the transform from the image to the crop."""

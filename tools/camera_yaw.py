@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, Delaunay
 from tools.camera_photo import Photo
 
-from visavis.vision.pose import mean_face
+from visavis.mean_face import mean_face
 
 __all__ = ["turned_head"]
 

@@ -17,7 +17,7 @@ from tools.camera_occlusion import masked, rectangle, sunglasses
 from tools.camera_photo import Photo
 from tools.embedder_crops import Crops
 
-from visavis.orientation import mean_face_through
+from visavis.mean_face import mean_face_through
 from visavis.runtime import open_analyzer
 from visavis.settings import Settings
 from visavis.vision.align import SIDE, TEMPLATE

@@ -1,10 +1,9 @@
 """Fit the proportions of the box, `vision/data/box.json`.
 
-    python -m tools.fit_box [DATA] [--images N] [--write]
+    python -m tools.fit_box [DATA] [--cache FILE] [--write]
 
-The factors on the mesh's extents bring the medians over the near-frontal faces of DATA/lfw-dev to those of recorded
-answers of Amazon: `TARGETS`. Those were counted on more recordings than DATA/recorded holds; the tool counts them again
-on what is there and prints both.
+The factors on the mesh's extents have the highest mean IoU with Amazon's boxes over the faces of DATA/recorded that are
+turned by at most `MAX_YAW` and on which the mesh is sure. The interval is a bootstrap over faces.
 """
 
 from __future__ import annotations
@@ -13,116 +12,71 @@ from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
-from tools.fitting import Labelled, bootstrap, labelled, parse, refits, report, stored, write
-from tools.fitting_faces import Measured, Measurer, Recorded, Table, cached, each, recorded_faces
+from scipy.optimize import minimize
+from tools.fitting import bootstrap, parse, refits, report, stored, write
+from tools.fitting_faces import Measurer, Table, cached, iou, recorded_faces
 
-from visavis.face_mesh import MOUTH_CORNERS, eye_centres
-from visavis.image import decode
 from visavis.orientation import LIKELY_PRESENCE
-from visavis.vision.landmarks import BOX_FILE, BoxNumbers, level_frame
+from visavis.vision.landmarks import BOX_FILE, BoxNumbers, box_around
 
 Floats = NDArray[np.float64]
 
-TARGETS = (2.21, 2.86, 0.38)
-"""Medians over recorded answers: the box's width over the interocular distance, its height over the distance from
-the midpoint of the eyes to the mouth, and the height of the eyes in it, from the top."""
-
-MAX_TURN, MAX_PITCH = 8.0, 10.0
-"""Degrees of roll and yaw, and of pitch about that of a face that looks straight ahead, of a near-frontal face."""
+MAX_YAW = 45.0
+"""Degrees; beyond it the extents of the mesh are those of one side of the face."""
 
 
-def extents(face: Measured) -> list[float]:
-    """Width of the mesh over the interocular distance, and its extents above and below the eyes over eyes to mouth."""
-    middle, frame = level_frame(face.mesh)
-    levelled = (face.mesh[:, :2] - middle) @ frame.T
-    eyes = eye_centres(face.mesh)
-    interocular = float(np.hypot(*(eyes[1] - eyes[0])))
-    mouth = face.mesh[list(MOUTH_CORNERS), :2].mean(axis=0)
-    down = float(np.hypot(*(mouth - eyes.mean(axis=0))))
-    low, high = levelled.min(axis=0), levelled.max(axis=0)
-    return [float(high[0] - low[0]) / interocular, -float(low[1]) / down, float(high[1]) / down]
+def overlaps(meshes: NDArray[np.float32], boxes: Floats, numbers: BoxNumbers) -> Floats:
+    """(n,) the IoU of the box of each mesh, (n, 468, 3), with another, (n, 4): left, top, right, bottom."""
+    ours = [box_around(mesh, numbers) for mesh in meshes]
+    corners = np.array([[box.left, box.top, box.right, box.bottom] for box in ours])
+    return np.array([iou(one, other) for one, other in zip(corners, boxes, strict=True)])
 
 
-def near_frontal(face: Measured, pitch_zero: float) -> bool:
-    pose = face.pose
-    turned = max(abs(pose.yaw), abs(pose.roll)) >= MAX_TURN or abs(pose.pitch - pitch_zero) >= MAX_PITCH
-    return not turned and face.presence >= LIKELY_PRESENCE
+def fit(meshes: NDArray[np.float32], boxes: Floats, start: BoxNumbers) -> BoxNumbers:
+    """The factors with the highest mean IoU."""
 
+    def cost(values: Floats) -> float:
+        return 1 - float(overlaps(meshes, boxes, BoxNumbers(*(float(v) for v in values))).mean())
 
-def fit(table: Floats, targets: tuple[float, float, float] = TARGETS) -> BoxNumbers:
-    """The factors that bring the medians of a table of `extents`, (n, 3), to the targets.
-
-    The median of a height is not the sum of the medians of its parts, so the height is corrected until it is right.
-    """
-    width, height, eye_line = targets
-    across, up, down = np.median(table, axis=0)
-    above, below = eye_line * height / up, (1 - eye_line) * height / down
-    for _ in range(50):
-        heights = above * table[:, 1] + below * table[:, 2]
-        line = float(np.median(above * table[:, 1] / heights))
-        scale = height / float(np.median(heights))
-        above, below = scale * above * eye_line / line, scale * below * (1 - eye_line) / (1 - line)
-    return BoxNumbers(sideways=float(width / across), above=float(above), below=float(below))
-
-
-def amazons(faces: list[Recorded]) -> Floats:
-    """(n, 3) what `TARGETS` are medians of, of Amazon's own boxes and points, for its near-frontal faces."""
-    rows = []
-    for face in faces:
-        left, right, *mouth = (face.landmarks[n] for n in ("eyeLeft", "eyeRight", "mouthLeft", "mouthRight"))
-        eyes = (left + right) / 2
-        if max(abs(face.pose.roll), abs(face.pose.yaw)) < MAX_TURN:
-            size = face.box[2:] - face.box[:2]
-            down = float(np.hypot(*(np.mean(mouth, axis=0) - eyes)))
-            width = float(size[0] / np.hypot(*(right - left)))
-            rows.append([width, float(size[1]) / down, float((eyes[1] - face.box[1]) / size[1])])
-    return np.array(rows).reshape(-1, 3)
+    first = np.array(list(asdict(start).values()))
+    best = minimize(cost, first, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-5})
+    return BoxNumbers(*(float(v) for v in best.x))
 
 
 def main() -> None:
-    args = parse(__doc__, images=1500)
-    pitch_zero = float(stored("vision/data/pose.json")["numbers"]["pitch_zero"])
+    args = parse(__doc__)
 
     def measure() -> Table:
-        measurer = Measurer()
+        faces = [
+            face
+            for face in recorded_faces(args.data, Measurer())
+            if abs(face.pose.yaw) <= MAX_YAW and face.ours.presence >= LIKELY_PRESENCE
+        ]
+        return {"meshes": np.array([f.ours.mesh for f in faces]), "boxes": np.array([f.box for f in faces])}
 
-        def one(image: Labelled) -> tuple[list[float], str] | None:
-            face = measurer.largest(decode(image.file.read_bytes()))
-            return (extents(face), image.identity) if face is not None and near_frontal(face, pitch_zero) else None
-
-        rows = [row for row in each(one, labelled(args.data, args.images)) if row is not None]
-        table, people = zip(*rows, strict=True)
-        recorded = amazons(recorded_faces(args.data, measurer))
-        return {"extents": np.array(table), "people": np.array(people), "recorded": recorded}
-
-    table = cached(args.cache, f"fit_box of {args.data}, {args.images} images", measure)
-    extent, recorded = table["extents"], table["recorded"]
+    table = cached(args.cache, f"fit_box of {args.data}", measure)
+    meshes, boxes = table["meshes"], table["boxes"]
     shipped = BoxNumbers(**stored(BOX_FILE)["numbers"])
-    fitted = fit(extent)
+    fitted = fit(meshes, boxes, shipped)
 
     def numbers(rows: NDArray[np.intp]) -> list[float]:
-        return list(asdict(fit(extent[rows])).values())
+        return list(asdict(fit(meshes[rows], boxes[rows], shipped)).values())
 
-    interval = bootstrap(table["people"], numbers)
-    print(f"{len(extent)} near-frontal faces of {len(set(table['people'].tolist()))} people of lfw-dev")
-    if len(recorded):
-        medians = zip(np.median(recorded, axis=0), recorded.std(axis=0), strict=True)
-        again = ", ".join(f"{median:.2f} +- {deviation:.2f}" for median, deviation in medians)
-        print(f"targets {TARGETS}; of {len(recorded)} near-frontal recorded faces they are {again}")
-    width = float(np.median(extent[:, 0]) * abs(fitted.sideways - shipped.sideways))
-    heights = [float(np.median(extent[:, 1] * n.above + extent[:, 2] * n.below)) for n in (shipped, fitted)]
-    effects = {
-        "median width of a box would change by": f"{width:.3f} interocular distances",
-        "median height of a box would change by": f"{abs(heights[1] - heights[0]):.3f} distances from eyes to mouth",
-    }
+    interval = bootstrap(np.arange(len(boxes)), numbers, replicates=60)
+    print(f"{len(boxes)} recorded faces")
+    effects = {}
+    for name, one in {"shipped": shipped, "fitted": fitted}.items():
+        found = overlaps(meshes, boxes, one)
+        effects[f"IoU with the {name} numbers"] = (
+            f"median {np.median(found):.3f}, 10th percentile {np.quantile(found, 0.1):.3f}, lowest {found.min():.3f}"
+        )
     print(report(refits(asdict(shipped), list(asdict(fitted).values()), interval), effects))
     if args.write:
         write(
             BOX_FILE,
             {name: round(value, 3) for name, value in asdict(fitted).items()},
-            origin=f"The factors bring the medians to those of recorded answers, {TARGETS}: width in interocular "
-            "distances, height in distances from eyes to mouth, height of the eyes in the box; see the tool.",
-            data={"set": "lfw-dev, near-frontal faces", "faces": len(extent)},
+            origin="The factors with the highest mean IoU with Amazon's boxes; see the tool.",
+            data={"set": "recorded responses of Amazon Rekognition with their images", "faces": len(boxes)},
             networks=("detector", "mesh"),
             tool="python -m tools.fit_box",
         )

@@ -2,9 +2,10 @@
 
     python -m tools.fit_confidence [DATA] [--images N] [--cache FILE] [--write]
 
-A logistic regression on the terms of `confidence_terms`, with faces and false detections weighted ten to one in sum.
-Faces are those of DATA/lfw-dev, plain and degraded (`bench.degrade`), and the marked ones of DATA/scenes. False
-detections are whatever the detector reports in `CROPS` crops of the scenes that show no face, whatever its confidence.
+A logistic regression on the terms of `confidence_terms`, with faces and false detections weighted two to one in sum.
+Faces are those of DATA/lfw-dev, plain, degraded (`bench.degrade`) and hard to see (`tools.fitting_hard`), and those
+marked in DATA/scenes. False detections are whatever the detector reports, at any confidence, in crops that show no
+face: `CROPS` of the scenes, and others of the pictures in DATA/faceless if there is such a folder.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from tools.fitting import bootstrap, parse, refits, report, stored, write
 from tools.fitting_degraded import IMAGES, degraded_faces, measured_rows
 from tools.fitting_faces import Measured, Measurer, Table, cached, each, mesh_box
+from tools.fitting_hard import hard_faces
 
 from visavis.image import Image, decode
 from visavis.models.shipped import DEFAULT_EMBEDDER
@@ -34,8 +36,12 @@ from visavis.vision.confidence import (
 
 Floats = NDArray[np.float64]
 
+TERMS = ("score", "presence", "norm", "size")
 CROPS = 668
-FACES_PER_FALSE = 10.0
+CROPS_OF_FACELESS = 16
+"""Of each picture in DATA/faceless."""
+FACES_PER_FALSE = 2.0
+"""Chosen so that no false detection reaches `MIN_CONFIDENCE`."""
 RIDGE = 1e-3
 """Penalty on the squared slopes of standardised terms, because faces and false detections can nearly be separated."""
 
@@ -44,7 +50,7 @@ def fit(terms: Floats, is_face: NDArray[np.bool_]) -> list[float]:
     """Intercept and slopes of a weighted logistic regression, by Newton's method.
 
     Args:
-        terms: (n, 3), of `confidence_terms`
+        terms: (n, 4), of `confidence_terms`
         is_face: (n,)
     """
     x = np.column_stack([np.ones(len(terms)), terms])
@@ -69,7 +75,7 @@ def fit(terms: Floats, is_face: NDArray[np.bool_]) -> list[float]:
 
 def fit_assumed_norm(terms: Floats, is_face: NDArray[np.bool_], beta: list[float]) -> float:
     """The norm with which as many false detections pass `MIN_CONFIDENCE` as faces are dropped."""
-    others = beta[0] + terms[:, :2] @ np.array(beta[1:3])
+    others = beta[0] + terms[:, [0, 1, 3]] @ np.array([beta[1], beta[2], beta[4]])
     needed = (math.log(MIN_CONFIDENCE / (100 - MIN_CONFIDENCE)) - others) / beta[3]
     norms = np.exp(np.sort(needed))
     passing = np.array([(needed[~is_face] <= math.log(norm)).sum() for norm in norms])
@@ -79,9 +85,8 @@ def fit_assumed_norm(terms: Floats, is_face: NDArray[np.bool_], beta: list[float
 
 
 def terms_of(table: Table) -> Floats:
-    """(n, 3) the terms of each row."""
-    rows = zip(table["score"].tolist(), table["presence"].tolist(), table["norm"].tolist(), strict=True)
-    return np.array([confidence_terms(*row) for row in rows])
+    """(n, 4) the terms of each row."""
+    return np.array([confidence_terms(*row) for row in zip(*(table[name].tolist() for name in TERMS), strict=True)])
 
 
 def numbers_of(terms: Floats, is_face: NDArray[np.bool_]) -> list[float]:
@@ -105,6 +110,8 @@ def scene_detections(data: Path, measurer: Measurer) -> tuple[list[Measured], li
         faces += found
         most = math.ceil((CROPS - len(crops)) / (len(noses) - i))
         crops += list(crops_without(image, [mesh_box(f.mesh) for f in found], most, seed=i))
+    for i, file in enumerate(sorted((data / "faceless").glob("*.*"))):
+        crops += list(crops_without(decode(file.read_bytes()), [], CROPS_OF_FACELESS, seed=100 + i))
     return faces, [f for found in each(measurer.all, crops) for f in found]
 
 
@@ -136,7 +143,7 @@ def crops_without(image: Image, boxes: list[Floats], most: int, *, seed: int) ->
 def main() -> None:
     args = parse(__doc__, images=IMAGES)
     measurer = Measurer()
-    people = degraded_faces(args, measurer)
+    people, hard = degraded_faces(args, measurer), hard_faces(args, measurer)
     key = f"detections of {args.data}/scenes"
 
     def measure() -> Table:
@@ -144,20 +151,28 @@ def main() -> None:
         return measured_rows([*faces, *false]) | {"is_face": np.array([True] * len(faces) + [False] * len(false))}
 
     scenes = cached(args.cache and args.cache.with_suffix(".scenes.npz"), key, measure)
-    terms = np.concatenate([terms_of(people), terms_of(scenes)])
-    is_face = np.concatenate([np.ones(len(people["how"]), np.bool_), scenes["is_face"]])
-    groups = [*people["identity"].tolist(), *(f"scene {i}" for i in range(len(scenes["is_face"])))]
+    terms = np.concatenate([terms_of(people), terms_of(hard), terms_of(scenes)])
+    lfw = np.concatenate([people["identity"], hard["identity"]])
+    how = np.concatenate([people["how"], hard["how"], np.full(len(scenes["is_face"]), "scenes")])
+    is_face = np.concatenate([np.ones(len(lfw), np.bool_), scenes["is_face"]])
+    groups = [*lfw.tolist(), *(f"scene {i}" for i in range(len(scenes["is_face"])))]
     shipped = ConfidenceNumbers(**stored(CONFIDENCE_FILE)["numbers"])
     fitted = ConfidenceNumbers(*numbers_of(terms, is_face))
     interval = bootstrap(groups, lambda rows: numbers_of(terms[rows], is_face[rows]), replicates=100)
-    print(f"{is_face.sum()} faces and {(~is_face).sum()} false detections in {CROPS} crops without a face")
-    columns = (np.concatenate([people[n], scenes[n]]).tolist() for n in ("score", "presence", "norm"))
-    rows: list[tuple[float, float, float]] = list(zip(*columns, strict=True))
-    old, new = (np.array([face_confidence(s, p, n, numbers) for s, p, n in rows]) for numbers in (shipped, fitted))
+    print(f"{is_face.sum()} faces and {(~is_face).sum()} false detections in crops without a face")
+    columns = (np.concatenate([t[n] for t in (people, hard, scenes)]).tolist() for n in TERMS)
+    rows: list[tuple[float, float, float, float]] = list(zip(*columns, strict=True))
+    old, new = (np.array([face_confidence(*row, numbers) for row in rows]) for numbers in (shipped, fitted))
     change = np.abs(new - old)[is_face]
     effects = {
         f"faces below {MIN_CONFIDENCE:g}": f"{(old[is_face] < MIN_CONFIDENCE).sum()} shipped, "
         f"{(new[is_face] < MIN_CONFIDENCE).sum()} fitted",
+        **{
+            f"of the {(of & is_face).sum()} {name}": f"{(old[of & is_face] < MIN_CONFIDENCE).sum()} shipped, "
+            f"{(new[of & is_face] < MIN_CONFIDENCE).sum()} fitted"
+            for name in dict.fromkeys(how.tolist())
+            for of in [how == name]
+        },
         f"false detections from {MIN_CONFIDENCE:g}": f"{(old[~is_face] >= MIN_CONFIDENCE).sum()} shipped, "
         f"{(new[~is_face] >= MIN_CONFIDENCE).sum()} fitted; the highest have {old[~is_face].max():.1f} and "
         f"{new[~is_face].max():.1f}",
@@ -169,9 +184,9 @@ def main() -> None:
         write(
             CONFIDENCE_FILE,
             {name: round(value, 3) for name, value in asdict(fitted).items()},
-            origin="Logistic regression with faces and false detections weighted ten to one; see the tool.",
+            origin="Logistic regression with faces and false detections weighted two to one; see the tool.",
             data={
-                "set": "lfw-dev, plain and degraded; scenes, and crops of them without a face",
+                "set": "lfw-dev, plain, degraded and hard to see; scenes; crops without a face",
                 "faces": int(is_face.sum()),
                 "false_detections": int((~is_face).sum()),
             },

@@ -16,9 +16,10 @@ from tools.fitting import bootstrap, parse, refits, report, stored, write
 from tools.fitting_degraded import IMAGES, PLAIN, degraded_faces
 from tools.fitting_faces import Table
 
-from visavis.calibration import LOWEST_PROMISED, load_calibration
+from visavis.calibration import load_calibration
 from visavis.cosine_adjustments import QUALITY_PENALTY_FILE, QualityPenaltyNumbers, quality_adjusted
 from visavis.models.shipped import DEFAULT_EMBEDDER
+from visavis.similarity_scale import LOWEST_PROMISED
 from visavis.vision.quality import NUMBERS as QUALITY
 
 Floats = NDArray[np.float64]
@@ -77,7 +78,9 @@ class Pairs:
 
     def needs(self, full_quality: float, threshold: float) -> Floats:
         """Of the impostors; see `needed`."""
-        adjusted = quality_adjusted(self._cosines[0], *self._qualities[0], QualityPenaltyNumbers(full_quality, 1.0))
+        adjusted = quality_adjusted(
+            self._cosines[0], *self._qualities[0], QualityPenaltyNumbers(full_quality, 1.0), None
+        )
         return needed(self._cosines[0], self._cosines[0] - adjusted, threshold)
 
     def rates(self, penalty: QualityPenaltyNumbers, threshold: float) -> tuple[float, float]:

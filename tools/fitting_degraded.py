@@ -31,6 +31,7 @@ NUMBERS = (
     "yaw",
     "pitch",
     "interocular",
+    "size",
 )
 IMAGES = 1200
 
@@ -82,7 +83,7 @@ def measured_rows(faces: list[Measured]) -> Table:
     rows = np.array([
         (
             f.score, f.presence, f.norm, f.pixels.brightness, f.pixels.contrast, f.laplacian_rms,
-            f.pose.roll, f.pose.yaw, f.pose.pitch, f.inputs.interocular,
+            f.pose.roll, f.pose.yaw, f.pose.pitch, f.inputs.interocular, f.size,
         )
         for f in faces
     ]).reshape(-1, len(NUMBERS))  # fmt: skip
@@ -91,14 +92,14 @@ def measured_rows(faces: list[Measured]) -> Table:
 
 
 def rows_of(table: Table, logistic: tuple[float, float]) -> list[tuple[PixelQuality, QualityInputs]]:
-    """What the quality score is computed from, for each row of a table."""
+    """What the quality score is computed from, for each row of a table. The side of the crop is not part of it."""
     columns: list[NDArray[np.float64]] = [table[name] for name in NUMBERS]
     return [
         (
-            PixelQuality(brightness, sharpness_of(rms, logistic), contrast),
+            PixelQuality(brightness, sharpness_of(rms, logistic), contrast, rms, side=100.0),
             QualityInputs(100.0, presence, norm, Pose(roll=roll, yaw=yaw, pitch=pitch), interocular),
         )
-        for _, presence, norm, brightness, contrast, rms, roll, yaw, pitch, interocular in zip(
+        for _, presence, norm, brightness, contrast, rms, roll, yaw, pitch, interocular, _ in zip(
             *(column.tolist() for column in columns), strict=True
         )
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from visavis.image import Image, decode
 from visavis.orientation import Candidate
 from visavis.runtime import open_analyzer
 from visavis.vision.align import align, five_points
+from visavis.vision.landmarks import box_around
 from visavis.vision.mesh import crop_matrix_from_mesh
 from visavis.vision.pose import pose_of
 from visavis.vision.quality import PixelQuality, QualityInputs, laplacian_rms, measure_pixels
@@ -44,6 +46,7 @@ class Measured:
     vector:   (128,) float32, the embedding
     pixels:   brightness, sharpness and contrast
     laplacian_rms: what sharpness is computed from
+    side:     of the crop of the mesh, in pixels of the image
     """
 
     score: float
@@ -55,10 +58,16 @@ class Measured:
     vector: NDArray[np.float32]
     pixels: PixelQuality
     laplacian_rms: float
+    side: float
 
     @property
     def pose(self) -> Pose:
         return pose_of(self.mesh)
+
+    @property
+    def size(self) -> float:
+        """The square root of the area of the box that the engine answers with, in pixels."""
+        return math.sqrt(box_around(self.mesh).area)
 
     @property
     def inputs(self) -> QualityInputs:
@@ -104,6 +113,7 @@ class Measurer:
             vector=embedded.vector,
             pixels=measure_pixels(image, crop, CROP_SIDE),
             laplacian_rms=laplacian_rms(image, crop, CROP_SIDE),
+            side=CROP_SIDE / float(np.hypot(*crop[:, 0])),
         )
 
 
@@ -149,6 +159,7 @@ class Recorded:
     box:       Amazon's, as left, top, right, bottom in pixels
     landmarks: Amazon's, name -> x, y in pixels
     pose:      Amazon's
+    brightness, sharpness: Amazon's; None where the answer has no quality
     ours:      what the stages found
     """
 
@@ -156,6 +167,8 @@ class Recorded:
     box: NDArray[np.float64]
     landmarks: dict[str, NDArray[np.float64]]
     pose: Pose
+    brightness: float | None
+    sharpness: float | None
     ours: Measured
 
 
@@ -206,7 +219,9 @@ def _matched(
         return None
     points = {p["Type"]: np.array([p["X"], p["Y"]]) * size for p in amazon["Landmarks"]}
     pose = Pose(roll=amazon["Pose"]["Roll"], yaw=amazon["Pose"]["Yaw"], pitch=amazon["Pose"]["Pitch"])
-    return Recorded(name, box, points, pose, ours[int(np.argmax(overlaps))])
+    quality = amazon.get("Quality", {})
+    best = ours[int(np.argmax(overlaps))]
+    return Recorded(name, box, points, pose, quality.get("Brightness"), quality.get("Sharpness"), best)
 
 
 def mesh_box(mesh: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -102,8 +102,8 @@ class Analyzer:
 
     @property
     def orientation(self) -> OrientationResolver:
-        """Runs detector and mesh at several rotations."""
-        return OrientationResolver(self.detector, self.mesh_model)
+        """Runs detector, mesh and embedder at several rotations."""
+        return OrientationResolver(self.detector, self.mesh_model, self.embedder)
 
     def __call__(
         self,
@@ -163,8 +163,8 @@ class Analyzer:
     def _describe(self, image: Image, candidate: Candidate, detail: Detail) -> Face | None:
         """Run the remaining stages on a candidate; None if its confidence shows that it is not a face."""
         mesh = candidate.mesh.points
-        embedded = self.embedder(align(image, five_points(mesh)))
-        confidence = face_confidence(candidate.score, candidate.mesh.presence, embedded.embedding_norm)
+        embedded = candidate.embedded or self.embedder(align(image, five_points(mesh)))
+        confidence = face_confidence(candidate.score, candidate.mesh.presence, embedded.embedding_norm, candidate.size)
         if confidence < MIN_CONFIDENCE:
             return None
         pose, eyes = pose_of(mesh), eye_centres(mesh)

@@ -1,7 +1,7 @@
 """Maps a cosine to a score and the score to a similarity on a published scale.
 
 The score is the cosine after the adjustments for quality and for the number of source images (`cosine_adjustments`);
-the curve maps it to a similarity. The code that measures or fits the scale counts scores. `SIMILARITY_SCALE` says what
+the curve maps it to a similarity. The code that measures or fits the scale counts scores. `similarity_scale` says what
 a similarity means.
 """
 
@@ -21,23 +21,13 @@ from visavis.cosine_adjustments import quality_adjusted, template_adjusted
 from visavis.errors import CalibrationMismatch
 from visavis.models.shipped import DEFAULT_EMBEDDER
 from visavis.models.writing import writing
+from visavis.similarity_scale import PROMISED_FMR, SIMILARITY_SCALE, neg_log10_fmr
 
 __all__ = [
-    "LOWEST_PROMISED",
-    "PROMISED_FMR",
-    "SIMILARITY_SCALE",
     "Calibration",
     "load_calibration",
     "lowest_score",
-    "neg_log10_fmr",
 ]
-
-SIMILARITY_SCALE = ((0, 1.0), (25, 1e-1), (58, 1e-2), (80, 1e-3), (90, 1e-4), (97, 1e-5), (99, 1e-6), (99.6, 1e-7))
-"""The scale: a similarity and its false match rate (FMR) among impostors of the same sex. See `PROMISED_FMR`."""
-PROMISED_FMR = {int(similarity): fmr for similarity, fmr in SIMILARITY_SCALE if 1e-6 <= fmr <= 1e-3}
-"""The part of the scale that is promised and measured: similarity -> FMR. The other points only shape the curve."""
-LOWEST_PROMISED = min(PROMISED_FMR)
-"""The lowest similarity with a promised rate: 80, because that is CompareFaces' default for SimilarityThreshold."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -253,11 +243,6 @@ class Calibration:
         raise CalibrationMismatch(
             f"the calibration was fitted {fitted} and is not valid {wanted}; fit one with `visavis calibrate`"
         )
-
-
-def neg_log10_fmr() -> NDArray[np.float64]:
-    """-log10 of the false match rate at each point of `SIMILARITY_SCALE`: (n,) float64, rising from 0."""
-    return -np.log10([fmr for _, fmr in SIMILARITY_SCALE])
 
 
 def lowest_score(scores: NDArray[np.float64], similarities: NDArray[np.float64], similarity: float) -> float:

@@ -10,8 +10,8 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.calibration import LOWEST_PROMISED
 from visavis.face import Face
+from visavis.similarity_scale import LOWEST_PROMISED
 
 __all__ = ["DEFAULT_SIMILARITY_THRESHOLD", "Comparison", "Match", "Similarity", "compare", "fuse", "fuse_embeddings"]
 

@@ -21,6 +21,7 @@ __all__ = [
     "CROP_SIDE",
     "INNER_BROWS",
     "INNER_EYE_CORNERS",
+    "LEFT_EYE",
     "LEFT_EYE_CORNERS",
     "LOWER_INNER_LIP",
     "LOWER_LIDS",
@@ -28,6 +29,7 @@ __all__ = [
     "MOUTH_CORNERS",
     "NOSE_TIP",
     "OUTER_EYE_CORNERS",
+    "RIGHT_EYE",
     "RIGHT_EYE_CORNERS",
     "UPPER_INNER_LIP",
     "UPPER_LIDS",
@@ -71,8 +73,8 @@ CONTOUR_LOWER_LID, CONTOUR_UPPER_LID = range(1, 8), range(9, 16)
 """From the outer to the inner corner. Points at the same position in both are above each other."""
 
 # The corners and the middles of the lids.
-_LEFT_EYE = (*LEFT_EYE_CORNERS, UPPER_LIDS[0], LOWER_LIDS[0])
-_RIGHT_EYE = (*RIGHT_EYE_CORNERS, UPPER_LIDS[2], LOWER_LIDS[2])
+LEFT_EYE = (*LEFT_EYE_CORNERS, UPPER_LIDS[0], LOWER_LIDS[0])
+RIGHT_EYE = (*RIGHT_EYE_CORNERS, UPPER_LIDS[2], LOWER_LIDS[2])
 
 
 def eye_centres(mesh: NDArray[np.float32]) -> Points:
@@ -87,4 +89,4 @@ def eye_centres(mesh: NDArray[np.float32]) -> Points:
     Returns:
         (2, 2) float32, in the same frame.
     """
-    return np.stack([mesh[list(eye), :2].mean(axis=0) for eye in (_LEFT_EYE, _RIGHT_EYE)])
+    return np.stack([mesh[list(eye), :2].mean(axis=0) for eye in (LEFT_EYE, RIGHT_EYE)])

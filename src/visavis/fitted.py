@@ -40,7 +40,7 @@ def load_numbers(name: str, kind: type[T]) -> T:
     Example:
         >>> from visavis.vision.pose import PoseNumbers
         >>> load_numbers("vision/data/pose.json", PoseNumbers).pitch_zero
-        8.0
+        3.3
     """
     file = files("visavis").joinpath(*name.split("/"))
     try:

@@ -11,7 +11,8 @@ from tools.camera_photo import Photo
 from tools.camera_yaw import turned_head
 
 from visavis.face_mesh import MOUTH_CORNERS, NOSE_TIP, OUTER_EYE_CORNERS, eye_centres
-from visavis.vision.pose import mean_face, pose_of
+from visavis.mean_face import mean_face
+from visavis.vision.pose import pose_of
 
 MEMBERS = list(dict.fromkeys(member for family in FAMILIES.values() for member in family.members))
 

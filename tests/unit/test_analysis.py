@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -47,8 +48,8 @@ def test_an_upright_face_is_described() -> None:
         (expected.left, expected.top, expected.right, expected.bottom), abs=0.5
     )
     assert face.image_size == Size(256, 256)
-    assert (face.pose.roll, face.pose.yaw, face.pose.pitch) == pytest.approx((0, 0, 8), abs=0.2)
-    assert face.confidence == pytest.approx(face_confidence(0.9, 18, 12))
+    assert (face.pose.roll, face.pose.yaw, face.pose.pitch) == pytest.approx((0, 0, 3.3), abs=0.2)
+    assert face.confidence == pytest.approx(face_confidence(0.9, 18, 12, size=math.sqrt(expected.area)))
     assert face.embedding.tolist() == [1.0] + [0.0] * 127
     assert len(face.landmarks) == 30
 
@@ -171,16 +172,16 @@ def test_a_face_whose_detected_box_is_not_the_largest_can_become_the_largest() -
 
 def test_where_the_largest_turns_out_no_face_a_smaller_one_is_taken() -> None:
     # Its mesh is that of a face; only the embedding shows that it is not one. The small face was not read before.
-    no_face = SceneFace(centre=(65, 100), interocular=36, norm=4, presence=11)
+    no_face = SceneFace(centre=(65, 100), interocular=36, presence=11, norm=4, wrong_norm=4)
     assert places(no_face, SMALL, largest_only=True) == [220]
     assert places(no_face, SMALL) == [220]
     assert places(no_face, SMALL, SceneFace(centre=(160, 100), interocular=16), largest_only=True) == [220]
 
 
-@pytest.mark.parametrize(("norm", "faces"), [(4.5, 1), (4.1, 0)])
+@pytest.mark.parametrize(("norm", "faces"), [(5.1, 1), (4.7, 0)])
 def test_a_face_is_kept_from_a_confidence_of_60(norm: float, faces: int) -> None:
-    known = SceneFace(norm=norm, presence=12)
-    assert (face_confidence(0.9, 12, norm) >= 60) is bool(faces)
+    known = SceneFace(presence=12, norm=norm, wrong_norm=norm)
+    assert (face_confidence(0.9, 12, norm, size=50) >= 60) is bool(faces)
     assert len(analysed(known).faces) == faces
 
 
@@ -219,7 +220,8 @@ def test_neighbours_whose_boxes_overlap_are_two_faces(centre: tuple[float, float
 def grid(count: int) -> list[SceneFace]:
     """Small faces in rows of eleven, in falling order of size."""
     return [
-        SceneFace(centre=(14 + 22 * (i % 11), 12 + 24 * (i // 11)), interocular=6.5 - 0.01 * i) for i in range(count)
+        SceneFace(centre=(14 + 22 * (i % 11), 12 + 24 * (i // 11)), interocular=6.5 - 0.01 * i, norm=20)
+        for i in range(count)
     ]
 
 
@@ -243,7 +245,7 @@ def test_with_the_largest_only_more_is_not_looked_for() -> None:
 
 def test_of_102_faces_one_that_turns_out_none_is_replaced_by_the_next() -> None:
     faces = grid(102)
-    faces[50] = SceneFace(centre=faces[50].centre, interocular=faces[50].interocular, norm=4, presence=11)
+    faces[50] = SceneFace(centre=faces[50].centre, interocular=faces[50].interocular, norm=4, wrong_norm=4)
     scene = Scene(faces)
     analysis = scene.analyzer(scene.image, detail=Detail.MINIMAL)
     assert (len(analysis.faces), analysis.more) == (100, True)

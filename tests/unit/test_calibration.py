@@ -9,12 +9,14 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from visavis.calibration import PROMISED_FMR, Calibration, load_calibration, lowest_score
+from visavis.calibration import Calibration, load_calibration, lowest_score
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
+from visavis.cosine_adjustments import QUALITY_CEILING, quality_adjusted
 from visavis.errors import CalibrationMismatch
 from visavis.models.manifest import load_manifest
 from visavis.models.shipped import SHIPPED_EMBEDDERS
 from visavis.settings import ACCURACIES
+from visavis.similarity_scale import PROMISED_FMR
 
 
 def text(curve: list[list[float]]) -> str:
@@ -161,7 +163,7 @@ def test_the_promises_begin_at_the_default_threshold() -> None:
 
 def test_beyond_the_promises_the_false_match_rate_is_that_of_the_scale_below_and_of_the_last_promise_above() -> None:
     rate = load_calibration().false_match_rate
-    assert [rate(s) for s in (0, 25, 41.5, 58, 69)] == pytest.approx([1, 1e-1, 10**-1.5, 1e-2, 10**-2.5])
+    assert [rate(s) for s in (0, 1, 10, 30, 50, 65)] == pytest.approx([1, 0.5, 1e-1, 10**-1.5, 1e-2, 10**-2.5])
     assert [rate(s) for s in (99.6, 100)] == pytest.approx([1e-6, 1e-6])
 
 
@@ -184,7 +186,8 @@ def test_the_lowest_score_of_a_similarity_is_where_a_comparison_begins_to_match(
     lowest = calibration.lowest_score(similarity)
 
     def matches(score: float) -> bool:
-        return bool(np.float32(calibration.similarity(score)) >= np.float32(similarity))
+        on_curve = np.interp(score, calibration.scores, calibration.similarities)
+        return bool(np.float32(on_curve) >= np.float32(similarity))
 
     assert matches(lowest)
     assert similarity == 0 or not matches(np.nextafter(lowest, -1))
@@ -224,6 +227,29 @@ def test_a_score_is_lowered_by_the_geometric_mean_of_what_both_lack_to_a_quality
 
 def test_a_score_is_lowered_less_the_nearer_the_cosine_is_to_1() -> None:
     score = load_calibration().score
-    # The whole penalty up to .35, and half of it midway between .35 and 1.
+    # The whole penalty up to .35, and four fifths of it a fifth of the way from there to 1.
     assert score(0.35, (44, 44)) == pytest.approx(0.35 - 0.02)
-    assert score(0.675, (44, 44)) == pytest.approx(0.675 - 0.01)
+    assert score(0.48, (44, 44)) == pytest.approx(0.48 - 0.016)
+
+
+def test_a_cosine_is_lowered_only_above_what_the_poorer_face_supports() -> None:
+    ceiling = QUALITY_CEILING.lowest + 20 * QUALITY_CEILING.per_point
+    score = load_calibration().score
+    below, above = ceiling - 1e-6, ceiling + 0.2
+    assert score(below, (100, 20)) == below
+    # A third power: of 0.2 above the ceiling little is left.
+    assert score(above, (100, 20)) == pytest.approx(ceiling + 0.2**3 / (1 - ceiling) ** 2)
+    assert score(above, (20, 100)) == score(above, (100, 20))
+    assert score(1.0, (100, 0)) == 1
+
+
+def test_a_blurred_copy_does_not_reach_the_top_of_the_scale() -> None:
+    similarity = load_calibration().similarity
+    assert similarity(0.65, (100, 100)) > 99.9
+    assert similarity(0.65, (100, 10)) < 99
+
+
+@pytest.mark.parametrize("quality", [0, 10, 50, 100])
+def test_no_match_at_80_is_lost_to_the_ceiling(quality: float) -> None:
+    lowest = load_calibration().lowest_score(80)
+    assert quality_adjusted(lowest, 100, quality) == quality_adjusted(lowest, 100, quality, ceiling=None)

@@ -14,7 +14,6 @@ from tests.commands import commands, parse
 from tests.conftest import PHOTOS, WITH_INTERRUPT, full_device, linux, posix
 from visavis import __version__
 from visavis.api.operations import OPERATIONS
-from visavis.calibration import PROMISED_FMR
 from visavis.cli import main
 from visavis.cli.files import ImageArgument, write_file
 from visavis.cli.process import OutputError, run
@@ -22,6 +21,7 @@ from visavis.cli.program import COMMANDS, program
 from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
 from visavis.errors import InvalidRequest, ModelCorrupt
 from visavis.models.store import ModelStore
+from visavis.similarity_scale import PROMISED_FMR
 
 ROOT = Path(__file__).resolve().parents[2]
 A, B = str(PHOTOS / "obama.jpg"), str(PHOTOS / "sunak.jpg")

@@ -188,7 +188,7 @@ def test_every_option_that_docs_name_is_there() -> None:
     [
         (r"\bVISAVIS_[A-Z0-9_]*[A-Z0-9]", {SERVE, *VARIABLES, *SERVE_VARIABLES, *ENVIRONMENT_OF_OTHERS}),
         (r"(?<![\w/])visavis_[a-z_]+", set(metric_names())),
-        (r"python -m bench ([a-z]+)", {path.stem for path in (ROOT / "bench").glob("*.py")}),
+        (r"python -m bench ([a-z_]+)", {path.stem for path in (ROOT / "bench").glob("*.py")}),
         (r"python -m tools\.(\w+)", {path.stem for path in (ROOT / "tools").glob("*.py")}),
         (r"(?m)^\$? ?make ([a-z]+)", set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text()))),
         (r"\$ +(?:\w+=\S+ )*visavis ([a-z]+)", set(COMMANDS)),

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR, load_calibration
+from visavis.calibration import load_calibration
+from visavis.similarity_scale import LOWEST_PROMISED, PROMISED_FMR
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

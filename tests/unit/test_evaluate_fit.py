@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from visavis.calibration import PROMISED_FMR, SIMILARITY_SCALE, Calibration
+from visavis.calibration import Calibration
 from visavis.errors import InvalidRequest
 from visavis.evaluate.data.protocol import Groups
 from visavis.evaluate.fitting.cross_validation import check_folds, folds_of, grouped_folds, impostors_without
@@ -19,6 +19,7 @@ from visavis.evaluate.statistics.histogram import BINS
 from visavis.evaluate.statistics.pair_scores import block_scores
 from visavis.evaluate.statistics.pareto_tail import ParetoTail, fit_tail
 from visavis.evaluate.statistics.scores import score_all
+from visavis.similarity_scale import PROMISED_FMR, SIMILARITY_SCALE
 
 
 @pytest.mark.parametrize("shape", [-0.3, -0.1, 0.0, 0.1, 0.3])

@@ -15,7 +15,7 @@ from visavis.face_mesh import (
     VERTICES,
     eye_centres,
 )
-from visavis.vision.pose import mean_face
+from visavis.mean_face import mean_face
 
 
 def test_the_mean_face_has_every_vertex() -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from tests.makers import posed_mesh
 from visavis.face import LandmarkType
+from visavis.mean_face import mean_face
 from visavis.vision.landmarks import box_around, named_points
-from visavis.vision.pose import mean_face
 
 PUPILS = np.array([[-50, 1], [50, 2]], np.float32)
 
@@ -39,8 +39,9 @@ def test_on_a_symmetrical_face_left_and_right_mirror_each_other() -> None:
     at = places()
     for name, (x, y) in at.items():
         if not name.endswith("Pupil") and name not in ("eyeLeft", "eyeRight"):
-            # The mean face pairs the corners of the mouth with their neighbours.
-            tolerance = 2 if name.startswith("mouth") else 0.01
+            # Amazon's points of mouth, nose and jaw lie a little to one side.
+            aside = name in ("mouthUp", "mouthDown", "chinBottom") or "nose" in name or "Jawline" in name
+            tolerance = 14 if aside else 2
             assert at[mirrored(name)] == pytest.approx((-x, y), abs=tolerance), name
 
 
@@ -71,10 +72,10 @@ def test_from_top_to_bottom() -> None:
 
 def test_a_landmark_between_two_vertices_is_their_weighted_mean() -> None:
     mesh = np.zeros((468, 3), np.float32)
-    mesh[107, :2], mesh[66, :2] = (10, 0), (0, 20)
+    mesh[221, :2], mesh[108, :2] = (10, 0), (0, 20)
     at = {point.type: (point.x, point.y) for point in named_points(mesh, PUPILS)}
-    assert at[LandmarkType.LEFT_EYE_BROW_RIGHT] == pytest.approx((7, 6))
-    assert at[LandmarkType.LEFT_EYE_BROW_UP] == pytest.approx((0, 6.4))
+    assert at[LandmarkType.LEFT_EYE_BROW_RIGHT] == pytest.approx((5.6, 8.8))
+    assert at[LandmarkType.LEFT_EYE_BROW_UP] == pytest.approx((0, 0))
 
 
 def extents() -> tuple[float, float, float]:
@@ -87,10 +88,10 @@ def test_the_box_of_a_level_face_follows_from_the_meshs_extents() -> None:
     side, above, below = extents()
     box = box_around(posed_mesh(interocular=100, centre=(300, 200)))
     # The factors of recorded responses: see `vision/data/box.json`.
-    assert box.left == pytest.approx(300 - 0.991 * side, abs=0.01)
-    assert box.right == pytest.approx(300 + 0.991 * side, abs=0.01)
-    assert box.top == pytest.approx(200 - 1.412 * above, abs=0.01)
-    assert box.bottom == pytest.approx(200 + 1.062 * below, abs=0.01)
+    assert box.left == pytest.approx(300 - 0.976 * side, abs=0.01)
+    assert box.right == pytest.approx(300 + 0.976 * side, abs=0.01)
+    assert box.top == pytest.approx(200 - 1.386 * above, abs=0.01)
+    assert box.bottom == pytest.approx(200 + 1.005 * below, abs=0.01)
 
 
 def test_the_box_of_a_face_on_its_side_has_width_and_height_exchanged() -> None:

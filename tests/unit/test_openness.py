@@ -120,9 +120,9 @@ def test_lips_are_told_apart_on_a_turned_mean_face(yaw: float, pitch: float) -> 
 
 def test_angles_beyond_those_of_the_marked_faces_are_clipped() -> None:
     eyes, lips = contours(0.2, 0.2), mouth(0.1)
-    assert eye_terms(eyes, Pose(0, 0, 90)) == eye_terms(eyes, Pose(0, 0, 35))
-    assert eye_terms(eyes, Pose(0, 0, -90)) == eye_terms(eyes, Pose(0, 0, -15))
-    assert eye_terms(eyes, Pose(0, 0, 34)) != eye_terms(eyes, Pose(0, 0, 35))
+    assert eye_terms(eyes, Pose(0, 0, 90)) == eye_terms(eyes, Pose(0, 0, 30))
+    assert eye_terms(eyes, Pose(0, 0, -90)) == eye_terms(eyes, Pose(0, 0, -20))
+    assert eye_terms(eyes, Pose(0, 0, 29)) != eye_terms(eyes, Pose(0, 0, 30))
     assert mouth_terms(lips, Pose(0, 90, 0)) == mouth_terms(lips, Pose(0, -45, 0))
     assert mouth_terms(lips, Pose(0, 44, 0)) != mouth_terms(lips, Pose(0, 45, 0))
 

@@ -10,7 +10,7 @@ from visavis.face import Pose, QualityFilter, QualityReason
 from visavis.image import Image
 from visavis.vision.quality import QUALITY_THRESHOLDS, PixelQuality, QualityInputs, measure_pixels, quality_of
 
-GOOD_PIXELS = PixelQuality(brightness=50, sharpness=60, contrast=12)
+GOOD_PIXELS = PixelQuality(brightness=50, sharpness=60, contrast=12, laplacian_rms=0.06, side=150)
 GOOD = QualityInputs(confidence=99.9, presence=20, embedding_norm=12, pose=Pose(0, 0, 0), interocular=100)
 WHOLE = np.array([[1.0, 0, 0], [0, 1.0, 0]])
 
@@ -108,7 +108,7 @@ def test_each_reason_has_its_bound(
     assert (reason in quality_of(pixels, inputs).reasons) is poor
 
 
-MIDDLING_PIXELS = PixelQuality(brightness=25, sharpness=50, contrast=8)
+MIDDLING_PIXELS = PixelQuality(brightness=25, sharpness=50, contrast=8, laplacian_rms=0.05, side=150)
 MIDDLING = replace(GOOD, presence=0, embedding_norm=10)
 
 

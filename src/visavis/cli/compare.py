@@ -30,8 +30,8 @@ __all__ = ["compare"]
 
 
 def _default_threshold() -> str:
-    from visavis.calibration import PROMISED_FMR
     from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
+    from visavis.similarity_scale import PROMISED_FMR
 
     fmr = PROMISED_FMR[int(DEFAULT_SIMILARITY_THRESHOLD)]
     return f"{DEFAULT_SIMILARITY_THRESHOLD:g}, a false match rate of 1 in {1 / fmr:,.0f}"

@@ -16,12 +16,14 @@ from visavis.geometry import Size
 from visavis.image import Image
 from visavis.models.session import Session
 
-__all__ = ["NMS_THRESHOLD", "SHAPES", "Detections", "Detector", "decode", "non_max_suppression"]
+__all__ = ["MIN_SCORE", "NMS_THRESHOLD", "SHAPES", "Detections", "Detector", "decode", "non_max_suppression"]
 
 Floats = NDArray[np.float32]
 
 _STRIDES = (8, 16, 32)
-_MIN_SCORE = 0.6
+MIN_SCORE = 0.6
+"""The score from which a detection counts; the value of OpenCV Zoo's demo rounded down would be .9, which misses tilted
+faces."""
 NMS_THRESHOLD = 0.3
 """Non-maximum suppression drops a box whose IoU with a better one is above this; the value of OpenCV Zoo's demo."""
 
@@ -99,8 +101,13 @@ class Detector:
             found.append(self.detect_at_size(image, _LARGE))
         return non_max_suppression(found)
 
-    def detect_at_size(self, image: Image, longer_side: int) -> Detections:
+    def detect_at_size(self, image: Image, longer_side: int, *, min_score: float = MIN_SCORE) -> Detections:
         """Detect once, with the longer side of the image resized to `longer_side` pixels.
+
+        Args:
+            image: upright or rotated.
+            longer_side: pixels.
+            min_score: detections with a lower score are dropped.
 
         Returns:
             The detections in no order, before NMS, in pixels of `image`.
@@ -109,18 +116,19 @@ class Detector:
         size = Size(max(1, round(image.size.width * scale)), max(1, round(image.size.height * scale)))
         canvas = np.zeros((_round_up(size.height), _round_up(size.width), 3), np.uint8)
         canvas[: size.height, : size.width] = image.resized(size)
-        found = decode(self._session.run(canvas[None]), canvas.shape[1] // _STRIDES[0])
+        found = decode(self._session.run(canvas[None]), canvas.shape[1] // _STRIDES[0], min_score)
         # Width and height are rounded separately, so they have different scales.
         back = np.array([image.size.width / size.width, image.size.height / size.height], np.float32)
         return Detections(found.boxes * np.tile(back, 2), found.points * back, found.scores)
 
 
-def decode(outputs: Mapping[str, Floats], columns: int) -> Detections:
+def decode(outputs: Mapping[str, Floats], columns: int, min_score: float = MIN_SCORE) -> Detections:
     """Decode the network's grids.
 
     Args:
         outputs: for each stride s: cls_s and obj_s (1, cells, 1), bbox_s (1, cells, 4), kps_s (1, cells, 10).
         columns: of the finest grid.
+        min_score: detections with a lower score are dropped.
 
     Returns:
         The detections in no order, in pixels of the network's input.
@@ -129,7 +137,7 @@ def decode(outputs: Mapping[str, Floats], columns: int) -> Detections:
     for i, stride in enumerate(_STRIDES):
         # The score is the geometric mean of "a face is here" and "this cell is its centre".
         scores = np.sqrt(outputs[f"cls_{stride}"][0, :, 0].clip(0, 1) * outputs[f"obj_{stride}"][0, :, 0].clip(0, 1))
-        cells = np.flatnonzero(scores >= _MIN_SCORE)
+        cells = np.flatnonzero(scores >= min_score)
         corner = np.stack([cells % (columns >> i), cells // (columns >> i)], axis=1).astype(np.float32)
         box = outputs[f"bbox_{stride}"][0, cells]
         centre, half = (corner + box[:, :2]) * stride, np.exp(box[:, 2:]) * stride / 2

@@ -85,9 +85,9 @@ def named_points(mesh: NDArray[np.float32], pupils: Points) -> tuple[Landmark, .
 
     Example:
         >>> mesh = np.zeros((468, 3), np.float32)
-        >>> mesh[4, :2] = 30, 40
+        >>> mesh[61, :2] = 30, 40
         >>> points = {point.type: point for point in named_points(mesh, np.zeros((2, 2), np.float32))}
-        >>> points[LandmarkType.NOSE].x, points[LandmarkType.NOSE].y
+        >>> points[LandmarkType.MOUTH_LEFT].x, points[LandmarkType.MOUTH_LEFT].y
         (30.0, 40.0)
     """
     points = (_WEIGHTS * mesh[_VERTICES, :2]).sum(axis=1).tolist()

@@ -39,10 +39,10 @@ __all__ = [
 
 OPENNESS_FILE = "vision/data/openness.json"
 
-_PITCH_RANGE = (-15.0, 35.0)
+_PITCH_RANGE = (-20.0, 30.0)
 _MAX_YAW = 45.0
 """Degrees. Angles beyond these are clipped, because few marked faces have them: the 1st and 99th percentile of their
-pitch are -13 and 32."""
+pitch are -18 and 27."""
 
 _GAP_OFFSET = 0.01
 """Added to the gap between the lips over the width of the mouth, so that closed lips have a logarithm: a seventh of the

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.face import Pose
 from visavis.fitted import load_numbers
+from visavis.mean_face import mean_face
 
-__all__ = ["POSE_FILE", "PoseNumbers", "mean_face", "pose_of", "rotation_between"]
+__all__ = ["POSE_FILE", "PoseNumbers", "pose_of", "rotation_between"]
 
 POSE_FILE = "vision/data/pose.json"
 
@@ -33,18 +32,6 @@ _PITCH_ZERO = load_numbers(POSE_FILE, PoseNumbers).pitch_zero
 
 # To a frame with x to the right, y up and z towards the viewer.
 _FLIP = np.array([1.0, -1.0, -1.0])
-
-
-@cache
-def mean_face() -> NDArray[np.float64]:
-    """The mean face, symmetrical and looking straight ahead; made by `tools/make_mean_face.py`.
-
-    Returns:
-        (468, 3) float64, x right, y down, z away from the viewer. The origin is between the eyes, and the unit is the
-        interocular distance.
-    """
-    table = np.load(str(files("visavis.vision") / "data" / "mean_face.npy"))
-    return np.asarray(table, np.float64)
 
 
 def rotation_between(model: NDArray[np.floating], points: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -76,7 +63,7 @@ def pose_of(mesh: NDArray[np.float32]) -> Pose:
     Example:
         >>> pose = pose_of(mean_face().astype(np.float32))
         >>> round(pose.pitch, 3)
-        8.0
+        3.3
     """
     r = rotation_between(mean_face() * _FLIP, mesh * _FLIP)
     yaw = math.degrees(math.asin(max(-1.0, min(1.0, -r[2, 0]))))

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR
 from visavis.errors import InvalidRequest
 from visavis.evaluate.data.csv_rows import read_rows
 from visavis.evaluate.data.protocol import Codes, ComparisonProtocol, Groups
@@ -19,6 +18,7 @@ from visavis.evaluate.fitting.impostors import Impostors, collect_impostors, nam
 from visavis.evaluate.statistics.error_rates import Rate, total
 from visavis.evaluate.statistics.histogram import Counts
 from visavis.evaluate.statistics.scores import Scores, Tally
+from visavis.similarity_scale import LOWEST_PROMISED, PROMISED_FMR
 
 Mask = NDArray[np.bool_]
 

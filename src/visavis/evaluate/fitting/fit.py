@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import __version__
-from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR, Calibration, lowest_score
+from visavis.calibration import Calibration, lowest_score
 from visavis.errors import InvalidRequest
 from visavis.evaluate.fitting.impostors import Impostors, effective_pairs
 from visavis.evaluate.fitting.root import crossing
@@ -30,6 +30,7 @@ from visavis.evaluate.statistics.error_rates import RULE_OF_30, Interval, Rate
 from visavis.evaluate.statistics.pair_scores import SCORE
 from visavis.evaluate.statistics.pareto_tail import ParetoTail, fit_tail
 from visavis.evaluate.statistics.scores import KEPT
+from visavis.similarity_scale import LOWEST_PROMISED, PROMISED_FMR
 
 __all__ = ["Fit", "Level", "fit_scale", "refuse_too_few"]
 

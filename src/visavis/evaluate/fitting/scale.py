@@ -10,15 +10,19 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline, PchipInterpolator
 
-from visavis.calibration import SIMILARITY_SCALE, neg_log10_fmr
 from visavis.evaluate.statistics.histogram import EDGES, Counts
 from visavis.evaluate.statistics.pareto_tail import Floats, ParetoTail
+from visavis.similarity_scale import LOWEST_PROMISED, SIMILARITY_SCALE, neg_log10_fmr
 
 __all__ = ["curve_of_group", "mean_curve", "monotone_cubic", "scale_curve", "to_similarity"]
 
 _FARTHEST = 8.0  # -log10 FMR at which the curve leaves the tail and becomes straight
 _HIGHEST = 0.98  # the highest score of the tail that is used
 _STEP = 0.005  # the distance of the curve's points, in score
+
+_SLOPE_AT_LOWEST_PROMISED = 13.75
+"""Similarity per unit of -log10 FMR at `LOWEST_PROMISED`. It is given, so that points below that similarity do not move
+the curve above it."""
 
 
 def curve_of_group(histogram: Counts, tail: ParetoTail) -> tuple[Floats, Floats]:
@@ -79,8 +83,10 @@ def to_similarity(levels: Floats) -> Floats:
         >>> to_similarity(np.array([3.0])).tolist()
         [80.0]
     """
-    x, y = neg_log10_fmr(), np.array([similarity for similarity, _ in SIMILARITY_SCALE])
-    inside = monotone_cubic(x, y, np.minimum(levels, x[-1]))
+    x, y = neg_log10_fmr(), np.array([similarity for similarity, _ in SIMILARITY_SCALE], np.float64)
+    tangents = _tangents(x, y)
+    tangents[y == LOWEST_PROMISED] = _SLOPE_AT_LOWEST_PROMISED
+    inside = CubicHermiteSpline(x, y, tangents)(np.minimum(levels, x[-1]))
     # The gap to 100 shrinks as exp(-level), which continues the last slope of the scale without a visible kink.
     return np.asarray(np.where(levels > x[-1], 100 - (100 - y[-1]) * np.exp(-(levels - x[-1]).clip(0)), inside))
 
@@ -103,7 +109,11 @@ def monotone_cubic(x: Floats, y: Floats, at: Floats) -> Floats:
         >>> monotone_cubic(np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]), np.array([0.5, 1.5])).tolist()
         [0.5, 1.5]
     """
+    return np.asarray(CubicHermiteSpline(x, y, _tangents(x, y))(at))
+
+
+def _tangents(x: Floats, y: Floats) -> Floats:
     slopes = np.diff(y) / np.diff(x)
-    tangents = PchipInterpolator(x, y).derivative()(x)
+    tangents = np.asarray(PchipInterpolator(x, y).derivative()(x), np.float64)
     tangents[[0, -1]] = slopes[[0, -1]]
-    return np.asarray(CubicHermiteSpline(x, y, tangents)(at))
+    return tangents

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR
 from visavis.comparison import fuse_embeddings
 from visavis.cosine_adjustments import quality_adjusted, template_adjusted
 from visavis.evaluate.fitting.root import crossing
 from visavis.evaluate.statistics.pair_scores import pair_scores
+from visavis.similarity_scale import LOWEST_PROMISED, PROMISED_FMR
 
 Floats = NDArray[np.float64]
 

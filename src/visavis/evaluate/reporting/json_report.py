@@ -42,11 +42,18 @@ def as_json(e: Evaluation) -> dict[str, object]:
         },
         "failure_to_acquire": _failures(e),
         "at_similarity": [_point(p) for p in e.points],
+        "below_promised": [_point(p) for p in e.points_below],
         "tar_at_fmr": [_tar(t) for t in e.tars],
         "eer": {"rate": e.eer, "score": e.eer_score},
         "k_fold_accuracy": _k_fold(e),
         "groups": [
-            {"column": g.column, "value": g.value, "images": g.images, "at_similarity": [_point(p) for p in g.points]}
+            {
+                "column": g.column,
+                "value": g.value,
+                "images": g.images,
+                "at_similarity": [_point(p) for p in g.points],
+                "below_promised": [_point(p) for p in g.points_below],
+            }
             for g in e.groups
         ],
         "differential": [

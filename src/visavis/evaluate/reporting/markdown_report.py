@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from visavis.calibration import LOWEST_PROMISED
 from visavis.evaluate.statistics.differential import differentials
 from visavis.evaluate.statistics.error_rates import (
     CONFIDENCE,
@@ -18,6 +17,7 @@ from visavis.evaluate.statistics.error_rates import (
 )
 from visavis.evaluate.statistics.evaluation import Evaluation, Point, RateEstimate, Tar
 from visavis.evaluate.statistics.pair_scores import SCORE
+from visavis.similarity_scale import LOWEST_PROMISED
 
 __all__ = ["SIMILAR_IMPOSTOR_SCORE", "as_markdown"]
 
@@ -41,7 +41,7 @@ def as_markdown(e: Evaluation, plots: Sequence[str] = ()) -> str:
         f"# Evaluation of {e.name}",
         _about(e),
         "## Errors at the similarities of the scale",
-        _points_table(e.points),
+        _points_table((*e.points_below, *e.points)),
         _notes(),
         "## True accept rate at a false match rate",
         _tars_table(e.tars, e.curve.impostors),
@@ -93,7 +93,8 @@ def _notes() -> str:
     return (
         f"Intervals are of {CONFIDENCE:.0%}. *Wilson* treats comparisons as independent. *Bootstrap* draws people with "
         "replacement; it is the valid one where a person is in many comparisons. The promise is about impostors of one "
-        "sex; among all impostors the FMR is lower."
+        "sex; among all impostors the FMR is lower. Rates below a similarity of "
+        f"{LOWEST_PROMISED} are part of the scale but are not checked on unseen people."
     )
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR
 from visavis.errors import InvalidRequest
 from visavis.evaluate.statistics.error_rates import RULE_OF_3, DetCurve
 from visavis.evaluate.statistics.evaluation import Evaluation, Point, RateEstimate
 from visavis.evaluate.statistics.histogram import BINS, EDGES
 from visavis.evaluate.statistics.pair_scores import SCORE
+from visavis.similarity_scale import LOWEST_PROMISED, PROMISED_FMR, STATED_FMR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -201,13 +201,14 @@ def plot_calibration(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
         'Promise (grey line; band: factor 2) and measurement, photos'
     """
     ax, e = _new_axes() if ax is None else ax, evaluation
-    promises, rates = list(PROMISED_FMR), list(PROMISED_FMR.values())
+    scale = STATED_FMR | PROMISED_FMR
+    promises, rates = list(scale), list(scale.values())
     spots = np.arange(len(promises))
     ax.step(np.append(spots - 0.5, spots[-1] + 0.5), [*rates, rates[-1]], where="post", color=_GREY, linewidth=1)
     for spot, promised in zip(spots, rates, strict=True):
         ax.fill_between([spot - 0.5, spot + 0.5], promised / 2, promised * 2, color=_GREY, alpha=0.15, linewidth=0)
-    rows: list[tuple[str, tuple[Point, ...]]] = [("all impostors", e.points)]
-    rows += [(f"among {g.column} {g.value}", g.points) for g in e.groups if g.value]
+    rows: list[tuple[str, tuple[Point, ...]]] = [("all impostors", (*e.points_below, *e.points))]
+    rows += [(f"among {g.column} {g.value}", (*g.points_below, *g.points)) for g in e.groups if g.value]
     for k, (label, points) in enumerate(rows):
         x = spots + (k - (len(rows) - 1) / 2) * min(0.8 / len(rows), 0.16)
         _plot_estimates(ax, x, [p.fmr for p in points], _colour(k), label)

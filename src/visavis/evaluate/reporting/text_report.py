@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR
 from visavis.evaluate.fitting.cross_validation import TOLERATED_FACTOR, FoldCheck
 from visavis.evaluate.fitting.fit import Fit
 from visavis.evaluate.statistics.error_rates import RULE_OF_30, Rate, Support, support_for
 from visavis.evaluate.statistics.pair_scores import SCORE
+from visavis.similarity_scale import LOWEST_PROMISED, PROMISED_FMR
 
 __all__ = ["cross_validation_as_text", "fit_as_text"]
 

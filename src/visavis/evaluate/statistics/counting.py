@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.calibration import LOWEST_PROMISED, PROMISED_FMR, Calibration
+from visavis.calibration import Calibration
 from visavis.errors import InvalidRequest
 from visavis.evaluate.data.embeddings import Acquired, ProgressCallback
 from visavis.evaluate.data.protocol import ComparisonProtocol, Pairs
@@ -25,6 +25,7 @@ from visavis.evaluate.statistics.error_rates import DetCurve
 from visavis.evaluate.statistics.evaluation import Evaluation, Group, Point, Tar, estimate
 from visavis.evaluate.statistics.k_fold import accuracy_of_folds
 from visavis.evaluate.statistics.scores import Scores, TailPairs, score_all, score_pairs
+from visavis.similarity_scale import LOWEST_PROMISED, PROMISED_FMR, STATED_FMR
 
 __all__ = ["RATES", "evaluate"]
 
@@ -60,8 +61,8 @@ def evaluate(
     """
     usable = acquired.usable
     pairs = None if protocol.pairs is None else protocol.pairs.among(usable)
-    thresholds = {s: calibration.lowest_score(s) for s in PROMISED_FMR}
-    scores = _scores(protocol, acquired, pairs, list(thresholds.values()), progress)
+    promised, below = ({s: calibration.lowest_score(s) for s in scale} for scale in (PROMISED_FMR, STATED_FMR))
+    scores = _scores(protocol, acquired, pairs, [*promised.values(), *below.values()], progress)
     curve = _curve(scores)
     bootstrap = SubjectBootstrap(protocol, usable, pairs, scores, replicates, seed)
     eer, eer_score = curve.eer()
@@ -74,13 +75,14 @@ def evaluate(
         failures=_failures(protocol, acquired),
         lost=_genuine_listed(protocol) - curve.genuine,
         left_out=len(protocol.left_out),
-        points=_points(curve, thresholds, bootstrap, usable),
+        points=_points(curve, promised, bootstrap, usable),
+        points_below=_points(curve, below, bootstrap, usable),
         tars=_tars(curve, bootstrap, usable),
         eer=eer,
         eer_score=eer_score,
         k_fold=accuracy_of_folds(folds or protocol, protocol, acquired),
-        groups=_groups(protocol, scores, thresholds, bootstrap, usable),
-        error_discard=_error_discard(protocol, acquired, pairs, scores, thresholds[LOWEST_PROMISED]),
+        groups=_groups(protocol, scores, (promised, below), bootstrap, usable),
+        error_discard=_error_discard(protocol, acquired, pairs, scores, promised[LOWEST_PROMISED]),
         curve=curve,
         scores=scores,
         most_similar_impostors=_most_similar_impostors(protocol, scores.high_impostors),
@@ -147,7 +149,7 @@ def _points(
         Point(
             similarity,
             score,
-            PROMISED_FMR[similarity],
+            (PROMISED_FMR | STATED_FMR)[similarity],
             estimate(curve.fmr(score), fmr_interval),
             estimate(curve.fnmr(score), fnmr_interval),
         )
@@ -168,7 +170,7 @@ def _tars(curve: DetCurve, bootstrap: SubjectBootstrap, images: NDArray[np.bool_
 def _groups(
     protocol: ComparisonProtocol,
     scores: Scores,
-    thresholds: Mapping[int, float],
+    thresholds: tuple[Mapping[int, float], Mapping[int, float]],
     bootstrap: SubjectBootstrap,
     usable: NDArray[np.bool_],
 ) -> tuple[Group, ...]:
@@ -178,8 +180,8 @@ def _groups(
             tally = scores.groups[column]
             images = usable & (groups.codes == v)
             curve = DetCurve.of(tally.genuine[v, v], tally.impostor[v, v], scores.edges)
-            points = _points(curve, thresholds, bootstrap, images)
-            found.append(Group(column, value, int(images.sum()), points))
+            points, below = (_points(curve, part, bootstrap, images) for part in thresholds)
+            found.append(Group(column, value, int(images.sum()), points, below))
     return tuple(found)
 
 

@@ -46,7 +46,7 @@ class Point:
     Attributes:
         similarity: the threshold, 0..100.
         score: the lowest score that has at least this similarity.
-        promised: the false match rate that the scale promises at this similarity.
+        promised: the false match rate that the scale states at this similarity.
         fmr: the false match rate.
         fnmr: the false non-match rate.
     """
@@ -80,12 +80,14 @@ class Group:
         value: the value; "" for empty cells.
         images: the number of usable images.
         points: the error rates at each promised similarity, from the lowest.
+        points_below: the same at the stated similarities below.
     """
 
     column: str
     value: str
     images: int
     points: tuple[Point, ...]
+    points_below: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +104,7 @@ class Evaluation:
         lost: the number of genuine comparisons that were not made because an image has no embedding.
         left_out: the number of pairs that the errata leave out.
         points: the error rates at each promised similarity, from the lowest.
+        points_below: the same at the stated similarities below.
         tars: the true accept rate at FMRs of 1e-1 to 1e-6.
         eer: the equal error rate, 0..1.
         eer_score: the score at which both error rates equal `eer`.
@@ -136,6 +139,7 @@ class Evaluation:
     lost: int
     left_out: int
     points: tuple[Point, ...]
+    points_below: tuple[Point, ...]
     tars: tuple[Tar, ...]
     eer: float
     eer_score: float
