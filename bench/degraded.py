@@ -75,6 +75,13 @@ class Pairs:
         self.genuine = identity[one] == identity[other]
         self.impostor = ~self.genuine & (sex[one] == sex[other]) & (group[one] == group[other])
 
+    def strict_fnmr(self, vectors: NDArray[np.float32], here: NDArray[np.bool_]) -> float:
+        """The FNMR in % of embeddings (n, d) at their own FMR of 1e-3, over the pairs of images that are here, (n,)."""
+        both = here[self.one] & here[self.other]
+        cosines = np.einsum("nd,nd->n", vectors[self.one], vectors[self.other])
+        strict = np.quantile(cosines[self.impostor & both], 1 - 1e-3)
+        return 100 * float((cosines[self.genuine & both] < strict).mean())
+
     def rates(self, first: Acquired, second: Acquired, calibration: Calibration) -> dict[str, float]:
         """The error rates, each image of `first` with each other one of `second`; FNMR in %."""
         n = len(first.failures)

@@ -30,8 +30,7 @@ def run(data: Path) -> None:
     folder = data / "lfw-dev"
     rows = sample(list(csv.DictReader((folder / "images.csv").open())))
     pairs = Pairs(rows, np.zeros(len(rows), np.intp))
-    one, other, genuine, impostor = pairs.one, pairs.other, pairs.genuine, pairs.impostor
-    print(f"{len(rows)} images, {genuine.sum()} genuine pairs, {impostor.sum()} same-sex impostor pairs")
+    print(f"{len(rows)} images, {pairs.genuine.sum()} genuine pairs, {pairs.impostor.sum()} same-sex impostor pairs")
     print(f"FNMR in % at FMR 1e-3\n{'':14}" + "".join(f"{name:>29}" for name in PIPELINES) + "   lost")
     stages, runtime = open_analyzer()
     with ThreadPoolExecutor(2) as pool:
@@ -42,12 +41,7 @@ def run(data: Path) -> None:
 
             table = np.stack(list(pool.map(embeddings, rows)))
             here = np.abs(table[:, -1]).sum(axis=1) > 0
-            both = here[one] & here[other]
-            line = []
-            for i in range(len(PIPELINES)):
-                cosines = np.einsum("nd,nd->n", table[one, i], table[other, i])
-                strict = np.quantile(cosines[impostor & both], 1 - 1e-3)
-                line.append(100 * float((cosines[genuine & both] < strict).mean()))
+            line = [pairs.strict_fnmr(table[:, i], here) for i in range(len(PIPELINES))]
             lost = int((~here).sum())
             print(f"{how:14}" + "".join(f"{value:29.2f}" for value in line) + f"{lost:7}", flush=True)
             print(json.dumps({"how": how, "fnmr": line, "lost": lost}), flush=True)

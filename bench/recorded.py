@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 import visavis
+from bench.answers import corners_of, faces_in, iou
 from visavis.geometry import Size, level_axes
 from visavis.image import decode
 
@@ -44,7 +45,7 @@ class Pair:
     ours: Json | None
 
     def iou(self) -> float:
-        return 0.0 if self.ours is None else iou(self.amazon["BoundingBox"], self.ours["BoundingBox"])
+        return 0.0 if self.ours is None else overlap(self.amazon, self.ours)
 
     def points(self, face: Json) -> dict[str, Floats]:
         """The landmarks in pixels."""
@@ -97,31 +98,15 @@ def pairs_of(client: Any, name: str, answer: Json, image: Path) -> Iterator[Pair
     ours = client.detect_faces(Image={"Bytes": data}, Attributes=["ALL"])["FaceDetails"]
     amazon = [face for face in faces_in(answer) if "Width" in face["BoundingBox"] and "Landmarks" in face]
     for i, face in enumerate(amazon):
-        best = max(ours, key=lambda other: iou(face["BoundingBox"], other["BoundingBox"]), default=None)
-        if best is not None and iou(face["BoundingBox"], best["BoundingBox"]) < MIN_IOU:
+        best = max(ours, key=lambda other: overlap(face, other), default=None)
+        if best is not None and overlap(face, best) < MIN_IOU:
             best = None
         yield Pair(f"{name}/{i}", decode(data).size, face, best)
 
 
-def faces_in(answer: object) -> Iterator[Json]:
-    """The objects of an answer that describe a face."""
-    if isinstance(answer, dict):
-        if "BoundingBox" in answer:
-            yield answer
-        for value in answer.values():
-            yield from faces_in(value)
-    elif isinstance(answer, list):
-        for value in answer:
-            yield from faces_in(value)
-
-
-def iou(one: Json, other: Json) -> float:
-    """The intersection over union of two boxes as Amazon gives them."""
-    (left, top, right, bottom), (left2, top2, right2, bottom2) = (
-        (b["Left"], b["Top"], b["Left"] + b["Width"], b["Top"] + b["Height"]) for b in (one, other)
-    )
-    inside = max(min(right, right2) - max(left, left2), 0) * max(min(bottom, bottom2) - max(top, top2), 0)
-    return float(inside / (one["Width"] * one["Height"] + other["Width"] * other["Height"] - inside))
+def overlap(one: Json, other: Json) -> float:
+    """The intersection over union of the boxes of two faces, as Amazon gives them."""
+    return iou(*(corners_of(face["BoundingBox"]) for face in (one, other)))
 
 
 def poses(pairs: Sequence[Pair]) -> None:

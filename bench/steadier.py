@@ -92,23 +92,12 @@ def run(data: Path, students: Path | None = None) -> None:
             found = list(pool.map(lambda file, how=how: embeddings(file[0], decode(degrade(file[1], how))), files))
             table = np.stack([vectors for vectors, _ in found])
             seconds += np.median([took for _, took in found], axis=0) / len(DEGRADATIONS)
-            rates.append(fnmr(table, pairs))
-            lost = int((np.abs(table[:, 0]).sum(axis=1) == 0).sum())
+            here = np.abs(table[:, 0]).sum(axis=1) > 0
+            rates.append([pairs.strict_fnmr(table[:, i], here) for i in range(len(WAYS))])
+            lost = int((~here).sum())
             print(f"{how:14}" + "".join(f"{value:16.2f}" for value in rates[-1]) + f"{lost:7}", flush=True)
     print(f"{'mean':14}" + "".join(f"{value:16.2f}" for value in np.mean(rates, axis=0)))
     print(f"{'ms more':14}" + "".join(f"{1000 * (value - seconds[0]):16.1f}" for value in seconds))
-
-
-def fnmr(table: Floats, pairs: Pairs) -> list[float]:
-    """In percent, of each way."""
-    here = np.abs(table[:, 0]).sum(axis=1) > 0
-    both = here[pairs.one] & here[pairs.other]
-    line = []
-    for way in range(table.shape[1]):
-        cosines = np.einsum("nd,nd->n", table[pairs.one, way], table[pairs.other, way])
-        strict = np.quantile(cosines[pairs.impostor & both], 1 - 1e-3)
-        line.append(100 * float((cosines[pairs.genuine & both] < strict).mean()))
-    return line
 
 
 def embeddings(stages: Analyzer, image: Image) -> tuple[Floats, NDArray[np.float64]]:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import numpy as np
+from bench.answers import iou
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from tools.fitting import bootstrap, parse, refits, report, stored, write
-from tools.fitting_faces import Measurer, Table, cached, iou, recorded_faces
+from tools.fitting_faces import LIKELY_PRESENCE, Measurer, Table, cached, recorded_faces
 
-from visavis.orientation import LIKELY_PRESENCE
 from visavis.vision.landmarks import BOX_FILE, BoxNumbers, box_around
 
 Floats = NDArray[np.float64]

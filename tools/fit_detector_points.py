@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from tools.fitting import Labelled, bootstrap, labelled, parse, refits, report, stored, write
-from tools.fitting_faces import Measurer, Table, cached, each
+from tools.fitting import bootstrap, parse, refits, report, stored, write
+from tools.fitting_faces import Table, cached, sure_faces
 
-from visavis.image import decode
 from visavis.mean_face import DETECTOR_POINTS_FILE, mean_face
 from visavis.orientation import UPRIGHT_PRESENCE
 from visavis.vision.pose import rotation_between
@@ -59,15 +58,8 @@ def main() -> None:
     args = parse(__doc__)
 
     def measure() -> Table:
-        measurer = Measurer()
-
-        def one(image: Labelled) -> tuple[Floats, Floats, str] | None:
-            face = measurer.largest(decode(image.file.read_bytes()))
-            if face is None or face.presence < UPRIGHT_PRESENCE:
-                return None
-            return *rows_of(*projection_of(face.mesh), face.points), image.identity
-
-        rows = [row for row in each(one, labelled(args.data, args.images)) if row is not None]
+        faces = sure_faces(args, UPRIGHT_PRESENCE)
+        rows = [(*rows_of(*projection_of(face.mesh), face.points), person) for face, person in faces]
         left, right, people = zip(*rows, strict=True)
         return {"left": np.array(left), "right": np.array(right), "people": np.array(people)}
 

@@ -14,12 +14,11 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 from tools.fitting import Labelled, bootstrap, labelled, parse, refits, report, stored, write
-from tools.fitting_faces import Measurer, Table, cached, each, mesh_crop
+from tools.fitting_faces import LIKELY_PRESENCE, Table, cached, mesh_crop, sure_faces
 
 from visavis.face_mesh import CROP_SIDE, eye_centres
 from visavis.geometry import square_crop
 from visavis.image import Image, decode
-from visavis.orientation import LIKELY_PRESENCE
 from visavis.runtime import open_analyzer
 from visavis.vision.mesh import MESH_CROP_FILE, MeshCropNumbers, crop_matrix_from_mesh, crop_square
 
@@ -110,15 +109,7 @@ def main() -> None:
     args = parse(__doc__)
 
     def measure() -> Table:
-        measurer = Measurer()
-
-        def one(image: Labelled) -> tuple[Floats, Floats, str] | None:
-            face = measurer.largest(decode(image.file.read_bytes()))
-            if face is None or face.presence < LIKELY_PRESENCE:
-                return None
-            return face.points, mesh_crop(face.mesh), image.identity
-
-        rows = [row for row in each(one, labelled(args.data, args.images)) if row is not None]
+        rows = [(face.points, mesh_crop(face.mesh), person) for face, person in sure_faces(args, LIKELY_PRESENCE)]
         points, crops, people = zip(*rows, strict=True)
         return {"points": np.array(points), "crops": np.array(crops), "people": np.array(people)}
 

@@ -13,9 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from tools.fitting import bootstrap, parse, refits, report, stored, write
-from tools.fitting_faces import Measurer, cached, recorded_faces
+from tools.fitting_faces import LIKELY_PRESENCE, Measurer, cached, recorded_faces
 
-from visavis.orientation import LIKELY_PRESENCE
 from visavis.vision.pose import POSE_FILE
 
 MAX_YAW = 45.0

@@ -61,7 +61,10 @@ def main() -> None:
 
     def measure() -> Table:
         faces = [face for face in recorded_faces(args.data, Measurer()) if face.brightness is not None]
-        rows = [(f.brightness, f.sharpness, f.ours.pixels.brightness, f.ours.laplacian_rms, f.ours.side) for f in faces]
+        rows = [
+            (f.brightness, f.sharpness, f.ours.pixels.brightness, f.ours.pixels.laplacian_rms, f.ours.pixels.side)
+            for f in faces
+        ]
         return dict(zip(("brightness", "sharpness", "luma", "laplacian_rms", "side"), np.array(rows).T, strict=True))
 
     table = cached(args.cache, f"fit_reported_quality of {args.data}", measure)

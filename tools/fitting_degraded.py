@@ -82,7 +82,7 @@ def measured_rows(faces: list[Measured]) -> Table:
     """The numbers and embeddings of faces as columns."""
     rows = np.array([
         (
-            f.score, f.presence, f.norm, f.pixels.brightness, f.pixels.contrast, f.laplacian_rms,
+            f.score, f.presence, f.norm, f.pixels.brightness, f.pixels.contrast, f.pixels.laplacian_rms,
             f.pose.roll, f.pose.yaw, f.pose.pitch, f.inputs.interocular, f.size,
         )
         for f in faces

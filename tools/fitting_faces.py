@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from bench.answers import corners_of, faces_in, iou
 from numpy.typing import NDArray
+from tools.fitting import Arguments, Labelled, labelled
 
 from visavis.analysis import Analyzer
 from visavis.face import Pose
 from visavis.face_mesh import CROP_SIDE, eye_centres
-from visavis.geometry import RelativeBox
 from visavis.image import Image, decode
 from visavis.orientation import Candidate
 from visavis.runtime import open_analyzer
@@ -24,9 +25,19 @@ from visavis.vision.align import align, five_points
 from visavis.vision.landmarks import box_around
 from visavis.vision.mesh import crop_matrix_from_mesh
 from visavis.vision.pose import pose_of
-from visavis.vision.quality import PixelQuality, QualityInputs, laplacian_rms, measure_pixels
+from visavis.vision.quality import PixelQuality, QualityInputs, measure_pixels
 
-__all__ = ["Measured", "Measurer", "Recorded", "Table", "cached", "each", "iou", "recorded_faces"]
+__all__ = [
+    "LIKELY_PRESENCE",
+    "Measured",
+    "Measurer",
+    "Recorded",
+    "Table",
+    "cached",
+    "each",
+    "recorded_faces",
+    "sure_faces",
+]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -44,9 +55,7 @@ class Measured:
     presence: the mesh's, a logit
     norm:     of the embedding before normalisation
     vector:   (128,) float32, the embedding
-    pixels:   brightness, sharpness and contrast
-    laplacian_rms: what sharpness is computed from
-    side:     of the crop of the mesh, in pixels of the image
+    pixels:   brightness, sharpness, contrast, and what sharpness is computed from
     """
 
     score: float
@@ -57,8 +66,6 @@ class Measured:
     norm: float
     vector: NDArray[np.float32]
     pixels: PixelQuality
-    laplacian_rms: float
-    side: float
 
     @property
     def pose(self) -> Pose:
@@ -74,6 +81,11 @@ class Measured:
         left, right = eye_centres(self.mesh)
         distance = float(np.hypot(*(right - left)))
         return QualityInputs(100.0, self.presence, self.norm, self.pose, distance)
+
+
+LIKELY_PRESENCE = 9.0
+"""The mesh's presence from which a face is probably the right way up. Over 98 % of the faces of Labeled Faces in the
+Wild reach it."""
 
 
 class Measurer:
@@ -99,7 +111,7 @@ class Measurer:
     def _measure(self, image: Image, box: NDArray[np.float32], points: NDArray[np.float32], score: float) -> Measured:
         candidate: Candidate = self._orientation.resolve(image, box, points, score)
         mesh, crop = candidate.mesh.points, candidate.mesh.crop_matrix
-        embedded = self._stages.embedder(align(image, five_points(mesh)))
+        embedded = candidate.embedded or self._stages.embedder(align(image, five_points(mesh)))
         if embedded.embedding_norm is None:
             raise SystemExit("numbers are fitted with the shipped embedder, because only its norms are calibrated")
         eyes = self._stages.pupils(image, mesh)
@@ -112,8 +124,6 @@ class Measurer:
             norm=embedded.embedding_norm,
             vector=embedded.vector,
             pixels=measure_pixels(image, crop, CROP_SIDE),
-            laplacian_rms=laplacian_rms(image, crop, CROP_SIDE),
-            side=CROP_SIDE / float(np.hypot(*crop[:, 0])),
         )
 
 
@@ -129,6 +139,17 @@ def each(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """The results of a function on each item, in their order, by two threads."""
     with ThreadPoolExecutor(2) as pool:
         yield from pool.map(function, items)
+
+
+def sure_faces(args: Arguments, min_presence: float) -> list[tuple[Measured, str]]:
+    """The largest face of each image of lfw-dev whose mesh has at least this presence, with the person's name."""
+    measurer = Measurer()
+
+    def one(image: Labelled) -> tuple[Measured, str] | None:
+        face = measurer.largest(decode(image.file.read_bytes()))
+        return None if face is None or face.presence < min_presence else (face, image.identity)
+
+    return [found for found in each(one, labelled(args.data, args.images)) if found is not None]
 
 
 def cached(file: Path | None, key: str, make: Callable[[], Mapping[str, NDArray[Any]]]) -> Table:
@@ -195,25 +216,11 @@ def recorded_faces(data: Path, measurer: Measurer, *, min_overlap: float = 0.5) 
     return found
 
 
-def faces_in(answer: object) -> Iterator[dict[str, Any]]:
-    """The objects of a recorded answer that describe a face."""
-    if isinstance(answer, dict):
-        if "BoundingBox" in answer:
-            yield answer
-        for value in answer.values():
-            yield from faces_in(value)
-    elif isinstance(answer, list):
-        for value in answer:
-            yield from faces_in(value)
-
-
 def _matched(
     name: str, amazon: Mapping[str, Any], image: Image, ours: list[Measured], min_overlap: float
 ) -> Recorded | None:
     size = np.array([image.size.width, image.size.height], np.float64)
-    relative = RelativeBox(*(float(amazon["BoundingBox"][side]) for side in ("Left", "Top", "Width", "Height")))
-    corner = np.array([relative.left, relative.top]) * size
-    box = np.array([*corner, *(corner + np.array([relative.width, relative.height]) * size)])
+    box = corners_of(amazon["BoundingBox"]) * np.tile(size, 2)
     overlaps = [iou(box, mesh_box(face.mesh)) for face in ours]
     if not overlaps or max(overlaps) < min_overlap:
         return None
@@ -229,11 +236,3 @@ def mesh_box(mesh: NDArray[np.float32]) -> NDArray[np.float64]:
     low, high = mesh[:, :2].min(axis=0).astype(np.float64), mesh[:, :2].max(axis=0).astype(np.float64)
     low[1] -= 0.2 * (high[1] - low[1])
     return np.array([*low, *high])
-
-
-def iou(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Intersection over union of two boxes, each left, top, right, bottom."""
-    sides = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
-    inside = float(np.prod(np.maximum(sides, 0)))
-    areas = sum(float(np.prod(box[2:] - box[:2])) for box in (one, other))
-    return inside / max(areas - inside, 1e-9)

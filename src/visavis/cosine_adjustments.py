@@ -52,8 +52,8 @@ class QualityCeilingNumbers:
     """The numbers that `tools/fit_quality_ceiling.py` fits.
 
     Attributes:
-        lowest: the cosine that few pairs of images of one person exceed if the quality of the poorer face is 0.
-        per_point: by how much that cosine rises with each point of the poorer face's quality.
+        lowest: the ceiling of a cosine if the quality of the poorer face is 0.
+        per_point: by how much the ceiling rises with each point of the poorer face's quality.
     """
 
     lowest: float
@@ -83,10 +83,10 @@ def quality_adjusted(
     lfw-dev so that no kind of degradation exceeds 2e-3.
 
     An image that shows little of a person rarely has a high cosine with another image of that person. The ceiling is
-    the 95th percentile of such pairs at the quality of the poorer face. A cosine above it is lowered, as that of a
-    portrait with its own blurred copy: its distance from the ceiling, in units of the distance from the ceiling to 1,
-    is taken to the third power. A cosine of 1 stays 1. The ceiling is above the score of similarity 80 at any quality,
-    so no match at 80 is lost.
+    the 75th percentile of such pairs at the quality of the poorer face, and at least 0.36. A cosine above it is
+    lowered, as that of a portrait with its own blurred copy: its distance from the ceiling, in units of the distance
+    from the ceiling to 1, is taken to the third power. A cosine of 1 stays 1. The ceiling is above the score of
+    similarity 80 at any quality, so no match at 80 is lost.
 
     Args:
         cosine: -1..1, a number or an array.

@@ -33,9 +33,9 @@ PORTRAIT = 0.2
 """An image with a certain face whose box has at least this fraction of the image's longer side shows a portrait, and is
 not searched for small and tilted faces."""
 
-UPRIGHT_PRESENCE, LIKELY_PRESENCE = 17.0, 9.0
-"""The mesh's presence from which a face is certainly, and probably, the right way up. Over 98 % of the faces of Labeled
-Faces in the Wild reach 9. Most upside-down faces stay below 8, but some reach 16."""
+UPRIGHT_PRESENCE = 17.0
+"""The mesh's presence from which a face is certainly the right way up. Most upside-down faces stay below 8, but some
+reach 16."""
 
 SAME_ROLL = 12.0
 """Degrees. If the mesh has another roll than the detector's points by more than this, its presence alone does not
@@ -113,7 +113,9 @@ class OrientationResolver:
     def _search(self, image: Image, found: Detections) -> Detections:
         """Detect at four rotations of the image, and look closer where the detector is in doubt."""
         pixels = int(np.clip(image.size.longer, *_SEARCH_PIXELS))
-        turned = [self._detect_turned(image, pixels, turn) for turn in range(4)]
+        scale = pixels / image.size.longer
+        resized = image.resized(Size(max(1, round(image.size.width * scale)), max(1, round(image.size.height * scale))))
+        turned = [self._detect_turned(resized, image.size, turn) for turn in range(4)]
         sure = [seen.take(np.flatnonzero(seen.scores >= MIN_SCORE)) for seen in turned]
         together = non_max_suppression([found, *sure])
         hints = [(turn, seen.take(np.array([i]))) for turn, seen in enumerate(turned) for i in range(len(seen))]
@@ -132,19 +134,23 @@ class OrientationResolver:
             looks.append(self._look_closer(image, box, 90 * turn))
         return non_max_suppression([together, *looks])
 
-    def _detect_turned(self, image: Image, pixels: int, turn: int) -> Detections:
-        """Detect, down to `HINT_SCORE`, with the image resized and turned counterclockwise by `turn` quarters."""
-        scale = pixels / image.size.longer
-        size = Size(max(1, round(image.size.width * scale)), max(1, round(image.size.height * scale)))
-        resized = Image(np.ascontiguousarray(np.rot90(image.resized(size), turn)))
-        found = self._detector.detect_at_size(resized, pixels, min_score=HINT_SCORE)
-        width, height = size.width, size.height
+    def _detect_turned(self, resized: NDArray[np.uint8], size: Size, turn: int) -> Detections:
+        """Detect, down to `HINT_SCORE`, in a resized image turned counterclockwise by `turn` quarters.
+
+        Args:
+            resized: (h, w, 3) uint8 RGB.
+            size: of the image, in whose pixels the detections are.
+            turn: 0 to 3.
+        """
+        height, width = resized.shape[:2]
+        turned = Image(np.ascontiguousarray(np.rot90(resized, turn)))
+        found = self._detector.detect_at_size(turned, max(width, height), min_score=HINT_SCORE)
         # From the turned image back to the resized one.
         back = np.array([
             [[1, 0, 0], [0, 1, 0]], [[0, -1, width], [1, 0, 0]], [[-1, 0, width], [0, -1, height]],
             [[0, 1, 0], [-1, 0, height]],
         ][turn], np.float64)  # fmt: skip
-        back *= np.array([[image.size.width / width], [image.size.height / height]])
+        back *= np.array([[size.width / width], [size.height / height]])
         return _transformed(found, back)
 
     def _look_closer(self, image: Image, box: NDArray[np.float32], turn: float) -> Detections:

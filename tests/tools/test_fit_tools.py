@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bench.answers import iou
 from numpy.typing import NDArray
 from tools.fitting import PACKAGE, Refit, as_text, bootstrap, labelled, parse, refits, report, write
-from tools.fitting_faces import Measured, cached, iou, mesh_crop
+from tools.fitting_faces import Measured, cached, mesh_crop
 
 from tests.makers import posed_mesh
 from tools import fit_box, fit_confidence, fit_landmarks, fit_mesh_crop, fit_pose, fit_quality, fit_quality_penalty
@@ -34,7 +35,7 @@ def chance() -> np.random.Generator:
 def measured(mesh: NDArray[np.float32]) -> Measured:
     points = five_points(mesh).astype(np.float64)
     pixels = PixelQuality(50, 50, 12, 0.05, 100)
-    return Measured(0.9, points, mesh, points[:2], 18, 12, np.eye(1, 128, dtype=np.float32)[0], pixels, 0.05, 100)
+    return Measured(0.9, points, mesh, points[:2], 18, 12, np.eye(1, 128, dtype=np.float32)[0], pixels)
 
 
 def test_the_zero_of_pitch_is_found_although_single_faces_are_far_off(chance: np.random.Generator) -> None:

@@ -22,8 +22,7 @@ Floats = NDArray[np.float32]
 
 _STRIDES = (8, 16, 32)
 MIN_SCORE = 0.6
-"""The score from which a detection counts; the value of OpenCV Zoo's demo rounded down would be .9, which misses tilted
-faces."""
+"""The score from which a detection counts. OpenCV Zoo's demo has 0.9, which misses tilted faces."""
 NMS_THRESHOLD = 0.3
 """Non-maximum suppression drops a box whose IoU with a better one is above this; the value of OpenCV Zoo's demo."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from visavis.vision.quality.numbers import NUMBERS, QUALITY_FILE, QUALITY_THRESHOLDS, QualityNumbers
-from visavis.vision.quality.pixels import PixelQuality, laplacian_rms, measure_pixels, sharpness_of
+from visavis.vision.quality.pixels import PixelQuality, measure_pixels, sharpness_of
 from visavis.vision.quality.score import QualityInputs, expected_cosine, quality_of, quality_terms
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "QualityInputs",
     "QualityNumbers",
     "expected_cosine",
-    "laplacian_rms",
     "measure_pixels",
     "quality_of",
     "quality_terms",

@@ -13,7 +13,7 @@ from visavis.geometry import Matrix, Size
 from visavis.image import Image
 from visavis.vision.quality.numbers import NUMBERS
 
-__all__ = ["PixelQuality", "laplacian_rms", "measure_pixels", "sharpness_of"]
+__all__ = ["PixelQuality", "measure_pixels", "sharpness_of"]
 
 _OVAL = (0.26, 0.31)
 """The half axes of the oval in which pixels are measured, as fractions of the side of the crop, which is 1.5 times the
@@ -38,7 +38,9 @@ class PixelQuality:
         brightness: 0 (black) to 100 (white), the mean luma of the face's oval (ITU-R BT.601, gamma-encoded as stored).
         sharpness: 0..100, of the edges at the scale of the face; see `sharpness_of`.
         contrast: 0..50, the standard deviation of that luma.
-        laplacian_rms: at least 0; see the function.
+        laplacian_rms: at least 0, the root mean square of the Laplacian of the face, over its mean luma. The mean
+            square at half the resolution is added with half the weight before the root is taken, and 10 is added to the
+            mean luma, 0..255.
         side: of the crop, in pixels of the image.
     """
 
@@ -63,28 +65,13 @@ def measure_pixels(image: Image, crop_matrix: Matrix, crop_side: int) -> PixelQu
     return PixelQuality(float(face.mean()) / 2.55, sharpness_of(rms), float(face.std()) / 2.55, rms, side)
 
 
-def laplacian_rms(image: Image, crop_matrix: Matrix, crop_side: int) -> float:
-    """The root mean square of the Laplacian of a face, over its mean luma. `sharpness_of` maps it to 0..100.
-
-    Args:
-        image: as for `measure_pixels`.
-        crop_matrix: as for `measure_pixels`.
-        crop_side: as for `measure_pixels`.
-
-    Returns:
-        At least 0. The mean square at half the resolution is added with half the weight before the root is taken, and
-        10 is added to the mean luma, 0..255.
-    """
-    return _laplacian_rms(_resized_luma(image, crop_matrix, crop_side))
-
-
 def sharpness_of(rms: float, logistic: tuple[float, float] = NUMBERS.sharpness_logistic) -> float:
-    """Map a `laplacian_rms` to a sharpness, 0..100: 100 / (1 + exp(-(a + b * log2(rms)))).
+    """Map `PixelQuality.laplacian_rms` to a sharpness, 0..100: 100 / (1 + exp(-(a + b * log2(rms)))).
 
     On lfw-dev the median is 60; with a blur of 4 pixels on its 350-pixel crops it is 20.
 
     Args:
-        rms: at least 0, as `laplacian_rms` returns it.
+        rms: at least 0, `PixelQuality.laplacian_rms`.
         logistic: a and b. Default: those that ship.
     """
     a, b = logistic

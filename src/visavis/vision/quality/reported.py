@@ -55,7 +55,7 @@ def reported_sharpness(laplacian_rms: float, side: float, numbers: ReportedQuali
     """Map edges and size to a sharpness, 0..100: 100 / (1 + exp(-(a + b * log2(laplacian_rms) + c * log2(side)))).
 
     Args:
-        laplacian_rms: at least 0, as `laplacian_rms` returns it.
+        laplacian_rms: at least 0, `PixelQuality.laplacian_rms`.
         side: above 0, of the face's crop (1.5 times the bounding square of its mesh) in pixels of the image.
         numbers: default: those that ship.
 
