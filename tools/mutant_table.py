@@ -116,6 +116,7 @@ UNIT_MUTANTS = [
             ("_MAX_READ = 4", "_MAX_READ = 0"),
             ("_MAX_READ = 4", "_MAX_READ = 8"),
             ("for turn in range(4)]", "for turn in range(1)]"),
+            ("_LARGE_FACE_PIXELS = 320", "_LARGE_FACE_PIXELS = 1600"),
             ("2 * points.mean(axis=0) - points", "points"),
             ("range(0, 360, 45)", "range(0, 360, 180)"),
             ("max(readings, key=_log_odds)", "min(readings, key=_log_odds)"),

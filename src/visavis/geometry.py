@@ -58,6 +58,16 @@ class Size:
         """The number of pixels."""
         return self.width * self.height
 
+    def with_longer_side(self, pixels: int) -> Size:
+        """The size of the same image resized so that its longer side is `pixels`, sides rounded.
+
+        Example:
+            >>> Size(1600, 1200).with_longer_side(320)
+            Size(width=320, height=240)
+        """
+        scale = pixels / self.longer
+        return Size(max(1, round(self.width * scale)), max(1, round(self.height * scale)))
+
 
 @dataclass(frozen=True, slots=True)
 class RelativeBox:

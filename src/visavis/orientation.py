@@ -59,6 +59,9 @@ HINT_SCORE = 0.15
 
 _SEARCH_PIXELS = (640, 1600)
 """The least and the largest longer side at which an image is searched."""
+_LARGE_FACE_PIXELS = 320
+"""The longer side at which it is also searched, for tilted faces that fill it and are too large for the detector at
+`_SEARCH_PIXELS`."""
 _MAX_HINTS = 32
 _HINT_NEIGHBOURHOOD, _HINT_PIXELS = 2.5, 192  # as the next two, for a hint
 _NEIGHBOURHOOD = 2.0  # the side of the square around a face, in sides of its box
@@ -112,13 +115,14 @@ class OrientationResolver:
 
     def _search(self, image: Image, found: Detections) -> Detections:
         """Detect at four rotations of the image, and look closer where the detector is in doubt."""
-        pixels = int(np.clip(image.size.longer, *_SEARCH_PIXELS))
-        scale = pixels / image.size.longer
-        resized = image.resized(Size(max(1, round(image.size.width * scale)), max(1, round(image.size.height * scale))))
-        turned = [self._detect_turned(resized, image.size, turn) for turn in range(4)]
-        sure = [seen.take(np.flatnonzero(seen.scores >= MIN_SCORE)) for seen in turned]
+        resized = [
+            image.resized(image.size.with_longer_side(pixels))
+            for pixels in (int(np.clip(image.size.longer, *_SEARCH_PIXELS)), _LARGE_FACE_PIXELS)
+        ]
+        turned = [(turn, self._detect_turned(one, image.size, turn)) for one in resized for turn in range(4)]
+        sure = [seen.take(np.flatnonzero(seen.scores >= MIN_SCORE)) for _, seen in turned]
         together = non_max_suppression([found, *sure])
-        hints = [(turn, seen.take(np.array([i]))) for turn, seen in enumerate(turned) for i in range(len(seen))]
+        hints = [(turn, seen.take(np.array([i]))) for turn, seen in turned for i in range(len(seen))]
         hints.sort(key=lambda hint: -float(hint[1].scores[0]))
         looks: list[Detections] = []
         looked: list[NDArray[np.float32]] = []

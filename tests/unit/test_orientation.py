@@ -63,6 +63,11 @@ def test_a_face_on_its_side_is_found_with_its_points_in_pixels_of_the_image(roll
     np.testing.assert_allclose(found.boxes[0], [*(middle - 33), *(middle + 33)], atol=1)
 
 
+def test_a_face_on_its_side_is_found_where_it_is_too_large_for_the_detector() -> None:
+    scene = Scene([SceneFace(roll=90, interocular=60)])  # Enlarged to 640 pixels, its box has 330.
+    assert len(scene.orientation.detect(scene.image)) == 1
+
+
 def test_an_image_that_is_not_square_is_seen_whole_at_every_rotation() -> None:
     for centre in ((30.0, 50.0), (220.0, 50.0)):
         scene = Scene([SceneFace(roll=90, centre=centre, interocular=16)], map_image(250, 100))

@@ -111,8 +111,7 @@ class Detector:
         Returns:
             The detections in no order, before NMS, in pixels of `image`.
         """
-        scale = longer_side / image.size.longer
-        size = Size(max(1, round(image.size.width * scale)), max(1, round(image.size.height * scale)))
+        size = image.size.with_longer_side(longer_side)
         canvas = np.zeros((_round_up(size.height), _round_up(size.width), 3), np.uint8)
         canvas[: size.height, : size.width] = image.resized(size)
         found = decode(self._session.run(canvas[None]), canvas.shape[1] // _STRIDES[0], min_score)
