@@ -19,9 +19,9 @@ from visavis.compare_options import CompareOptions
 from visavis.engine import Engine
 from visavis.face import Detail
 from visavis.image import decode
-from visavis.models.core import CONFIG
+from visavis.models.core import CONFIG, input_shapes
 from visavis.models.openvino_import import import_openvino
-from visavis.models.session import OpenVinoRuntime, Session
+from visavis.models.session import OpenVinoRuntime, OpenVinoSession
 from visavis.runtime import open_calibration, open_store
 from visavis.settings import Settings
 from visavis.vision.detect import SHAPES, Detector
@@ -38,13 +38,13 @@ Image = NDArray[np.uint8]
 class RecordingSession:
     """A session that records its inputs."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: OpenVinoSession) -> None:
         self.session = session
-        self.inputs: list[Image] = []
+        self.inputs: list[tuple[NDArray[Any], ...]] = []
 
-    def run(self, images: Image) -> dict[str, NDArray[np.float32]]:
-        self.inputs.append(images.copy())
-        return self.session.run(images)
+    def run(self, images: Image, *measures: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        self.inputs.append((images.copy(), *measures))
+        return self.session.run(images, *measures)
 
 
 class Floor:
@@ -80,15 +80,17 @@ class Floor:
         meshes = self._recorders["mesh"].inputs
         self._recorders["mesh"].inputs = [meshes[i * len(meshes) // faces] for i in range(faces)]
         runs = [
-            (self._request(name, x.shape), x) for name, recorder in self._recorders.items() for x in recorder.inputs
+            (self._request(name, x[0].shape), dict(enumerate(x)))
+            for name, recorder in self._recorders.items()
+            for x in recorder.inputs
         ]
         scales = [(data, self._scale(data)) for data in (source, target)]
 
         def floor() -> None:
             for data, sides in scales:
                 simplejpeg.decode_jpeg(data, **sides)
-            for request, tensor in runs:
-                request.infer({0: tensor}, share_inputs=True)
+            for request, inputs in runs:
+                request.infer(inputs, share_inputs=True)
 
         return floor
 
@@ -107,6 +109,6 @@ class Floor:
         if (name, shape) not in self._requests:
             core = openvino.Core()
             network = core.read_model(self._paths[name])
-            network.reshape(list(shape))
+            network.reshape(input_shapes(network, shape))
             self._requests[name, shape] = core.compile_model(network, "CPU", CONFIG).create_infer_request()
         return self._requests[name, shape]

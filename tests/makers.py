@@ -259,11 +259,11 @@ class Scene:
 
 
 class Counted:
-    """A session that answers by a function of one (h, w, 3) crop, and counts its runs."""
+    """A session that answers by a function of one (h, w, channels) crop, and counts its runs."""
 
     def __init__(self, runs: dict[str, int], name: str, answer: Callable[[NDArray[np.uint8]], Grids]) -> None:
         self._runs, self._name, self._answer = runs, name, answer
 
-    def run(self, images: NDArray[np.uint8]) -> Grids:
+    def run(self, images: NDArray[np.uint8], *_: NDArray[np.float32]) -> Grids:
         self._runs[self._name] = self._runs.get(self._name, 0) + 1
         return self._answer(images[0])

@@ -22,7 +22,7 @@ from visavis.models.build import dequantize, weights_of
 from visavis.runtime import open_store
 from visavis.settings import Settings
 
-__all__ = ["DOWN", "PARTS", "UP", "Part", "Student", "original_network"]
+__all__ = ["DOWN", "PARTS", "UP", "FixedPRelu", "Part", "Student", "original_network"]
 
 Part = Literal["all", "convolutions", "last", "low-rank", "affine"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -43,16 +43,18 @@ def original_network() -> Any:
     return dequantize(file)
 
 
-class _PRelu(torch.autograd.Function):  # type: ignore[misc]
+class FixedPRelu(torch.autograd.Function):  # type: ignore[misc]
     """PReLU whose slopes are not trained. PyTorch's own gradient takes five times as long on a CPU."""
 
     @staticmethod
     def forward(ctx: Any, inputs: Any, slopes: Any) -> Any:
+        """The activations of inputs (n, channels, h, w), whose slopes are (1, channels, 1, 1)."""
         ctx.save_for_backward(inputs, slopes)
         return functional.prelu(inputs, slopes.flatten())
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
+        """The gradient of the inputs, and none of the slopes."""
         inputs, slopes = ctx.saved_tensors
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
         positive = torch.ops.aten.threshold_backward(gradient, inputs, 0)
@@ -164,7 +166,7 @@ class Student(nn.Module):  # type: ignore[misc]
             weight = self.weight_of(layer.weight) * self.weights[layer.gain].reshape(-1, 1, 1, 1)
             offset = self.weights[layer.offset]
             x = functional.conv2d(x, weight, offset, layer.stride, layer.padding, 1, layer.groups)
-            x = _PRelu.apply(x, getattr(self, f"slopes{i}"))
+            x = FixedPRelu.apply(x, getattr(self, f"slopes{i}"))
         x = x * self.middle[0].reshape(1, -1, 1, 1) + self.middle[1].reshape(1, -1, 1, 1)
         x = functional.linear(x.flatten(1), self.weights[self.last], self.last_offset)
         return x * self.final[0] + self.final[1]

@@ -22,18 +22,21 @@ import numpy as np
 from numpy.typing import NDArray
 from tools.expression_data import (
     CLASSES,
+    MIN_PRESENCE,
     Faces,
     clear_majority,
     held_out,
+    in_colour,
     load_ferplus,
     load_lfw,
+    measures_of,
+    network_input,
     soft_labels,
-    stage_input,
 )
 
 from visavis.face import Attribute, EmotionType
 from visavis.files import sha256_of
-from visavis.models.session import OpenVinoRuntime, Session
+from visavis.models.session import MeasuresSession, OpenVinoRuntime
 from visavis.vision.expression import (
     NETWORK,
     Expression,
@@ -45,40 +48,49 @@ from visavis.vision.expression import (
 
 __all__ = ["calibrate", "evaluate", "open_network"]
 
-PRIOR_EXPONENT = 0.15
-"""How much of the training data's imbalance is removed, 0..1. `calibrate` prints the effect of other values."""
+PRIOR_EXPONENT = -0.35
+"""How much of the training data's imbalance is removed, beside what training has removed; below 0 some of it is added
+again. `calibrate` prints the effect of other values."""
+
+_EXPONENTS = (-0.5, -0.35, -0.25, -0.15, 0.0, 0.15, 0.3)
 
 
 class RecordingSession:
     """A session that records its logits."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: MeasuresSession) -> None:
         self._session = session
         self.logits: list[NDArray[np.float32]] = []
 
-    def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        outputs = self._session.run(images)
+    def run(self, images: NDArray[np.uint8], measures: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        outputs = self._session.run(images, measures)
         self.logits.append(outputs["logits"])
         return outputs
 
 
-def open_network(network: Path) -> Session:
+def open_network(network: Path) -> MeasuresSession:
     """Open a network on one thread."""
     return OpenVinoRuntime(concurrency=1, cache=None).session(network, shapes=2)
+
+
+def logits_of(network: Path, crops: NDArray[np.uint8], meshes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The logits (n, 8) of crops (n, 192, 192) and meshes (n, 468, 3)."""
+    session = open_network(network)
+    rows = zip(network_input(crops)[:, None, :, :, None], measures_of(meshes)[:, None], strict=True)
+    return np.concatenate([session.run(image, measures)["logits"] for image, measures in rows])
 
 
 def calibrate(network: Path, ferplus: Path, cache: Path) -> None:
     """Fit the temperature on FERPlus's validation part, and write the calibration to the folder of `network`."""
     faces = load_ferplus(ferplus, "validation", cache)
     classes, clear = clear_majority(faces.labels)
-    session = open_network(network)
-    logits = np.concatenate([session.run(crop[None, :, :, None])["logits"] for crop in faces.crops[clear]])
+    logits = logits_of(network, faces.crops[clear], faces.meshes[clear])
     truth, half = classes[clear], np.arange(clear.sum()) % 2
     shares, fit = soft_labels(load_ferplus(ferplus, "train", cache).labels)
     sha256 = sha256_of(network)
     plain = ExpressionCalibration(CLASSES, 1.0, tuple(float(p) for p in shares[fit].mean(axis=0)), 0.0, sha256)
     print(f"uncalibrated: {summary(plain.probabilities(logits), truth)}")
-    for exponent in sorted({0.0, 0.15, 0.3, 0.45, PRIOR_EXPONENT}):
+    for exponent in sorted({*_EXPONENTS, PRIOR_EXPONENT}):
         # Each half is tested with the temperature that was fitted on the other half.
         crossed = np.empty((len(logits), len(CLASSES)))
         for part in (0, 1):
@@ -152,12 +164,11 @@ def evaluate(network: Path, ferplus: Path, lfw: Path, cache: Path) -> None:
     print_confusion(probabilities.argmax(axis=1), truth)
     smiles(read, truth == CLASSES.index("happiness"))
     extras(read)
-    session = open_network(network)
-    filled = np.concatenate([session.run(crop[None, :, :, None])["logits"] for crop in faces.filled[clear]])
+    filled = logits_of(network, faces.filled[clear], faces.meshes[clear])
     print(f"  with images extended by their mirror images: {summary(calibration.probabilities(filled), truth)}")
 
     portraits = load_lfw(lfw, cache)
-    labelled = np.isin(portraits.labels, ("CALM", "HAPPY")) & (portraits.presence >= 0.5)
+    labelled = np.isin(portraits.labels, ("CALM", "HAPPY")) & (portraits.presence >= MIN_PRESENCE)
     for title, rows in (("people held out", labelled & held_out(portraits.groups)), ("all people", labelled)):
         print(f"LFW, {title}, {rows.sum()} faces labelled CALM or HAPPY")
         read = run(reader, portraits, rows)
@@ -171,7 +182,7 @@ def evaluate(network: Path, ferplus: Path, lfw: Path, cache: Path) -> None:
 
 
 def run(reader: ExpressionReader, faces: Faces, rows: NDArray[np.bool_]) -> list[Expression]:
-    return [reader(stage_input(faces, i), faces.meshes[i]) for i in np.flatnonzero(rows).tolist()]
+    return [reader(in_colour(faces.crops[i]), faces.meshes[i]) for i in np.flatnonzero(rows).tolist()]
 
 
 def print_confusion(found: NDArray[np.intp], truth: NDArray[np.intp]) -> None:
@@ -201,8 +212,8 @@ def extras(read: list[Expression]) -> None:
 
 def print_speed(reader: ExpressionReader, faces: Faces) -> None:
     taken = []
-    for i in range(500):
-        crop = stage_input(faces, i)
+    for i in range(min(500, len(faces.names))):
+        crop = in_colour(faces.crops[i])
         start = time.perf_counter()
         reader(crop, faces.meshes[i])
         taken.append(time.perf_counter() - start)

@@ -1,7 +1,7 @@
 """Faces and votes for the expression network, from FERPlus and LFW, cropped as the program crops them.
 
-Every image is cropped with the project's mesh and `expression_crop`, so that the network is trained on the same kind of
-input as it gets in use. Crops are stored in a cache folder outside the repository. Making them takes about two minutes.
+Every image is cropped with the project's mesh, so that the network is trained on the same kind of input as it gets in
+use. Crops are stored in a cache folder outside the repository, 2.5 GB in all. Making them takes about six minutes.
 """
 
 from __future__ import annotations
@@ -18,23 +18,28 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.face_measures import expression_measures
 from visavis.face_mesh import CROP_SIDE
 from visavis.geometry import Points, Size
 from visavis.image import Image, decode
+from visavis.mean_face import mean_face
 from visavis.runtime import open_analyzer
-from visavis.vision.expression import INPUT_SIDE, expression_crop
+from visavis.vision.expression import CENTRAL_SIDE, expression_crop
 from visavis.vision.mesh import FaceMeshModel
 
 __all__ = [
     "CLASSES",
+    "MIN_PRESENCE",
     "TYPICAL_POINTS",
     "Faces",
     "clear_majority",
     "held_out",
+    "in_colour",
     "load_ferplus",
     "load_lfw",
+    "measures_of",
+    "network_input",
     "soft_labels",
-    "stage_input",
 ]
 
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
@@ -46,7 +51,10 @@ _ENLARGE = 8
 TYPICAL_POINTS = np.array([(0.31, 0.37), (0.69, 0.37), (0.5, 0.57), (0.35, 0.76), (0.65, 0.76)], np.float32)
 """The usual positions of eyes, nose and mouth corners in FERPlus's images, in fractions, from which the mesh starts."""
 
-_CROP_VERSION = "1"
+MIN_PRESENCE = 0.5
+"""The logit of a face from which a mesh is used."""
+
+_CROP_VERSION = "2"
 """The version of the crops. Increase it when the same image would give another crop."""
 
 
@@ -56,13 +64,13 @@ class Faces:
 
     Attributes:
         names: (n,) file name or row number.
-        crops: (n, 48, 48) uint8 grey, the network's input.
-        filled: (n, 48, 48) uint8 grey, the same from images that are extended by their mirror image at the edges.
+        crops: (n, 192, 192) uint8 grey, the input of the program's stage (which is in colour).
+        filled: (n, 192, 192) uint8 grey, the same from images that are extended by their mirror image at the edges.
             FERPlus's images are tight, so most of their crops cross an edge and are black there; crops of larger images
             are not.
-        crops192: (n, 192, 192) uint8 grey, the input of the program's stage (which is in colour).
         meshes: (n, 468, 3) float32, pixels of the image that the mesh was read from.
-        presence: (n,) float32 0..1; below 0.5 the crop is the plain image and the mesh is not valid.
+        presence: (n,) float32, the mesh's logit of a face. Where it is below `MIN_PRESENCE` no mesh was read: the mesh
+            is the mean face, and the central part of the crop is the plain image.
         labels: (n, 10) uint8 votes of FERPlus, or (n,) str of LFW.
         groups: (n,) str, the identity of LFW, or the row number of FERPlus.
     """
@@ -70,7 +78,6 @@ class Faces:
     names: NDArray[np.str_]
     crops: NDArray[np.uint8]
     filled: NDArray[np.uint8]
-    crops192: NDArray[np.uint8]
     meshes: NDArray[np.float32]
     presence: NDArray[np.float32]
     labels: NDArray[Any]
@@ -130,29 +137,33 @@ def clear_majority(votes: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[
     return emotions.argmax(axis=1), (best >= 3) & ((emotions == best[:, None]).sum(axis=1) == 1)
 
 
+def measures_of(meshes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The network's measures (n, 17) of meshes (n, 468, 3)."""
+    return np.stack([expression_measures(mesh) for mesh in meshes])
+
+
 def held_out(groups: Iterable[str]) -> NDArray[np.bool_]:
     """Whether each group is held out of training. It is always the same fifth of all groups."""
     return np.array([zlib.crc32(group.encode()) % 5 == 0 for group in groups])
 
 
-def stage_input(faces: Faces, i: int) -> NDArray[np.uint8]:
-    """The input of the program's stage for face `i`: (192, 192, 3) uint8 RGB."""
-    if faces.presence[i] >= 0.5:
-        grey = faces.crops192[i]
-    else:
-        # The image from which `expression_crop` makes the plain 48 x 48 image again.
-        enlarged = faces.crops[i].repeat(3, axis=0).repeat(3, axis=1)
-        grey = np.pad(enlarged, (CROP_SIDE - len(enlarged)) // 2)
-    return np.repeat(grey[:, :, None], 3, axis=2)
+def network_input(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The network's images (n, 64, 64) of crops (n, 192, 192)."""
+    return np.stack([expression_crop(in_colour(crop)) for crop in crops])
+
+
+def in_colour(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The input of the program's stage, (192, 192, 3) uint8 RGB, for a crop (192, 192)."""
+    return np.repeat(crop[:, :, None], 3, axis=2)
 
 
 def _cropped(
     images: Iterator[tuple[Image, Points | None]], source: Path, cache: Path
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    """Crops, filled crops, 192-pixel crops, meshes and presences, read from `cache` if it has those of the source."""
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    """Crops, filled crops, meshes and presences, read from `cache` if it has those of the source."""
     key = hashlib.sha256(source.read_bytes() + _CROP_VERSION.encode()).hexdigest()[:16]
     kept = cache / f"{source.parent.name}-{source.stem}-{key}.npz"
-    names = ("crops", "filled", "crops192", "meshes", "presence")
+    names = ("crops", "filled", "meshes", "presence")
     if not kept.exists():
         mesh_model = open_analyzer()[0].mesh_model
         found = [_crop(mesh_model, image, points) for image, points in images]
@@ -162,25 +173,30 @@ def _cropped(
         cache.mkdir(parents=True, exist_ok=True)
         np.savez(kept, **columns)
     with np.load(kept) as stored:
-        crops, filled, crops192, meshes, presence = (stored[name] for name in names)
-    return crops, filled, crops192, meshes, presence
+        crops, filled, meshes, presence = (stored[name] for name in names)
+    # In such cases the program uses the mean face too.
+    meshes[presence < MIN_PRESENCE] = mean_face()
+    return crops, filled, meshes, presence
 
 
 def _crop(
     mesh_model: FaceMeshModel, image: Image, points: Points | None
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], np.float32]:
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], np.float32]:
     if points is None:
         points = TYPICAL_POINTS * np.array([image.size.width, image.size.height], np.float32)
     mesh = mesh_model(image, points)
-    crop = image.warped(mesh.crop_matrix, Size(CROP_SIDE, CROP_SIDE))
-    if mesh.presence < 0.5:
-        plain = cv2.cvtColor(image.resized(Size(INPUT_SIDE, INPUT_SIDE)), cv2.COLOR_RGB2GRAY)
-        small = filled = np.asarray(plain, np.uint8)
+    size = Size(CROP_SIDE, CROP_SIDE)
+    if mesh.presence < MIN_PRESENCE:
+        plain, edge = image.resized(Size(CENTRAL_SIDE, CENTRAL_SIDE)), (CROP_SIDE - CENTRAL_SIDE) // 2
+        crops = [_extended(plain, edge, border) for border in (cv2.BORDER_CONSTANT, cv2.BORDER_REFLECT_101)]
     else:
         edge = image.size.longer // 2
-        wide = Image(
-            np.asarray(cv2.copyMakeBorder(image.pixels, edge, edge, edge, edge, cv2.BORDER_REFLECT_101), np.uint8)
-        )
+        wide = Image(_extended(image.pixels, edge, cv2.BORDER_REFLECT_101))
         shifted = mesh.crop_matrix - np.outer(mesh.crop_matrix[:, :2] @ (edge, edge), (0, 0, 1))
-        small, filled = expression_crop(crop), expression_crop(wide.warped(shifted, Size(CROP_SIDE, CROP_SIDE)))
-    return small, filled, crop[:, :, 1], mesh.points, np.float32(mesh.presence)
+        crops = [image.warped(mesh.crop_matrix, size), wide.warped(shifted, size)]
+    return crops[0][:, :, 1], crops[1][:, :, 1], mesh.points, np.float32(mesh.presence)
+
+
+def _extended(pixels: NDArray[np.uint8], edge: int, border: int) -> NDArray[np.uint8]:
+    """Add `edge` pixels on each side, black or as OpenCV's `border` says."""
+    return np.asarray(cv2.copyMakeBorder(pixels, edge, edge, edge, edge, border), np.uint8)

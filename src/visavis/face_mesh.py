@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from visavis.geometry import Points
 
 __all__ = [
+    "CHIN",
     "CONTOUR_INNER_CORNER",
     "CONTOUR_LOWER_LID",
     "CONTOUR_OUTER_CORNER",
@@ -25,14 +26,20 @@ __all__ = [
     "LEFT_EYE_CORNERS",
     "LOWER_INNER_LIP",
     "LOWER_LIDS",
+    "LOWER_LIP",
+    "MIDDLE_BROWS",
     "MIN_EYE_WIDTH",
     "MOUTH_CORNERS",
+    "NOSE_BASE",
     "NOSE_TIP",
+    "NOSE_WINGS",
+    "OUTER_BROWS",
     "OUTER_EYE_CORNERS",
     "RIGHT_EYE",
     "RIGHT_EYE_CORNERS",
     "UPPER_INNER_LIP",
     "UPPER_LIDS",
+    "UPPER_LIP",
     "VERTICES",
     "eye_centres",
 ]
@@ -53,12 +60,16 @@ LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS = (33, 133), (362, 263)
 UPPER_LIDS, LOWER_LIDS = (159, 158, 386, 385), (145, 153, 374, 380)
 """Two vertices in the middle of each lid, the left eye's first. Vertices with the same index are above each other."""
 
-INNER_BROWS = (107, 336)
-NOSE_TIP = 1
+INNER_BROWS, MIDDLE_BROWS, OUTER_BROWS = (107, 336), (105, 334), (70, 300)
+NOSE_TIP, NOSE_BASE = 1, 2
+NOSE_WINGS = (129, 358)
 MOUTH_CORNERS = (61, 291)
 
 UPPER_INNER_LIP, LOWER_INNER_LIP = (82, 13, 312), (87, 14, 317)
 """Three vertices in the middle of the inner edge of each lip. Vertices with the same index are above each other."""
+
+UPPER_LIP, LOWER_LIP, CHIN = 0, 17, 152
+"""The middles of the outer edges of the lips, and of the chin."""
 
 MIN_EYE_WIDTH = 6.0
 """Pixels between the corners of an eye. In smaller eyes the pupil is no more accurate than the centre of the eye."""

@@ -16,7 +16,7 @@ start = threading.Barrier(8)
 
 def run():
     start.wait()
-    session.run(np.zeros((1, 48, 48, 1), np.uint8))
+    session.run(np.zeros((1, 64, 64, 1), np.uint8), np.zeros((1, 17), np.float32))
 
 threads = [threading.Thread(target=run) for _ in range(8)]
 for thread in threads:

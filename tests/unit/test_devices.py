@@ -50,10 +50,12 @@ class Fake:
 
 
 class Network:
+    inputs = ("images",)
+
     def clone(self) -> Network:
         return self
 
-    def reshape(self, shape: list[int]) -> None:
+    def reshape(self, shapes: dict[int, list[int]]) -> None:
         pass
 
 
@@ -135,14 +137,14 @@ def test_an_engine_opens_on_no_device_that_is_not_there(tmp_path: Path, monkeypa
 def test_auto_runs_a_network_to_the_numbers_of_the_cpu_where_only_that_is_there() -> None:
     if [name for name, _ in module.devices()] != ["CPU"]:
         pytest.skip("AUTO may choose another device here")
-    noise = np.random.default_rng(0).integers(0, 255, (1, 48, 48, 1), np.uint8)
+    noise, measures = np.random.default_rng(0).integers(0, 255, (1, 64, 64, 1), np.uint8), np.ones((1, 17), np.float32)
     outputs = []
     for device in ("CPU", "AUTO"):
         runtime = OpenVinoRuntime(concurrency=1, cache=None, device=device)
         runtime.check_device()
         session = runtime.session(NETWORK)
-        session.run(noise // 2)
-        outputs.append(session.run(noise))
+        session.run(noise // 2, measures)
+        outputs.append(session.run(noise, measures))
         runtime.close()
     cpu, auto = outputs
     assert {name: out.tolist() for name, out in auto.items()} == {name: out.tolist() for name, out in cpu.items()}

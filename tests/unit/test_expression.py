@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from visavis.errors import CalibrationMismatch
 from visavis.face import EmotionType
+from visavis.face_measures import expression_measures
 from visavis.vision.expression import (
     Expression,
     ExpressionCalibration,
@@ -26,14 +27,14 @@ EVEN = ExpressionCalibration(CLASSES, temperature=1.0, prior=(1 / 8,) * 8, prior
 
 
 class FixedSession:
-    """Returns the same logits for every image, and records the images."""
+    """Returns the same logits for every image, and records images and measures."""
 
     def __init__(self, **logits: float) -> None:
         self.logits = np.array([[logits.get(name, 0.0) for name in CLASSES]], np.float32)
-        self.images: list[NDArray[np.uint8]] = []
+        self.inputs: list[tuple[NDArray[np.uint8], NDArray[np.float32]]] = []
 
-    def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        self.images.append(images)
+    def run(self, images: NDArray[np.uint8], measures: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        self.inputs.append((images, measures))
         return {"logits": self.logits}
 
 
@@ -147,19 +148,20 @@ def test_action_units_do_not_care_where_how_large_or_how_turned_the_face_is() ->
     assert there == pytest.approx(action_units(make_mesh()), abs=1e-4)
 
 
-def test_the_network_sees_the_middle_of_the_crop_in_grey() -> None:
+def test_the_network_sees_the_middle_of_the_crop_in_grey_and_the_measures_of_the_mesh() -> None:
     crop = np.zeros((192, 192, 3), np.uint8)
     crop[24:168, 24:168] = (255, 0, 0)
     small = expression_crop(crop)
-    assert small.shape == (48, 48)
+    assert small.shape == (64, 64)
     corner = np.zeros((192, 192, 3), np.uint8)
-    corner[24:27, 24:27] = 255
+    corner[:24] = corner[:, :24] = corner[24:26, 24:26] = 255
     assert np.argwhere(expression_crop(corner)).tolist() == [[0, 0]]
     assert set(np.unique(small)) == {76}  # 0.299 of 255: ITU-R BT.601
     session = FixedSession()
     ExpressionReader(session, EVEN)(crop, make_mesh())
-    (image,) = session.images
-    assert image.shape == (1, 48, 48, 1)
+    ((image, measures),) = session.inputs
+    assert image.shape == (1, 64, 64, 1)
+    np.testing.assert_array_equal(measures, expression_measures(make_mesh())[None])
 
 
 def test_a_lower_temperature_sharpens_and_a_prior_lifts_the_rare() -> None:

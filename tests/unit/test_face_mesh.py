@@ -4,14 +4,24 @@ import numpy as np
 
 from tests.makers import posed_mesh
 from visavis.face_mesh import (
+    CHIN,
     INNER_BROWS,
     INNER_EYE_CORNERS,
     LEFT_EYE_CORNERS,
+    LOWER_INNER_LIP,
     LOWER_LIDS,
+    LOWER_LIP,
+    MIDDLE_BROWS,
     MOUTH_CORNERS,
+    NOSE_BASE,
+    NOSE_TIP,
+    NOSE_WINGS,
+    OUTER_BROWS,
     OUTER_EYE_CORNERS,
     RIGHT_EYE_CORNERS,
+    UPPER_INNER_LIP,
     UPPER_LIDS,
+    UPPER_LIP,
     VERTICES,
     eye_centres,
 )
@@ -29,7 +39,8 @@ def test_the_eye_centres_of_the_mean_face_are_its_pupils() -> None:
 
 
 def test_pairs_mirror_each_other_left_before_right() -> None:
-    for pair in (OUTER_EYE_CORNERS, INNER_EYE_CORNERS, INNER_BROWS, MOUTH_CORNERS):
+    brows = (INNER_BROWS, MIDDLE_BROWS, OUTER_BROWS)
+    for pair in (OUTER_EYE_CORNERS, INNER_EYE_CORNERS, *brows, NOSE_WINGS, MOUTH_CORNERS):
         left, right = mean_face()[list(pair), :2]
         assert left[0] < 0 < right[0]
         np.testing.assert_allclose(left * [-1, 1], right, atol=0.02)
@@ -47,3 +58,17 @@ def test_an_upper_lid_lies_above_its_lower_one() -> None:
     assert (upper[:, 1] < lower[:, 1]).all()
     np.testing.assert_allclose(upper[:, 0], lower[:, 0], atol=0.05)
     assert (np.sign(upper[:, 0]) == [-1, -1, 1, 1]).all()
+
+
+def test_nose_lips_and_chin_follow_each_other_down_the_middle() -> None:
+    middle = [NOSE_TIP, NOSE_BASE, UPPER_LIP, UPPER_INNER_LIP[1], LOWER_INNER_LIP[1], LOWER_LIP, CHIN]
+    x, y = mean_face()[middle, :2].T
+    np.testing.assert_allclose(x, 0, atol=0.02)
+    assert (np.diff(y) > 0.02).all()
+
+
+def test_brows_lie_above_the_eyes_and_rise_towards_their_middles() -> None:
+    inner, middle, outer, lids = (
+        mean_face()[list(pair), 1].mean() for pair in (INNER_BROWS, MIDDLE_BROWS, OUTER_BROWS, UPPER_LIDS)
+    )
+    assert middle < min(inner, outer) < max(inner, outer) < lids

@@ -30,7 +30,8 @@ class Request:
     def __init__(self, core: Core, shape: tuple[int, ...]) -> None:
         self.core, self.shape = core, shape
 
-    def infer(self, *_: object, **__: object) -> None:
+    def infer(self, inputs: dict[int, np.ndarray], **_: object) -> None:
+        self.core.inputs = inputs
         self.core.ran.append((self.shape, bool(forks._busy)))
         self.core.while_running()
 
@@ -45,6 +46,7 @@ class Core:
         self.compiled: list[tuple[int, ...]] = []
         self.ran: list[tuple[tuple[int, ...], bool]] = []
         self.destroyed: list[tuple[tuple[int, ...], bool]] = []
+        self.inputs: dict[int, np.ndarray] = {}
         self.while_running: Callable[[], object] = lambda: None
 
     def read(self, network: Path) -> Any:
@@ -67,6 +69,14 @@ def test_an_output_goes_by_each_of_its_names_and_is_the_callers() -> None:
     outputs = opened(Core()).run(image(8))
     assert set(outputs) == {"out", "also out"}
     assert not np.shares_memory(outputs["out"], Tensor.data)
+
+
+def test_measures_are_the_second_input() -> None:
+    core, measures = Core(), np.ones((1, 4), np.float32)
+    opened(core).run(image(8), measures)
+    assert {i: given.shape for i, given in core.inputs.items()} == {0: (1, 8, 8, 3), 1: (1, 4)}
+    assert (core.inputs[1] == measures).all()
+    assert core.compiled == [(1, 8, 8, 3)]
 
 
 def test_a_fork_waits_for_an_inference() -> None:
@@ -148,6 +158,7 @@ class OpenVino:
         self.damaged = damaged
         self.waited_for: list[tuple[str, bool]] = []
         self.model_outputs = [SimpleNamespace(names={"out"})]
+        self.inputs: list[object] = [SimpleNamespace()]
 
     def note(self, what: str) -> None:
         self.waited_for.append((what, bool(forks._busy)))
@@ -161,8 +172,8 @@ class OpenVino:
     def clone(self) -> OpenVino:
         return self
 
-    def reshape(self, shape: list[int]) -> None:
-        self.note(f"reshape to {shape}")
+    def reshape(self, shapes: dict[int, list[int]]) -> None:
+        self.note(f"reshape to {shapes}")
 
     def compile_model(self, _: OpenVino, device: str, config: dict[str, object]) -> OpenVino:
         assert (device, config) == ("CPU", module.CONFIG)
@@ -198,8 +209,17 @@ def test_a_fork_waits_for_all_that_openvino_does(made: list[OpenVino]) -> None:
         session.run(image(8))
     (core,) = made
     assert core.waited_for == [
-        (what, True) for what in ("read", "reshape to [1, 8, 8, 3]", "compile", "infer", "infer")
+        (what, True) for what in ("read", "reshape to {0: [1, 8, 8, 3]}", "compile", "infer", "infer")
     ]
+
+
+def test_inputs_after_the_images_take_a_row_for_each_image(made: list[OpenVino]) -> None:
+    core = module.Core(None)
+    network = OpenVino()
+    length = SimpleNamespace(get_length=lambda: 17)
+    network.inputs.append(SimpleNamespace(partial_shape=[None, length]))
+    core.compile(network, (5, 8, 8, 1))
+    assert network.waited_for[0] == ("reshape to {0: [5, 8, 8, 1], 1: [5, 17]}", True)
 
 
 def test_in_a_child_another_core_is_made_and_the_parents_is_not_destroyed(made: list[OpenVino]) -> None:

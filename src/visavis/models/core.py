@@ -20,7 +20,7 @@ from visavis.errors import EngineClosed, ModelStoreError, SettingsError
 from visavis.forks import before_forks, forks_wait, keep_for_ever, renew_in_children
 from visavis.models.openvino_import import import_openvino
 
-__all__ = ["CONFIG", "Core", "InferRequest", "devices"]
+__all__ = ["CONFIG", "Core", "InferRequest", "devices", "input_shapes"]
 
 
 # f32 on every device, because by default OpenVINO uses bf16 or f16 where the device has it, and results would then
@@ -107,7 +107,8 @@ class Core:
         """Compile a network for images of one shape.
 
         Args:
-            network: a model that `read` returned.
+            network: a model that `read` returned. Its first input takes the images. The others take one row of a fixed
+                length for each image.
             shape: (n, h, w, channels) of the images.
 
         Raises:
@@ -116,7 +117,7 @@ class Core:
         with forks_wait():
             # The copy shares the weights.
             network = network.clone()
-            network.reshape(list(shape))
+            network.reshape(input_shapes(network, shape))
             core = self._get()
             request = core.compile_model(network, self._device, _config(core, self._device)).create_infer_request()
             # Compiling may give an output a second name, and stages may use either.
@@ -153,6 +154,12 @@ class Core:
         if self._cache is not None and _writable(self._cache):
             core.set_property({"CACHE_DIR": str(self._cache)})
         return core
+
+
+def input_shapes(network: Any, shape: tuple[int, ...]) -> dict[int, list[int]]:
+    """The shape of each input of a network, by its index, for images of one shape."""
+    rows = {i: int(taken.partial_shape[1].get_length()) for i, taken in enumerate(network.inputs) if i > 0}
+    return {0: list(shape)} | {i: [shape[0], length] for i, length in rows.items()}
 
 
 def devices() -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from visavis.errors import EngineClosed, ModelStoreError
 from visavis.forks import forks_wait, keep_for_ever, renew_in_children
 from visavis.models.core import Core, InferRequest
 
-__all__ = ["OpenVinoRuntime", "OpenVinoSession", "Session"]
+__all__ = ["MeasuresSession", "OpenVinoRuntime", "OpenVinoSession", "Session"]
 
 
 class Session(Protocol):
@@ -28,6 +28,22 @@ class Session(Protocol):
 
         Args:
             images: (n, h, w, 3) uint8 RGB.
+
+        Returns:
+            The outputs by name, float32. Each is a copy that belongs to the caller.
+        """
+        ...
+
+
+class MeasuresSession(Protocol):
+    """A network that takes images, and for each image numbers that were measured on it."""
+
+    def run(self, images: NDArray[np.uint8], measures: NDArray[np.float32], /) -> dict[str, NDArray[np.float32]]:
+        """Run the network, as `Session.run` does.
+
+        Args:
+            images: (n, h, w, 3) uint8 RGB.
+            measures: (n, k) float32.
 
         Returns:
             The outputs by name, float32. Each is a copy that belongs to the caller.
@@ -132,15 +148,15 @@ class OpenVinoSession:
         self._preparing.append(thread)
         thread.start()
 
-    def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """Run the network, as `Session.run` describes.
+    def run(self, images: NDArray[np.uint8], *measures: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Run the network, as `Session.run` or `MeasuresSession.run` describes.
 
         Raises:
             ModelStoreError: the network's file cannot be read.
             EngineClosed: the runtime is closed.
         """
         with self._pool_for(images.shape) as pool:
-            return pool.run(images)
+            return pool.run((images, *measures))
 
     def close(self) -> None:
         """Release the compiled networks."""
@@ -212,12 +228,12 @@ class _RequestPool:
         self._changed = threading.Condition()
         self.users = 0  # guarded by the session's lock
 
-    def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    def run(self, inputs: Sequence[NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         request = self._take()
         try:
             # OpenVINO uses TBB, which takes locks at the beginning and at the end.
             with forks_wait():
-                request.request.infer({0: np.ascontiguousarray(images)}, share_inputs=True)
+                request.request.infer(dict(enumerate(map(np.ascontiguousarray, inputs))), share_inputs=True)
             outputs: dict[str, NDArray[np.float32]] = {}
             for names, tensor in request.outputs:
                 outputs |= dict.fromkeys(names, np.array(tensor.data))

@@ -1,4 +1,4 @@
-"""Reads the expression of a face from its crop and mesh, with a small network that was trained for visavis.
+"""Reads the expression of a face from its crop and its mesh, with a small network that was trained for visavis.
 
 `tools/train_expression.py` makes the network, which ships in the package. `docs/models/expression.md` has its training
 data and its accuracy. It classifies expressions, not feelings.
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from visavis.errors import CalibrationMismatch
 from visavis.face import Attribute, Emotion, EmotionType
+from visavis.face_measures import expression_measures
 from visavis.face_mesh import (
     CROP_SIDE,
     INNER_BROWS,
@@ -27,9 +28,10 @@ from visavis.face_mesh import (
 )
 from visavis.files import sha256_of
 from visavis.geometry import level_axes
-from visavis.models.session import Session
+from visavis.models.session import MeasuresSession
 
 __all__ = [
+    "CENTRAL_SIDE",
     "INPUT_SIDE",
     "NETWORK",
     "Expression",
@@ -43,14 +45,14 @@ __all__ = [
 ]
 
 NETWORK = Path(__file__).parent / "data" / "expression.onnx"
-"""The network: (n, 48, 48, 1) uint8 grey -> `logits` (n, 8) float32. It normalises each image itself."""
+"""The network: (n, 64, 64, 1) uint8 grey and (n, 17) float32, `expression_measures` -> `logits` (n, 8) float32. It
+normalises images and measures itself."""
 
-INPUT_SIDE = 48
+INPUT_SIDE = 64
 """Pixels; the side of the network's input."""
 
-_CENTRAL = 144
-"""Pixels; the side of the central part of the crop that is used: 1.125 times the face. It is three times the input's
-side, so that every pixel of the input is the mean of nine."""
+CENTRAL_SIDE = 144
+"""Pixels; the side of the central part of the crop that is used: 1.125 times the face."""
 
 _TYPES = {
     "neutral": EmotionType.CALM,
@@ -90,7 +92,8 @@ class ExpressionCalibration:
         classes: the names of the outputs, in their order; keys of `_TYPES`.
         temperature: the divisor of the logits.
         prior: the share of each class in the training data, in the order of `classes`.
-        prior_exponent: 0 keeps the prior in the probabilities, 1 removes it.
+        prior_exponent: how much of the prior is removed from the probabilities. Below 0 it is added, because training
+            may have removed more than is wanted.
         network_sha256: the SHA-256 of the network that the calibration was fitted on.
 
     Raises:
@@ -126,7 +129,7 @@ class ExpressionReader:
         calibration: default: the one that ships with `NETWORK`.
     """
 
-    def __init__(self, session: Session, calibration: ExpressionCalibration | None = None) -> None:
+    def __init__(self, session: MeasuresSession, calibration: ExpressionCalibration | None = None) -> None:
         self._session = session
         self._calibration = calibration or load_expression_calibration()
 
@@ -135,9 +138,10 @@ class ExpressionReader:
 
         Args:
             crop: (192, 192, 3) uint8 RGB, the crop that the mesh was read from.
-            mesh: (468, 3) float32, in any upright frame of any scale.
+            mesh: (468, 3) float32, in any upright frame with the same unit on all axes.
         """
-        logits = self._session.run(expression_crop(crop)[None, :, :, None])["logits"][0]
+        image, measures = expression_crop(crop)[None, :, :, None], expression_measures(mesh)[None]
+        logits = self._session.run(image, measures)["logits"][0]
         probabilities = self._calibration.probabilities(logits)
         by_type = dict.fromkeys(_TYPES.values(), 0.0)
         for name, probability in zip(self._calibration.classes, probabilities, strict=True):
@@ -193,11 +197,11 @@ def expression_crop(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
         crop: (192, 192, 3) uint8 RGB.
 
     Returns:
-        (48, 48) uint8 grey.
+        (64, 64) uint8 grey.
     """
     import cv2
 
-    edge = (CROP_SIDE - _CENTRAL) // 2
+    edge = (CROP_SIDE - CENTRAL_SIDE) // 2
     grey = cv2.cvtColor(crop[edge:-edge, edge:-edge], cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.resize(grey, (INPUT_SIDE, INPUT_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
