@@ -9,6 +9,8 @@ from pathlib import Path
 
 WHAT = {
     "comparison": "one comparison and its floor, by size, faces, attributes and threads",
+    "stream": "images a second of a stream, with one thread and two",
+    "worst": "the images that cost the most, as multiples of a portrait",
     "cold": "a process from start to exit, with a warm cache",
     "server": "latency and throughput with 1 to 32 clients, 2,000 mixed requests, and the overhead of the server",
     "growth": "time and memory by faces, pixels and clients, with a plot",
@@ -21,12 +23,25 @@ WHAT = {
     "fields": "pose, quality, boxes and false faces on FOLDER/lfw-dev and FOLDER/scenes",
     "small_faces": "faces of 20 to 200 pixels found at every roll",
     "upright": "photos turned by any angle, also those of FOLDER/lfw-dev",
+    "precision": "error rates of networks in bf16 on FOLDER/lfw-dev",
     "ghosts": "portraits beside their own ghost images, also those of FOLDER/lfw-dev",
     "recorded": "answers beside those of Amazon that are recorded in FOLDER/recorded",
     "scenes": "faces found and matched on FOLDER/scenes: images/, faces.csv (image, person, nose_x, nose_y)",
 }
 
-NEED_NO_DATA = ("ghosts", "upright", "small_faces", "comparison", "cold", "server", "growth", "peers", "prefork")
+NEED_NO_DATA = (
+    "ghosts",
+    "upright",
+    "small_faces",
+    "comparison",
+    "stream",
+    "worst",
+    "cold",
+    "server",
+    "growth",
+    "peers",
+    "prefork",
+)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.floor import Floor
 from bench.images import enlarged, group, photo
+from bench.instruction_sets import instruction_sets
 from bench.results import save, table
 from bench.timing import Times, interleaved, ratio
 from visavis.api.response import DETAIL, FieldSet
@@ -28,6 +29,7 @@ def run(data: Path | None) -> None:
         cases[f"two of {megapixels:g} Mpx"] = enlarged("ardern_2018", megapixels), enlarged("ardern_2022", megapixels)
     for faces in (1, 5, 20, 100):
         cases[FACES.format(faces)] = photo("obama"), group(faces)
+    print("instructions: " + ", ".join(f"{name} {used}" for name, used in instruction_sets().items()))
     rows, figures = [], []
     taken: dict[tuple[str, FieldSet], Mapping[str, Times]] = {}
     floor = Floor()

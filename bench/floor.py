@@ -52,6 +52,7 @@ class Floor:
 
     def __init__(self) -> None:
         settings = Settings.from_env()
+        self._precision = settings.precision
         store = open_store(settings)
         runtime = OpenVinoRuntime(concurrency=1, cache=settings.home / "compiled")
         self._paths = {name: store.ready(name) for name in ("detector", "mesh", "iris")}
@@ -110,5 +111,7 @@ class Floor:
             core = openvino.Core()
             network = core.read_model(self._paths[name])
             network.reshape(input_shapes(network, shape))
-            self._requests[name, shape] = core.compile_model(network, "CPU", CONFIG).create_infer_request()
+            precision = self._precision if name in ("detector", "embedder") else "f32"
+            config = {**CONFIG, "INFERENCE_PRECISION_HINT": precision}
+            self._requests[name, shape] = core.compile_model(network, "CPU", config).create_infer_request()
         return self._requests[name, shape]

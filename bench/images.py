@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pil
 
-__all__ = ["PAIR", "PHOTOS", "enlarged", "group", "photo"]
+__all__ = ["PAIR", "PHOTOS", "crowd", "enlarged", "group", "noise", "photo"]
 
 PHOTOS = Path(__file__).parent.parent / "examples/photos"
 PAIR = (PHOTOS / "ardern_2018.jpg", PHOTOS / "ardern_2022.jpg")
@@ -51,13 +51,45 @@ def group(faces: int, megapixels: float = 2.0) -> bytes:
     return _with_noise(canvas)
 
 
+def crowd(faces: int, *, cell: int = 60, turned: bool = False, noise: float = 2.0) -> bytes:
+    """An image with `faces` small faces, each in a cell of so many pixels.
+
+    Args:
+        faces: how many.
+        cell: the side of a cell in pixels; a face is a little smaller.
+        turned: turn each face by an angle of its own.
+        noise: the standard deviation of the noise, in grey levels.
+    """
+    columns = math.ceil(math.sqrt(faces))
+    canvas = Pil.new("RGB", (columns * cell, math.ceil(faces / columns) * cell), (96, 108, 118))
+    names, height = list(_TIGHT), cell - 4
+    small = []
+    for name in names:
+        face = _open(photo(name)).crop(_TIGHT[name])
+        small.append(face.resize((round(face.width * height / face.height), height), Pil.Resampling.LANCZOS))
+    for i in range(faces):
+        face = small[i % len(names)]
+        if turned:
+            face = face.rotate(i * 137 % 360, Pil.Resampling.BICUBIC, fillcolor=(96, 108, 118))
+        canvas.paste(face, (i % columns * cell + 2, i // columns * cell + 2))
+    return _with_noise(canvas, noise)
+
+
+def noise(width: int, height: int, kind: str = "JPEG") -> bytes:
+    """An image of nothing but noise, which is slow to decode."""
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    out = io.BytesIO()
+    Pil.fromarray(pixels).save(out, kind)
+    return out.getvalue()
+
+
 def _open(data: bytes) -> Pil.Image:
     return Pil.open(io.BytesIO(data)).convert("RGB")
 
 
-def _with_noise(image: Pil.Image) -> bytes:
+def _with_noise(image: Pil.Image, deviation: float = 2.0) -> bytes:
     pixels = np.asarray(image).astype(np.int16)
-    pixels += np.random.default_rng(0).normal(0, 2, pixels.shape[:2]).round().astype(np.int16)[:, :, None]
+    pixels += np.random.default_rng(0).normal(0, deviation, pixels.shape[:2]).round().astype(np.int16)[:, :, None]
     out = io.BytesIO()
     Pil.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(out, "JPEG", quality=88)
     return out.getvalue()

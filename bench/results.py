@@ -6,10 +6,13 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+from bench.instruction_sets import instruction_sets
 
 __all__ = ["FOLDER", "save", "table"]
 
@@ -33,13 +36,55 @@ def _shown(number: object) -> str:
     return f"{number:.0f}" if abs(number) >= 100 else f"{number:.3g}"
 
 
+CHANGED = 0.05
+"""Figures that change by more than this part are shown; on a noisy machine most of those are times."""
+
+_UNSTABLE = {"rounds", "fastest_ms", "quartiles_ms", "p95", "p99"}
+
+
 def save(name: str, figures: object) -> Path:
-    """Write `figures` to `bench/results/NAME.json`, which replaces those of the last run."""
+    """Write `figures` to `bench/results/NAME.json`, and print what changed since the last run.
+
+    The results of the last run are kept in `NAME.previous.json`.
+    """
     FOLDER.mkdir(exist_ok=True)
     file = FOLDER / f"{name}.json"
-    file.write_text(json.dumps({"machine": machine(), "figures": figures}, indent=1) + "\n", "utf-8")
+    text = json.dumps({"machine": machine(), "figures": figures}, indent=1) + "\n"
+    if file.exists():
+        last = json.loads(file.read_text("utf-8"))
+        file.replace(file.with_suffix(".previous.json"))
+        _print_changes(last, json.loads(text))
+    file.write_text(text, "utf-8")
     print(f"wrote {file}")
     return file
+
+
+def _print_changes(last: dict[str, Any], now: dict[str, Any]) -> None:
+    print(f"changes since the run of {last['machine']['when']}, commit {last['machine']['commit']}:")
+    if last["machine"]["processor"] != now["machine"]["processor"]:
+        print(f"  that was on another processor: {last['machine']['processor']}")
+    before, changes = dict(_numbers(last["figures"])), 0
+    for label, value in _numbers(now["figures"]):
+        old = before.get(label)
+        if old and abs(value / old - 1) > CHANGED:
+            changes += 1
+            print(f"  {label}: {_shown(old)} -> {_shown(value)} ({100 * (value / old - 1):+.0f} %)")
+    print(f"  {changes or 'no'} figures changed by more than {100 * CHANGED:.0f} %")
+
+
+def _numbers(figures: Any, label: str = "") -> Iterator[tuple[str, float]]:
+    """The numbers in figures, each with the names that lead to it; a list's items are named by their texts."""
+    if isinstance(figures, dict):
+        named = [str(value) for value in figures.values() if isinstance(value, str)]
+        label = ", ".join([label, *named]) if label else ", ".join(named)
+        for key, value in figures.items():
+            if key not in _UNSTABLE:
+                yield from _numbers(value, f"{label}, {key}" if label else key)
+    elif isinstance(figures, list):
+        for i, value in enumerate(figures):
+            yield from _numbers(value, label if isinstance(value, dict) else f"{label} {i}")
+    elif isinstance(figures, int | float) and not isinstance(figures, bool):
+        yield label, float(figures)
 
 
 def machine() -> dict[str, object]:
@@ -47,6 +92,7 @@ def machine() -> dict[str, object]:
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": processor(),
+        "instructions": instruction_sets(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "python": platform.python_version(),
         "commit": commit.stdout.strip(),

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from visavis.analysis import Analyzer
 from visavis.engine import Engine
-from visavis.evaluate.data.embeddings import Acquired, analyse, stacked
+from visavis.evaluate.data.checkpoint import EmbeddingRecord
+from visavis.evaluate.data.embeddings import Acquired, record_of, stacked
+from visavis.face import Detail
 from visavis.models.build import build_onnx, dequantize, update_weights
 from visavis.runtime import open_analyzer, open_engine, open_store
 from visavis.settings import Settings
@@ -96,5 +98,10 @@ def engines_of(
 
 def analysed(images: Iterable[tuple[Engine, bytes]], threads: int) -> Acquired:
     """What each engine finds in its image, in order."""
+
+    def record(image: tuple[Engine, bytes]) -> EmbeddingRecord:
+        engine, data = image
+        return record_of(next(engine.analyze_many([data], largest_only=True, detail=Detail.MINIMAL)))
+
     with ThreadPoolExecutor(threads) as pool:
-        return stacked(list(pool.map(lambda image: analyse(*image), images)))
+        return stacked(list(pool.map(record, images)))

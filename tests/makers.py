@@ -179,7 +179,7 @@ class SceneFace:
 class Scene:
     """Faces on a `map_image`, with an analyzer whose networks are scripted.
 
-    runs: how often each network ran, by name
+    runs: how many crops each network read, by name
     """
 
     faces: list[SceneFace]
@@ -259,11 +259,13 @@ class Scene:
 
 
 class Counted:
-    """A session that answers by a function of one (h, w, channels) crop, and counts its runs."""
+    """A session that answers by a function of one (h, w, channels) crop, and counts the crops."""
 
     def __init__(self, runs: dict[str, int], name: str, answer: Callable[[NDArray[np.uint8]], Grids]) -> None:
         self._runs, self._name, self._answer = runs, name, answer
 
     def run(self, images: NDArray[np.uint8], *_: NDArray[np.float32]) -> Grids:
-        self._runs[self._name] = self._runs.get(self._name, 0) + 1
-        return self._answer(images[0])
+        self._runs[self._name] = self._runs.get(self._name, 0) + len(images)
+        answers = [self._answer(image) for image in images]
+        # As the real networks, of which some put the answers for several crops into one row.
+        return {name: np.concatenate([answer[name] for answer in answers], axis=1) for name in answers[0]}

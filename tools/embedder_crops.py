@@ -106,7 +106,7 @@ def mesh_of(image: Image) -> NDArray[np.float32] | None:
     found = resolver.detect(image).largest_first(image.size)
     if not len(found):
         return None
-    return resolver.resolve(image, found.boxes[0], found.points[0], float(found.scores[0])).mesh.points
+    return resolver.resolve(image, found.take(np.array([0])))[0].mesh.points
 
 
 def crops_of(file: Path, copies: int, judged: bool) -> tuple[Pixels, Pixels, NDArray[np.float32], Pixels] | None:

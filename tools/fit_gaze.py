@@ -69,7 +69,7 @@ def gazes(analyzer: Analyzer, files: Iterable[Path]) -> Iterator[tuple[str, Gaze
         found = orientation.detect(image).largest_first(image.size)
         if not len(found):
             continue
-        mesh = orientation.resolve(image, found.boxes[0], found.points[0], float(found.scores[0])).mesh.points
+        mesh = orientation.resolve(image, found.take(np.array([0])))[0].mesh.points
         eyes, pose = analyzer.pupils(image, mesh), pose_of(mesh)
         if eyes is None:
             continue

@@ -144,7 +144,7 @@ def measured(analyzer: Analyzer, file: Path, shrink: int) -> Measured | None:
     found = orientation.detect(image).largest_first(image.size)
     if not len(found):
         return None
-    mesh = orientation.resolve(image, found.boxes[0], found.points[0], float(found.scores[0])).mesh.points
+    mesh = orientation.resolve(image, found.take(np.array([0])))[0].mesh.points
     eyes, pose = analyzer.pupils(image, mesh), pose_of(mesh)
     return Measured(None if eyes is None else eye_terms(eyes.contours, pose), mouth_terms(mesh, pose))
 

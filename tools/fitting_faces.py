@@ -19,9 +19,9 @@ from visavis.analysis import Analyzer
 from visavis.face import Pose
 from visavis.face_mesh import CROP_SIDE, eye_centres
 from visavis.image import Image, decode
-from visavis.orientation import Candidate
 from visavis.runtime import open_analyzer
 from visavis.vision.align import align, five_points
+from visavis.vision.detect import Detections
 from visavis.vision.landmarks import box_around
 from visavis.vision.mesh import crop_matrix_from_mesh
 from visavis.vision.pose import pose_of
@@ -100,16 +100,16 @@ class Measurer:
         found = self._orientation.detect(image).largest_first(image.size)
         if not len(found):
             return None
-        return self._measure(image, found.boxes[0], found.points[0], float(found.scores[0]))
+        return self._measure(image, found.take(np.array([0])))
 
     def all(self, image: Image) -> list[Measured]:
         """The faces of all detections, best first, also those that the engine drops."""
         found = self._orientation.detect(image)
-        rows = zip(found.boxes, found.points, found.scores, strict=True)
-        return [self._measure(image, box, points, float(score)) for box, points, score in rows]
+        return [self._measure(image, found.take(np.array([i]))) for i in range(len(found))]
 
-    def _measure(self, image: Image, box: NDArray[np.float32], points: NDArray[np.float32], score: float) -> Measured:
-        candidate: Candidate = self._orientation.resolve(image, box, points, score)
+    def _measure(self, image: Image, found: Detections) -> Measured:
+        """The face of a single detection."""
+        (candidate,) = self._orientation.resolve(image, found)
         mesh, crop = candidate.mesh.points, candidate.mesh.crop_matrix
         embedded = candidate.embedded or self._stages.embedder(align(image, five_points(mesh)))
         if embedded.embedding_norm is None:
@@ -117,7 +117,7 @@ class Measurer:
         eyes = self._stages.pupils(image, mesh)
         return Measured(
             score=candidate.score,
-            points=points.astype(np.float64),
+            points=found.points[0].astype(np.float64),
             mesh=mesh,
             pupils=np.asarray(eye_centres(mesh) if eyes is None else eyes.pupils, np.float64),
             presence=candidate.mesh.presence,

@@ -39,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> None:
             own = [row["image"] for row in rows if students[row["identity"]] is stages]
             paths = [given.data / "lfw-dev/images" / image for image in own]
             engine = Engine(stages, None, threads=settings.threads)
-            acquire(engine, paths, threads=settings.threads + 1, checkpoint=checkpoint)
+            acquire(engine, paths, checkpoint=checkpoint)
     print(f"{len(checkpoint.done)} images in {given.out}")
 
 

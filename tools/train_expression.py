@@ -40,10 +40,9 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from tools.embedder_network import original_network
-from tools.evaluate_expression import calibrate, evaluate
+from tools.evaluate_expression import calibrate, evaluate, summary
 from tools.export_expression import compare, round_weights, to_onnx
 from tools.expression_data import (
-    CLASSES,
     MIN_PRESENCE,
     Faces,
     clear_majority,
@@ -146,10 +145,16 @@ def teacher(folder: Path, network: ExpressionNetwork) -> ExpressionNetwork:
     kept = torch.load(folder / "checkpoint.pt")
     if kept["step"] != kept["steps"]:
         raise SystemExit(f"the training in {folder} is not complete")
-    found = ExpressionNetwork(network.mean.numpy(), network.deviation.numpy(), network.blocks)
-    found.load_state_dict(kept["average"])
+    found = _with_state(network, kept["average"])
     found.eval()
     return found
+
+
+def _with_state(network: ExpressionNetwork, state: dict[str, Any]) -> ExpressionNetwork:
+    """Another network of the form of `network`."""
+    made = ExpressionNetwork(network.mean.numpy(), network.deviation.numpy(), network.blocks)
+    made.load_state_dict(state)
+    return made
 
 
 def taught(data: TrainingSet, teachers: Sequence[ExpressionNetwork], adjustment: float) -> TrainingSet:
@@ -185,8 +190,7 @@ class Training:
     def __init__(self, network: ExpressionNetwork, data: TrainingSet, plan: Plan, folder: Path) -> None:
         self._network, self._data, self._plan = network, data, plan
         self._checkpoint = folder / "checkpoint.pt"
-        self.average = ExpressionNetwork(network.mean.numpy(), network.deviation.numpy(), network.blocks)
-        self.average.load_state_dict(network.state_dict())
+        self.average = _with_state(network, network.state_dict())
         self._optimiser = torch.optim.AdamW(_groups(network), weight_decay=WEIGHT_DECAY)
         self._rates = [group["lr"] for group in self._optimiser.param_groups]
         self._an_epoch = len(data.weights) // BATCH
@@ -296,15 +300,11 @@ def outputs_of(network: ExpressionNetwork, check: Check) -> NDArray[np.float32]:
 
 
 def judgement(logits: NDArray[np.float32], truth: NDArray[np.intp], added: NDArray[np.float32]) -> str:
-    """Accuracy, mean recall and smiles, with the prior and without what training has removed of it."""
+    """The summary with the prior, and without what training has removed of it."""
     said = []
-    for title, scores in (("with the prior", logits + added), ("without", logits)):
-        found = scores.argmax(axis=1)
-        recall = np.mean([(found[truth == c] == c).mean() for c in range(len(CLASSES)) if (truth == c).any()])
-        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-        happy = weights[:, 1] / weights.sum(axis=1) > 0.5
-        smiles = (happy == (truth == 1)).mean()
-        said.append(f"{title} {(found == truth).mean():.4f}, mean recall {recall:.3f}, smile {smiles:.4f}")
+    for title, scores in (("with the prior", logits + added), ("without it", logits)):
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True), dtype=np.float64)
+        said.append(f"{title}: {summary(weights / weights.sum(axis=1, keepdims=True), truth)}")
     return "; ".join(said)
 
 
@@ -359,7 +359,7 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, default=NETWORK, help="the .onnx file; its calibration is written to the same folder"
     )
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--adjustment", type=float, default=0.5, help="how much of the prior is removed, 0 to 1")
     parser.add_argument(
         "--blocks", type=_block, nargs="+", default=BLOCKS, help="SFace's blocks, with strides: 1/2 2 3 4 5/2 6 ..."

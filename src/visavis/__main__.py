@@ -3,9 +3,8 @@
 import sys
 
 try:
-    from visavis.cli import main
+    from visavis.cli import command
 
-    status = main()
-except KeyboardInterrupt:  # during the import, before `main` handles it
-    status = 130
-sys.exit(status)
+    command()
+except KeyboardInterrupt:  # during the import, before `command` handles it
+    sys.exit(130)

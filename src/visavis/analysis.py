@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Protocol, TypeVar
+from itertools import chain, islice
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,27 +15,31 @@ from visavis.face import Detail, Face
 from visavis.face_mesh import CROP_SIDE, eye_centres
 from visavis.geometry import Size
 from visavis.image import Image
+from visavis.mapping import MapFunction, serial_map
 from visavis.orientation import Candidate, OrientationResolver
 from visavis.vision.align import align, five_points
 from visavis.vision.confidence import MIN_CONFIDENCE, face_confidence
 from visavis.vision.detect import Detections, Detector
-from visavis.vision.embed import Embedder
-from visavis.vision.expression import ExpressionReader
+from visavis.vision.embed import Embedded, Embedder
+from visavis.vision.expression import Expression, ExpressionReader
 from visavis.vision.gaze import eye_direction
-from visavis.vision.iris import PupilFinder
+from visavis.vision.iris import Eyes, PupilFinder
 from visavis.vision.landmarks import named_points
 from visavis.vision.mesh import FaceMeshModel
 from visavis.vision.openness import eyes_open, mouth_open
 from visavis.vision.pose import pose_of
 from visavis.vision.quality import QualityInputs, measure_pixels, quality_of
 
-__all__ = ["MAX_FACES", "Analysis", "Analyzer", "MapFunction", "serial_map"]
+__all__ = ["MAX_FACES", "Analysis", "Analyzer"]
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 MAX_FACES = 100
 """CompareFaces uses the 100 largest faces of an image (API reference)."""
+
+_DETECTIONS_AT_ONCE, _MOST_DETECTIONS = 150, 300
+"""An image of a crowd may have thousands of detections. The largest 150 are read, and if they are too few faces, the
+next 150. The largest by the detector's boxes are nearly the largest by the final ones."""
 
 _MAYBE_LARGEST = 0.4
 """The order of the detector's boxes by size differs slightly from that of the final boxes. A face whose detected box
@@ -62,19 +67,6 @@ class Analysis:
     size: Size
     faces: tuple[Face, ...]
     more: bool = False
-
-
-class MapFunction(Protocol):
-    """Calls a function on each of several items, possibly in several threads."""
-
-    def __call__(self, function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
-        """Return the results in the order of `items`. If calls fail, raise the error of the first in that order."""
-        ...
-
-
-def serial_map(function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
-    """The `MapFunction` that uses the calling thread only: `[function(item) for item in items]`."""
-    return [function(item) for item in items]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +116,8 @@ class Analyzer:
         found = self.orientation.detect(image).largest_first(image.size)
         faces: tuple[Face, ...] = ()
         if largest_only:
-            faces = self._faces(image, found, limit=1, detail=detail, map_function=serial_map)
+            largest = found.take(_maybe_largest(found.visible_areas(image.size)))
+            faces = self._faces(image, largest, limit=1, detail=detail, map_function=serial_map)
         if not faces:
             # Either all faces were requested, or the largest detections turned out not to be faces. One face more than
             # `MAX_FACES` shows whether there are more.
@@ -136,71 +129,102 @@ class Analyzer:
     def _faces(
         self, image: Image, found: Detections, *, limit: int, detail: Detail, map_function: MapFunction
     ) -> tuple[Face, ...]:
-        candidates = self._refine(image, found, largest_only=limit == 1, map_function=map_function)
+        """The largest faces among detections, at most `limit`."""
+        candidates = self._candidates(image, found, limit, map_function)
         candidates.sort(key=lambda c: (-c.box.area_within(image.size), -c.score, c.box.left))
 
         def described() -> Iterator[Face | None]:
             # In batches of `limit`, because the next candidate replaces one that is not a face.
             for batch in _batches(candidates, limit):
-                yield from map_function(lambda c: self._describe(image, c, detail), batch)
+                parts = list(_batches(batch, _part(len(batch))))
+                yield from chain(*map_function(lambda part: self._describe(image, part, detail), parts))
 
         return tuple(islice((face for face in described() if face is not None), limit))
 
-    def _refine(
-        self, image: Image, found: Detections, *, largest_only: bool, map_function: MapFunction
-    ) -> list[Candidate]:
-        """Read the mesh of each detection, and keep one candidate for each face."""
+    def _candidates(self, image: Image, found: Detections, limit: int, map_function: MapFunction) -> list[Candidate]:
+        """One candidate for each face, from as many of the detections, largest first, as `limit` faces need."""
+        candidates: list[Candidate] = []
+        for indices in _batches(range(min(len(found), _MOST_DETECTIONS)), _DETECTIONS_AT_ONCE):
+            read = self.orientation.resolve(image, found.take(np.array(indices, np.intp)), map_function)
+            candidates = _deduplicate(candidates + read)
+            # Without an embedding a candidate has the presence of an upright face.
+            faces = sum(c.embedded is None or _confidence(c, c.embedded) >= MIN_CONFIDENCE for c in candidates)
+            if faces >= limit:
+                break
+        return candidates
 
-        def resolve(i: int) -> Candidate:
-            return self.orientation.resolve(image, found.boxes[i], found.points[i], float(found.scores[i]))
+    def _describe(self, image: Image, candidates: Sequence[Candidate], detail: Detail) -> list[Face | None]:
+        """Run the remaining stages on candidates; None for one whose confidence shows that it is not a face.
 
-        if largest_only:
-            candidates = [resolve(i) for i in _maybe_largest(found.visible_areas(image.size))]
-        else:
-            candidates = map_function(resolve, range(len(found)))
-        return _deduplicate(candidates)
-
-    def _describe(self, image: Image, candidate: Candidate, detail: Detail) -> Face | None:
-        """Run the remaining stages on a candidate; None if its confidence shows that it is not a face."""
-        mesh = candidate.mesh.points
-        embedded = candidate.embedded or self.embedder(align(image, five_points(mesh)))
-        confidence = face_confidence(candidate.score, candidate.mesh.presence, embedded.embedding_norm, candidate.size)
-        if confidence < MIN_CONFIDENCE:
-            return None
-        pose, eyes = pose_of(mesh), eye_centres(mesh)
-        inputs = QualityInputs(
-            confidence=confidence,
-            presence=candidate.mesh.presence,
-            embedding_norm=embedded.embedding_norm,
-            pose=pose,
-            interocular=float(np.hypot(*(eyes[1] - eyes[0]))),
-        )
+        Each stage runs on all of them before the next one, because the code and the data of a stage are then in the
+        processor's cache.
+        """
+        meshes = [c.mesh.points for c in candidates]
+        embedded = [c.embedded or self.embedder(align(image, five_points(c.mesh.points))) for c in candidates]
+        confidences = [_confidence(c, e) for c, e in zip(candidates, embedded, strict=True)]
+        kept = [i for i, confidence in enumerate(confidences) if confidence >= MIN_CONFIDENCE]
         everything = detail is Detail.ALL
-        read = self.pupils(image, mesh) if everything else None
-        face = Face(
-            box=candidate.box,
-            image_size=image.size,
-            confidence=confidence,
-            landmarks=named_points(mesh, eyes if read is None else read.pupils),
-            pose=pose,
-            quality=quality_of(measure_pixels(image, candidate.mesh.crop_matrix, CROP_SIDE), inputs),
-            embedding=embedded.vector,
-        )
-        if not everything:
-            return face
-        expression = self.expressions(candidate.mesh.crop_pixels, mesh)
-        face = replace(face, emotions=expression.emotions, smile=expression.smile, mouth_open=mouth_open(mesh, pose))
-        if read is None:
-            return face
-        opened = eyes_open(read.contours, pose)
-        gaze = eye_direction(read.pupils, read.contours, mesh, pose, opened)
-        return replace(face, eyes_open=opened, eye_direction=gaze)
+        eyes = {i: self.pupils(image, meshes[i]) for i in kept if everything}
+        expressions = {i: self.expressions(candidates[i].mesh.crop_pixels, meshes[i]) for i in kept if everything}
+        faces: list[Face | None] = [None] * len(candidates)
+        for i in kept:
+            face = _face_of(image, candidates[i], embedded[i], confidences[i], eyes.get(i))
+            faces[i] = _with_details(face, meshes[i], eyes[i], expressions[i]) if everything else face
+        return faces
 
 
-def _maybe_largest(areas: NDArray[np.float32]) -> range:
+def _confidence(candidate: Candidate, embedded: Embedded) -> float:
+    """The confidence that a candidate is a face, 0..100."""
+    return face_confidence(candidate.score, candidate.mesh.presence, embedded.embedding_norm, candidate.size)
+
+
+def _face_of(image: Image, candidate: Candidate, embedded: Embedded, confidence: float, read: Eyes | None) -> Face:
+    """The face with the fields of `Detail.MINIMAL`."""
+    mesh = candidate.mesh.points
+    pose, eyes = pose_of(mesh), eye_centres(mesh)
+    inputs = QualityInputs(
+        confidence=confidence,
+        presence=candidate.mesh.presence,
+        embedding_norm=embedded.embedding_norm,
+        pose=pose,
+        interocular=math.dist(*eyes.tolist()),
+    )
+    return Face(
+        box=candidate.box,
+        image_size=image.size,
+        confidence=confidence,
+        landmarks=named_points(mesh, eyes if read is None else read.pupils),
+        pose=pose,
+        quality=quality_of(measure_pixels(image, candidate.mesh.crop_matrix, CROP_SIDE), inputs),
+        embedding=embedded.vector,
+    )
+
+
+def _with_details(face: Face, mesh: NDArray[np.float32], read: Eyes | None, expression: Expression) -> Face:
+    """The face with the fields of `Detail.ALL`; eyes that are too small have no values."""
+    opened = None if read is None else eyes_open(read.contours, face.pose)
+    gaze = None
+    if read is not None and opened is not None:
+        gaze = eye_direction(read.pupils, read.contours, mesh, face.pose, opened)
+    return replace(
+        face,
+        emotions=expression.emotions,
+        smile=expression.smile,
+        mouth_open=mouth_open(mesh, face.pose),
+        eyes_open=opened,
+        eye_direction=gaze,
+    )
+
+
+def _maybe_largest(areas: NDArray[np.float32]) -> NDArray[np.intp]:
     """The indices of the detections that can become the largest face, from their areas (n,), largest first."""
     ordered = areas.astype(np.float64)
-    return range(int((ordered >= _MAYBE_LARGEST * ordered[:1]).sum()))
+    return np.flatnonzero(ordered >= _MAYBE_LARGEST * ordered[:1])
+
+
+def _part(faces: int) -> int:
+    """How many of several faces are described together: a quarter, so that several threads have work, up to eight."""
+    return min(max(faces // 4, 1), 8)
 
 
 def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

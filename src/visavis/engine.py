@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -21,19 +21,17 @@ from visavis.errors import (
     BadImage,
     CalibrationMismatch,
     EngineClosed,
-    FaceBelowQuality,
     ImageTooLarge,
     ImageTooSmall,
     InvalidRequest,
-    NoFace,
-    Role,
     SourcesDiffer,
+    VisavisError,
 )
 from visavis.face import Detail, Face
-from visavis.image import DEFAULT_LIMITS, Limits, decode, from_pixels
+from visavis.image import DEFAULT_LIMITS, Limits
+from visavis.image_analyzer import ImageAnalyzer
 from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, short_repr
-from visavis.lru_cache import LruCache
-from visavis.vision.quality import QUALITY_THRESHOLDS
+from visavis.roles import analysis_with_faces, largest_face, read_as
 from visavis.workers import Workers
 
 __all__ = ["Engine"]
@@ -71,11 +69,9 @@ class Engine:
         face_cache_size: int = 0,
         release: Callable[[], None] = lambda: None,
     ) -> None:
-        self._analyzer = analyzer
+        self._analyze = ImageAnalyzer(analyzer, limits, face_cache_size)
         self._calibration = calibration
-        self._limits = limits
         self._workers = Workers(threads)
-        self._face_cache: LruCache[Analysis] | None = LruCache(face_cache_size) if face_cache_size else None
         self._release = release
 
     def __enter__(self) -> Self:
@@ -100,8 +96,8 @@ class Engine:
             visavis.errors.EngineClosed: the engine is closed; open another
         """
         self._workers.close()
-        if self._face_cache is not None:
-            self._face_cache.clear()
+        if self._analyze.cache is not None:
+            self._analyze.cache.clear()
         self._release()
 
     def compare(self, source: ImageInput, target: ImageInput, options: CompareOptions = CompareOptions()) -> Comparison:
@@ -214,6 +210,50 @@ class Engine:
         detail = choice_of("detail", detail, Detail)
         return _result_of(self._submit(bytes_or_pixels(image), largest_only=largest_only, detail=detail))
 
+    def analyze_many(
+        self, images: Iterable[ImageInput], *, largest_only: bool = False, detail: Detail = Detail.ALL
+    ) -> Iterator[Analysis | VisavisError]:
+        """Analyse a stream of images, as many at once as the engine has threads.
+
+        Memory does not grow with the number of images: `images` is read as it is needed, two for each thread ahead of
+        the caller. Files are read by the threads too, so give paths and not the bytes of all files.
+
+        Args:
+            images: each as for `analyze`; a generator may make them.
+            largest_only: as for `analyze`.
+            detail: as for `analyze`.
+
+        Yields:
+            For each image, in their order, its analysis, or the error that `analyze` would raise for it.
+
+        Raises:
+            InvalidRequest: `detail` is not a `Detail`.
+            EngineClosed: the engine was closed.
+
+        Example:
+            >>> from pathlib import Path
+            >>> import visavis
+            >>> with visavis.open_engine() as engine:
+            ...     for found in engine.analyze_many([Path("examples/photos/obama.jpg"), Path("no.jpg")]):
+            ...         print(found if isinstance(found, visavis.VisavisError) else len(found.faces))
+            1
+            no.jpg cannot be read: No such file or directory
+        """
+        detail = choice_of("detail", detail, Detail)
+
+        def analysed(image: ImageInput) -> Analysis | VisavisError:
+            try:
+                return self._analyze(
+                    bytes_or_pixels(image),
+                    largest_only=largest_only,
+                    detail=detail,
+                    map_function=self._workers.parallel_map,
+                )
+            except (InvalidRequest, BadImage, ImageTooLarge, ImageTooSmall) as error:
+                return error
+
+        return self._workers.stream(analysed, images)
+
     def _faces_of(
         self, sources: Sequence[ImageInput], target: ImageInput, options: CompareOptions
     ) -> tuple[list[Face], tuple[Face, ...]]:
@@ -221,70 +261,24 @@ class Engine:
         if not isinstance(options, CompareOptions):
             raise InvalidRequest(f"options must be CompareOptions(similarity_threshold=...), not {short_repr(options)}")
         roles = ["source"] if len(sources) == 1 else [f"source {i}" for i in range(1, len(sources) + 1)]
-        given = [_read(image, role) for image, role in zip([*sources, target], [*roles, "target"], strict=True)]
+        given = [read_as(role, image) for image, role in zip([*sources, target], [*roles, "target"], strict=True)]
         of_sources = [self._submit(image, largest_only=True, detail=Detail.MINIMAL) for image in given[:-1]]
         of_target = self._submit(given[-1], largest_only=False, detail=options.detail)
         try:
-            faces = [_largest_face(future, role, options) for future, role in zip(of_sources, roles, strict=True)]
-            return faces, _analysis_with_faces(of_target, "target", "target").faces
+            faces = [
+                largest_face(partial(_result_of, future), role, options)
+                for future, role in zip(of_sources, roles, strict=True)
+            ]
+            return faces, analysis_with_faces(partial(_result_of, of_target), "target", "target").faces
         except BaseException:
             for future in (*of_sources, of_target):
                 future.cancel()
             raise
 
     def _submit(self, image: bytes | NDArray[np.uint8], *, largest_only: bool, detail: Detail) -> Future[Analysis]:
-        return self._workers.submit(self._analyze, image, largest_only=largest_only, detail=detail)
-
-    def _analyze(self, image: bytes | NDArray[np.uint8], *, largest_only: bool, detail: Detail) -> Analysis:
-        if self._face_cache is None:
-            return self._analyze_uncached(image, largest_only=largest_only, detail=detail)
-        key = _digest(image), largest_only, detail
-        analysis = self._face_cache.get(key)
-        if analysis is None:
-            analysis = self._analyze_uncached(image, largest_only=largest_only, detail=detail)
-            self._face_cache.put(key, analysis)
-        return analysis
-
-    def _analyze_uncached(self, data: bytes | NDArray[np.uint8], *, largest_only: bool, detail: Detail) -> Analysis:
-        image = (decode if isinstance(data, bytes) else from_pixels)(data, self._limits)  # type: ignore[arg-type]
-        return self._analyzer(image, largest_only=largest_only, detail=detail, map_function=self._workers.parallel_map)
-
-
-def _digest(image: bytes | NDArray[np.uint8]) -> bytes:
-    if isinstance(image, bytes):
-        return hashlib.sha256(image).digest()
-    # The shape is hashed too, because images of different shapes can have the same bytes.
-    return hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
-
-
-def _read(image: ImageInput, name: str) -> bytes | NDArray[np.uint8]:
-    try:
-        return bytes_or_pixels(image)
-    except InvalidRequest as error:
-        raise InvalidRequest(f"{name}: {error}") from error
-
-
-def _largest_face(future: Future[Analysis], name: str, options: CompareOptions) -> Face:
-    face = _analysis_with_faces(future, "source", name).faces[0]
-    if not passes_filter(face, options.quality_filter):
-        reasons = ", ".join(face.quality.reasons) or "low quality"
-        raise FaceBelowQuality(
-            f"{name}: the largest face does not pass the quality filter {options.quality_filter}: its quality score "
-            f"is {face.quality.score:.0f}, at least {QUALITY_THRESHOLDS[options.quality_filter]:g} is needed "
-            f"({reasons})",
-            role="source",
+        return self._workers.submit(
+            self._analyze, image, largest_only=largest_only, detail=detail, map_function=self._workers.parallel_map
         )
-    return face
-
-
-def _analysis_with_faces(future: Future[Analysis], role: Role, name: str) -> Analysis:
-    try:
-        analysis = _result_of(future)
-    except (BadImage, ImageTooLarge, ImageTooSmall) as error:
-        raise type(error)(f"{name}: {error}") from error
-    if not analysis.faces:
-        raise NoFace(f"{name}: no face was found", role=role)
-    return analysis
 
 
 def _result_of(future: Future[Analysis]) -> Analysis:

@@ -86,6 +86,7 @@ CONTOUR_LOWER_LID, CONTOUR_UPPER_LID = range(1, 8), range(9, 16)
 # The corners and the middles of the lids.
 LEFT_EYE = (*LEFT_EYE_CORNERS, UPPER_LIDS[0], LOWER_LIDS[0])
 RIGHT_EYE = (*RIGHT_EYE_CORNERS, UPPER_LIDS[2], LOWER_LIDS[2])
+_EYES = np.array([LEFT_EYE, RIGHT_EYE])
 
 
 def eye_centres(mesh: NDArray[np.float32]) -> Points:
@@ -100,4 +101,4 @@ def eye_centres(mesh: NDArray[np.float32]) -> Points:
     Returns:
         (2, 2) float32, in the same frame.
     """
-    return np.stack([mesh[list(eye), :2].mean(axis=0) for eye in (LEFT_EYE, RIGHT_EYE)])
+    return np.asarray(mesh[_EYES, :2].mean(axis=1))

@@ -51,7 +51,7 @@ def open_engine(settings: Settings | None = None, *, once: bool = False) -> Engi
         ModelError: models are missing and cannot be fetched, or the cache cannot be used.
         CalibrationMismatch: the embedder has no calibration, or one that was fitted on another embedder.
         SettingsError: an environment variable has a value that is not allowed, no embedder has the given name, the
-            machine does not have the device, or `settings` is not a `Settings`.
+            machine does not have the device or the precision, or `settings` is not a `Settings`.
 
     Example:
         >>> from dataclasses import replace
@@ -126,9 +126,10 @@ def chosen_embedder(settings: Settings) -> ModelFile:
 
 
 def _engine(settings: Settings, calibration: Calibration | None, *, once: bool = False) -> Engine:
+    analyzer, runtime = open_analyzer(settings, once=once)
+    # Imported after the networks are opened, because these compile meanwhile.
     from visavis.engine import Engine
 
-    analyzer, runtime = open_analyzer(settings, once=once)
     return Engine(
         analyzer,
         calibration,
@@ -154,16 +155,13 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
         1
         >>> runtime.close()
     """
-    from visavis.models.session import OpenVinoRuntime
-
     settings = settings_or_env(settings)
-    concurrency = 1 if once else settings.threads
-    runtime = OpenVinoRuntime(concurrency=concurrency, cache=settings.home / "compiled", device=settings.device)
-    runtime.check_device()
+    runtime = _open_runtime(settings, concurrency=1 if once else settings.threads)
     store = open_store(settings)
     embedder = chosen_embedder(settings)
     networks = {name: store.ready(name) for name in ("detector", "mesh", "iris", embedder.name)}
-    embedding, mesh = runtime.session(networks[embedder.name]), runtime.session(networks["mesh"])
+    embedding = runtime.session(networks[embedder.name], precision=settings.precision)
+    mesh = runtime.session(networks["mesh"])
     if once:
         # Before the other imports, because they then run while these networks compile.
         embedding.prepare_in_background()
@@ -173,18 +171,18 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
         # Python's import locks do not survive a fork. A child that was forked while another thread imported a module
         # blocks for ever when it imports that module. So everything that a comparison imports is imported here.
         _import_opencv()
-        for name in _IMPORTED_BY_COMPARISONS:
+        for name in () if once else _IMPORTED_BY_COMPARISONS:
             import_module(name)
 
         from visavis.analysis import Analyzer
         from visavis.vision.detect import SHAPES, Detector
         from visavis.vision.embed import Embedder
         from visavis.vision.expression import NETWORK, ExpressionReader
-        from visavis.vision.iris import PupilFinder
+        from visavis.vision.iris import EYES, PupilFinder
         from visavis.vision.mesh import FaceMeshModel
 
-    iris, expression = runtime.session(networks["iris"]), runtime.session(NETWORK)
-    detection = runtime.session(networks["detector"], shapes=SHAPES)
+    iris, expression = runtime.session(networks["iris"], images=EYES), runtime.session(NETWORK)
+    detection = runtime.session(networks["detector"], shapes=SHAPES, precision=settings.precision)
     if not once:
         # Loaded now, because the detector is compiled for further shapes later, when its file may have been deleted.
         detection.load()
@@ -198,6 +196,15 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
         embedder=Embedder(embedding, norm_is_calibrated=norm_is_calibrated, mirrored=mirrored),
     )
     return analyzer, runtime
+
+
+def _open_runtime(settings: Settings, concurrency: int) -> OpenVinoRuntime:
+    from visavis.models.session import OpenVinoRuntime
+
+    runtime = OpenVinoRuntime(concurrency=concurrency, cache=settings.home / "compiled", device=settings.device)
+    runtime.check_device()
+    runtime.check_precision(settings.precision)
+    return runtime
 
 
 def _prepare(sessions: tuple[OpenVinoSession, ...], threads: int) -> None:

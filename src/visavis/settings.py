@@ -13,10 +13,12 @@ from visavis.errors import SettingsError
 from visavis.models.shipped import DEFAULT_EMBEDDER
 from visavis.parsing import BadValue, device, flag, folder_to_make, nonempty, one_of, whole_number
 
-__all__ = ["ACCURACIES", "Accuracy", "Settings", "settings_or_env"]
+__all__ = ["ACCURACIES", "PRECISIONS", "Accuracy", "Precision", "Settings", "settings_or_env"]
 
 Accuracy = Literal["standard", "high"]
 ACCURACIES: tuple[Accuracy, ...] = get_args(Accuracy)
+Precision = Literal["f32", "bf16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 MOST_THREADS = 1024
 
@@ -40,6 +42,8 @@ class Settings:
             (VISAVIS_FACE_CACHE).
         device: where networks run, as OpenVINO names it: CPU, GPU, GPU.0, GPU.1 ..., NPU or AUTO; kept in capitals.
             Opening an engine checks that the machine has it (VISAVIS_DEVICE).
+        precision: "f32", or "bf16", in which the detector and the embedder are faster on processors that have it;
+            opening an engine checks that. Cosines then move a little (VISAVIS_PRECISION).
 
     Raises:
         SettingsError: a value is out of its range; the text names the field and what would be right.
@@ -57,8 +61,11 @@ class Settings:
     embedder: str = DEFAULT_EMBEDDER
     face_cache_size: int = 0
     device: str = "CPU"
+    precision: Precision = "f32"
 
     def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise SettingsError(f"precision must be {' or '.join(PRECISIONS)}, not {self.precision!r}")
         if self.accuracy not in ACCURACIES:
             raise SettingsError(f"accuracy must be {' or '.join(ACCURACIES)}, not {self.accuracy!r}")
         if self.threads < 1:
@@ -101,6 +108,7 @@ class Settings:
             embedder=_read(env, "VISAVIS_EMBEDDER", nonempty) or DEFAULT_EMBEDDER,
             face_cache_size=_read(env, "VISAVIS_FACE_CACHE", whole_number) or 0,
             device=_read(env, "VISAVIS_DEVICE", device) or "CPU",
+            precision=_read(env, "VISAVIS_PRECISION", partial(one_of, choices=PRECISIONS)) or "f32",
         )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Generic, ParamSpec, TypeVar
 
 from visavis.errors import EngineClosed
@@ -61,6 +62,33 @@ class Workers:
             return self._pool.submit(function, *args, **kwargs)
         except RuntimeError as error:
             raise EngineClosed(f"the engine can take no more work: {error}") from error
+
+    def stream(self, function: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
+        """Call `function` on each of a stream of items, and yield the results in the order of `items`.
+
+        An item is taken when fewer than two for each thread are waiting or running, so memory does not grow with
+        their number. The calls that have not started are cancelled if the caller stops early.
+
+        Args:
+            function: what the threads call.
+            items: a generator may make them; it runs in the calling thread.
+
+        Raises:
+            EngineClosed: the pool was closed meanwhile.
+        """
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(self.submit(function, item))
+                if len(waiting) >= 2 * self._threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except CancelledError as error:
+            raise EngineClosed("the engine was closed before it analysed this image") from error
+        finally:
+            for future in waiting:
+                future.cancel()
 
     def parallel_map(self, function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
         """Call `function` on each of `items`, and return the results in the order of `items`.

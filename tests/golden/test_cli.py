@@ -16,6 +16,7 @@ import time
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image as Pil
@@ -27,6 +28,7 @@ from visavis.api.response import FieldSet
 from visavis.aws.policy import LOCAL_CALLER
 from visavis.cli import main
 from visavis.engine import Engine
+from visavis.image_analyzer import ImageAnalyzer
 
 PERSON, SAME, OTHER = (str(PHOTOS / f"{name}.jpg") for name in ("ardern_2018", "ardern_2022", "obama"))
 
@@ -104,13 +106,13 @@ def test_text_json_and_drawing_are_made_of_one_comparison(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     analysed = []
-    analyse = Engine._analyze_uncached
+    analyse = ImageAnalyzer.__call__
 
-    def counted(self: Engine, image: bytes, **options: object) -> object:
+    def counted(self: ImageAnalyzer, image: bytes, **options: Any) -> object:
         analysed.append(image)
-        return analyse(self, image, **options)  # type: ignore[arg-type]
+        return analyse(self, image, **options)
 
-    monkeypatch.setattr(Engine, "_analyze_uncached", counted)
+    monkeypatch.setattr(ImageAnalyzer, "__call__", counted)
     assert main(["compare", PERSON, SAME, "--json", "--draw", str(tmp_path / "out.png")]) == 0
     assert len(analysed) == 2
     drawn_too = capsys.readouterr().out

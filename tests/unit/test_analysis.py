@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 import pytest
 
 from tests.makers import Scene, SceneFace, map_image, posed_mesh
-from visavis.analysis import MAX_FACES, Analysis, serial_map
+from visavis.analysis import MAX_FACES, Analysis
 from visavis.analysis import _deduplicate as deduplicated
 from visavis.face import Detail, Face, LandmarkType
 from visavis.face_mesh import eye_centres
 from visavis.geometry import Size
+from visavis.mapping import serial_map
 from visavis.orientation import Candidate
 from visavis.vision.confidence import face_confidence
 from visavis.vision.landmarks import box_around
@@ -241,6 +243,27 @@ def test_the_hundred_largest_faces_are_kept_and_more_are_told_of(count: int, kep
 def test_with_the_largest_only_more_is_not_looked_for() -> None:
     analysis = analysed(*grid(101), largest_only=True)
     assert (len(analysis.faces), analysis.more) == (1, False)
+
+
+def test_of_a_crowd_only_the_largest_detections_are_read() -> None:
+    scene = Scene(crowd(160))
+    assert scene.analyzer(scene.image, detail=Detail.MINIMAL).more
+    assert scene.runs["mesh"] == 2 * 150
+
+
+def test_of_a_crowd_more_are_read_where_the_largest_are_no_faces() -> None:
+    # Too little presence, and an embedding that shows no face.
+    faces = [replace(face, presence=2, norm=4, wrong_norm=4) if i < 60 else face for i, face in enumerate(crowd(180))]
+    analysis = analysed(*faces)
+    assert (len(analysis.faces), analysis.more) == (100, True)
+
+
+def crowd(count: int) -> list[SceneFace]:
+    """Small faces in rows of fifteen, in falling order of size."""
+    return [
+        SceneFace(centre=(12 + 16.5 * (i % 15), 10 + 20 * (i // 15)), interocular=5.5 - 0.005 * i, norm=20)
+        for i in range(count)
+    ]
 
 
 def test_of_102_faces_one_that_turns_out_none_is_replaced_by_the_next() -> None:

@@ -379,3 +379,10 @@ def test_a_process_does_not_end_with_a_collection_over_every_object() -> None:
     code += "print(status, gc.get_freeze_count() > 1000)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "0 True\n"
+
+
+def test_the_command_ends_its_process_without_the_shutdown_of_the_interpreter() -> None:
+    code = "import atexit; from visavis.cli.process import end_process; atexit.register(print, 'shutdown'); "
+    code += "end_process(lambda: print('done') or 1)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 1)

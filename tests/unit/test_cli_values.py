@@ -90,6 +90,7 @@ ENGINE = [
     ("--accuracy", "best", "standard or high"),
     ("--accuracy", "", "standard or high"),
     ("--embedder", "", TEXT),
+    ("--precision", "f16", "f32 or bf16"),
     *[("--device", bad, DEVICE) for bad in ("", "CUDA", "CPU.0", "GPU.", "GPU.x", "GPU.01", "GPU,CPU", "AUTO:GPU")],
 ]
 NOT_IN_PERCENT = [(bad, PERCENT) for bad in ("", "nan", "inf", "-0.1", "-1", "100.1", "101", "x", "1_0", "0x1")]
@@ -202,7 +203,15 @@ BAD: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
     "models export": (["new"], STORE),
     "models import": (["file"], STORE),
     "models remove": (["arc"], STORE),
-    "doctor": ([], [*STORE, ("--threads", "0", "a whole number from 1 to 1024"), ("--device", "CUDA", DEVICE)]),
+    "doctor": (
+        [],
+        [
+            *STORE,
+            ("--threads", "0", "a whole number from 1 to 1024"),
+            ("--device", "CUDA", DEVICE),
+            ("--precision", "f16", "f32 or bf16"),
+        ],
+    ),
 }
 TABLE = [(command, *bad) for command, (_, several) in BAD.items() for bad in several]
 
@@ -281,6 +290,7 @@ def test_keys_in_a_url_are_refused_and_not_shown() -> None:
         ("faces", "--attributes", "smile, EYES_OPEN", {"SMILE", "EYES_OPEN"}),
         ("compare", "--accuracy", "HIGH", "high"),
         ("compare", "--device", "gpu.1", "GPU.1"),
+        ("compare", "--precision", "BF16", "bf16"),
         ("serve", "--device", "auto", "AUTO"),
         ("compare", "--draw", "out.JPEG", Path("out.JPEG")),
         ("serve", "--port", "0", 0),

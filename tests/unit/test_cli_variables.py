@@ -116,6 +116,7 @@ def test_the_help_of_serve_names_every_variable(capsys: pytest.CaptureFixture[st
         "VISAVIS_HOME",
         "VISAVIS_DATA_HOME",
         "VISAVIS_DEVICE",
+        "VISAVIS_PRECISION",
         "VISAVIS_THREADS",
     ]:
         assert f"[env var: {variable}" in text
@@ -157,6 +158,7 @@ def settings_of(*words: str) -> Settings:
         (["--accuracy", "HIGH"], "accuracy", "high"),
         (["--embedder", "arc"], "embedder", "arc"),
         (["--device", "gpu.1"], "device", "GPU.1"),
+        (["--precision", "f32"], "precision", "f32"),
         (["--threads", "3"], "threads", 3),
         (["--face-cache", "0"], SERVER[0], 0),
     ],
@@ -171,6 +173,7 @@ def test_an_option_over_a_setting_goes_before_its_variable(
         "ACCURACY": "standard",
         "EMBEDDER": "own",
         "DEVICE": "NPU",
+        "PRECISION": "bf16",
     }
     for name, text in {**environment, "THREADS": "2", "FACE_CACHE": "9"}.items():
         monkeypatch.setenv(f"VISAVIS_{name}", text)
@@ -181,7 +184,7 @@ def test_an_option_over_a_setting_goes_before_its_variable(
     assert {f for f in SERVER if getattr(before, f) != getattr(after, f)} == {field}
 
 
-@pytest.mark.parametrize("name", ["OFFLINE", "THREADS", "ACCURACY", "DEVICE", "FACE_CACHE"])
+@pytest.mark.parametrize("name", ["OFFLINE", "THREADS", "ACCURACY", "DEVICE", "PRECISION", "FACE_CACHE"])
 def test_a_wrong_value_of_a_setting_is_refused_by_settings_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:

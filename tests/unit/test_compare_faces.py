@@ -146,6 +146,7 @@ def test_a_value_of_the_wrong_type_cannot_be_read(changes: dict[str, object], te
         ("ab=c", "Invalid Base64 character: '='"),
         ("abcd====", "Invalid Base64 character: '='"),
         ("ab==abcd", "Invalid Base64 character: '='"),
+        ("abcd=", "Base64 encoded length is expected a multiple of 4 bytes but found: 5"),
         ("abcde", "Base64 encoded length is expected a multiple of 4 bytes but found: 5"),
         ("abcd\n", "Base64 encoded length is expected a multiple of 4 bytes but found: 5"),
         ("QR==", "Invalid last non-pad Base64 character dectected"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,10 +24,14 @@ NAMES = {"CPU": "A processor", "GPU.0": "A card", "GPU.1": "Another card"}
 
 
 class Fake:
-    """Stands in for `openvino.Core`: devices by name, of which only the GPUs know of precision."""
+    """Stands in for `openvino.Core`: devices by name, of which only the GPUs know of precision.
 
-    def __init__(self, *there: str) -> None:
+    capabilities: of the CPU
+    """
+
+    def __init__(self, *there: str, capabilities: Sequence[str] = ("FP32", "INT8")) -> None:
         self.there = list(there)
+        self.capabilities = list(capabilities)
         self.listed = 0
         self.compiled: list[tuple[str, dict[str, Any]]] = []
 
@@ -40,6 +45,9 @@ class Fake:
             if device == "NPU":
                 raise RuntimeError("Unsupported configuration key: FULL_DEVICE_NAME")
             return NAMES[device]
+        if name == "OPTIMIZATION_CAPABILITIES":
+            assert device == "CPU"
+            return self.capabilities
         assert name == "SUPPORTED_PROPERTIES"
         known = {"NUM_STREAMS": "RW", "INFERENCE_NUM_THREADS": "RW"}
         return {**known, "INFERENCE_PRECISION_HINT": "RW"} if device.startswith("GPU") else known
@@ -110,7 +118,7 @@ def test_devices_are_not_listed_for_the_cpu(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("device", "config"),
     [
-        ("CPU", CONFIG),
+        ("CPU", {**CONFIG, "INFERENCE_PRECISION_HINT": "f32"}),
         ("GPU", {"INFERENCE_PRECISION_HINT": "f32"}),
         ("GPU.1", {"INFERENCE_PRECISION_HINT": "f32"}),
         ("NPU", {}),
@@ -123,8 +131,39 @@ def test_threads_are_set_on_the_cpu_only_and_f32_wherever_it_is_known(
     fake = Fake("CPU")
     core_on(fake, device, monkeypatch).compile(Network(), (1, 8, 8, 3))
     assert fake.compiled == [(device, config)]
-    cpu = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": False}
-    assert cpu == CONFIG
+    assert CONFIG == {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
+
+
+def test_a_network_runs_in_bf16_where_that_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake("CPU", capabilities=("FP32", "BF16"))
+    core = core_on(fake, "CPU", monkeypatch)
+    core.check_precision("bf16")
+    core.compile(Network(), (1, 8, 8, 3), "bf16")
+    assert fake.compiled == [("CPU", {**CONFIG, "INFERENCE_PRECISION_HINT": "bf16"})]
+
+
+def test_bf16_is_refused_where_the_processor_has_no_instructions_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = core_on(Fake("CPU"), "CPU", monkeypatch)
+    core.check_precision("f32")
+    with pytest.raises(SettingsError, match=r"this processor has no instructions for bf16 .* choose f32"):
+        core.check_precision("bf16")
+
+
+@pytest.mark.parametrize("device", ["GPU", "AUTO"])
+def test_bf16_is_for_the_cpu_only(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    core = core_on(Fake("CPU", "GPU", capabilities=("BF16",)), device, monkeypatch)
+    core.check_precision("f32")
+    with pytest.raises(SettingsError, match=f"precision bf16 is only for the device CPU; on {device} choose f32"):
+        core.check_precision("bf16")
+
+
+def test_an_engine_opens_in_no_precision_that_the_processor_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Core, "_create", lambda _: Fake("CPU"))
+    for once in (False, True):
+        with pytest.raises(SettingsError, match="no instructions for bf16"):
+            open_analyzer(Settings(tmp_path, offline=True, precision="bf16"), once=once)
 
 
 def test_an_engine_opens_on_no_device_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

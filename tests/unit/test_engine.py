@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from visavis.analysis import Analysis
 from visavis.engine import Engine
-from visavis.errors import EngineClosed, InvalidRequest
+from visavis.errors import BadImage, EngineClosed, InvalidRequest
 from visavis.geometry import Size
 from visavis.image import Image
 
@@ -42,7 +43,7 @@ def test_closing_forgets_what_was_remembered_and_lets_go_of_the_networks() -> No
     released: list[str] = []
     with opened(Analyzer(), released) as engine:
         engine.analyze(np.zeros((100, 200, 3), np.uint8))
-        memory = engine._face_cache
+        memory = engine._analyze.cache
         assert memory is not None
         assert len(memory) == 1
         assert released == []
@@ -84,6 +85,21 @@ def test_an_image_that_waits_for_a_thread_when_the_engine_is_closed_gets_engine_
     for thread in (closing, under_way):
         thread.join(10)
     assert outcomes == ["the engine was closed before it analysed this image", Size(100, 100)]
+
+
+def test_a_stream_of_images_gives_an_analysis_or_an_error_for_each() -> None:
+    with opened(Analyzer(), []) as engine:
+        images = [np.zeros((100, 200, 3), np.uint8), Path("no.jpg"), b"text", "a.jpg", np.zeros((90, 80, 3), np.uint8)]
+        found = list(engine.analyze_many(images))  # type: ignore[arg-type]
+    assert [type(one) for one in found] == [Analysis, InvalidRequest, BadImage, InvalidRequest, Analysis]
+    assert [one.size for one in (found[0], found[-1]) if isinstance(one, Analysis)] == [Size(200, 100), Size(80, 90)]
+
+
+def test_a_stream_of_a_closed_engine_is_an_error() -> None:
+    engine = opened(Analyzer(), [])
+    engine.close()
+    with pytest.raises(EngineClosed):
+        next(engine.analyze_many([b""]))
 
 
 @pytest.mark.parametrize("sources", [b"one", bytearray(b"one"), "one.jpg", np.zeros((3, 100, 100, 3), np.uint8)])

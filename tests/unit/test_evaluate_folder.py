@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,10 +39,13 @@ class ScriptedEngine:
     def __init__(self) -> None:
         self.analysed = 0
 
-    def analyze(self, data: bytes, **_: object) -> SimpleNamespace:
+    def analyze_many(self, images: Iterable[bytes], **_: object) -> Iterator[SimpleNamespace | BadImage]:
+        return map(self._analyze, images)
+
+    def _analyze(self, data: bytes) -> SimpleNamespace | BadImage:
         self.analysed += 1
         if data == b"broken":
-            raise BadImage("this is neither a JPEG nor a PNG")
+            return BadImage("this is neither a JPEG nor a PNG")
         if not data:
             return SimpleNamespace(faces=())
         vector = face_of(int(data.split()[0]))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -197,9 +198,14 @@ class FakeEngine:
     def __init__(self) -> None:
         self.asked = 0
 
-    def analyze(self, image: bytes, *, largest_only: bool, detail: Detail) -> object:
-        self.asked += 1
-        return type("Analysis", (), {"faces": (FakeFace(image),) if image[0] else ()})()
+    def analyze_many(self, images: Iterable[bytes], *, largest_only: bool, detail: Detail) -> Iterator[object]:
+        assert (largest_only, detail) == (True, Detail.MINIMAL)
+        taken = list(islice(images := iter(images), 3))  # As the real one, it is ahead of its caller.
+        while taken:
+            self.asked += 1
+            image = taken.pop(0)
+            yield type("Analysis", (), {"faces": (FakeFace(image),) if image[0] else ()})()
+            taken += islice(images, 1)
 
 
 def image_files(tmp_path: Path, values: list[int]) -> list[Path]:
@@ -210,7 +216,7 @@ def image_files(tmp_path: Path, values: list[int]) -> list[Path]:
 
 
 def test_images_keep_their_order_and_failures_their_reason(tmp_path: Path) -> None:
-    found = acquire(FakeEngine(), image_files(tmp_path, [3, 0, *range(1, 60)]), threads=4)  # type: ignore[arg-type]
+    found = acquire(FakeEngine(), image_files(tmp_path, [3, 0, *range(1, 60)]))  # type: ignore[arg-type]
     assert found.failures[:3] == ("", "no face found", "")
     assert found.usable.sum() == 60
     assert found.quality[2:].tolist() == list(range(1, 60))
@@ -219,12 +225,12 @@ def test_images_keep_their_order_and_failures_their_reason(tmp_path: Path) -> No
 
 def test_no_face_at_all_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="none of 2 images has an embedding; the first: no face found"):
-        acquire(FakeEngine(), image_files(tmp_path, [0, 0]), threads=1)  # type: ignore[arg-type]
+        acquire(FakeEngine(), image_files(tmp_path, [0, 0]))  # type: ignore[arg-type]
 
 
 def test_an_image_that_went_away_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"gone\.jpg cannot be read"):
-        acquire(FakeEngine(), [tmp_path / "gone.jpg"], threads=1)  # type: ignore[arg-type]
+        acquire(FakeEngine(), [tmp_path / "gone.jpg"])  # type: ignore[arg-type]
 
 
 def test_resuming_analyses_no_image_twice(tmp_path: Path) -> None:
@@ -232,7 +238,7 @@ def test_resuming_analyses_no_image_twice(tmp_path: Path) -> None:
     engine = FakeEngine()
     for upto in (2, 4, 4):
         work = EmbeddingCheckpoint(file, {"embedder": "abc"})
-        found = acquire(engine, paths[:upto], threads=2, checkpoint=work)  # type: ignore[arg-type]
+        found = acquire(engine, paths[:upto], checkpoint=work)  # type: ignore[arg-type]
         work.close()
     assert engine.asked == 4
     assert found.failures == ("", "no face found", "", "")

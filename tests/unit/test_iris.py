@@ -18,8 +18,8 @@ class IrisSession:
         self.crops: list[NDArray[np.uint8]] = []
 
     def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        self.crops.append(images[0])
-        return self.answer
+        self.crops.extend(images)
+        return {name: np.concatenate([output] * len(images)) for name, output in self.answer.items()}
 
 
 def eye_mesh(width: float = 40, turn: float = 0) -> NDArray[np.float32]:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from tests.makers import FIVE, Scene, SceneFace, locate, map_image, posed_mesh, rotation
+from visavis.face_search import rotated_square
 from visavis.geometry import Size, apply
-from visavis.orientation import Candidate, rotated_square
+from visavis.orientation import Candidate
 from visavis.vision.align import five_points
+from visavis.vision.detect import Detections
 from visavis.vision.landmarks import box_around
 from visavis.vision.pose import pose_of
 
@@ -19,7 +21,7 @@ def resolved(scene: Scene) -> Candidate:
     found = orientation.detect(scene.image)
     assert len(found) == 1
     scene.runs.clear()
-    return orientation.resolve(scene.image, found.boxes[0], found.points[0], float(found.scores[0]))
+    return orientation.resolve(scene.image, found)[0]
 
 
 def roll_error(scene: Scene, candidate: Candidate) -> float:
@@ -147,8 +149,21 @@ def test_only_detections_centred_in_the_box_are_of_the_same_face() -> None:
     orientation = scene.orientation
     found = orientation.detect(scene.image)
     mine = int(found.areas.argmax())
-    candidate = orientation.resolve(scene.image, found.boxes[mine], found.points[mine], float(found.scores[mine]))
+    candidate = orientation.resolve(scene.image, found)[mine]
     assert candidate.box.centre[0] == pytest.approx(110, abs=3)
+
+
+def test_of_many_doubtful_faces_the_first_eight_are_read_at_other_rolls() -> None:
+    faces = [
+        SceneFace(centre=(14 + 22 * (i % 11), 14 + 60 * (i // 11)), interocular=8, presence=12, norm=7)
+        for i in range(12)
+    ]
+    scene = Scene(faces)
+    found = scene.orientation.detect(scene.image)
+    assert len(found) == 12
+    scene.runs.clear()
+    assert len(scene.orientation.resolve(scene.image, found)) == 12
+    assert scene.runs["detector"] == 8 * 8
 
 
 def test_at_most_four_detections_of_other_rolls_are_read() -> None:
@@ -166,7 +181,8 @@ def test_on_a_profile_the_mean_face_replaces_a_doubtful_mesh(yaw: float, presenc
     scene = Scene([SceneFace(presence=presence)])
     points = (30 * FIVE @ rotation(yaw=yaw).T)[:, :2] + scene.faces[0].centre
     box = np.array([90, 80, 166, 156], np.float32)
-    candidate = scene.orientation.resolve(scene.image, box, points.astype(np.float32), 0.9)
+    found = Detections(box[None], points[None].astype(np.float32), np.array([0.9], np.float32))
+    (candidate,) = scene.orientation.resolve(scene.image, found)
     assert pose_of(candidate.mesh.points).yaw == pytest.approx(yaw if fitted else 0, abs=4)
 
 

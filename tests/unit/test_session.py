@@ -52,13 +52,21 @@ class Core:
     def read(self, network: Path) -> Any:
         return network
 
-    def compile(self, network: Any, shape: tuple[int, ...]) -> InferRequest:
+    def compile(self, network: Any, shape: tuple[int, ...], precision: str) -> InferRequest:
+        assert precision == "f32"
         self.compiled.append(shape)
         return InferRequest(Request(self, shape), ((("out", "also out"), Tensor()),))
 
 
 def opened(core: Core, *, shapes: int = 1, concurrency: int = 1) -> OpenVinoSession:
-    return OpenVinoSession(core, Path("network.xml"), shapes=shapes, concurrency=concurrency)  # type: ignore[arg-type]
+    return OpenVinoSession(
+        core,  # type: ignore[arg-type]
+        Path("network.xml"),
+        shapes=shapes,
+        images=1,
+        precision="f32",
+        concurrency=concurrency,
+    )
 
 
 def image(side: int) -> np.ndarray:
@@ -140,10 +148,10 @@ def test_a_compilation_that_fails_leaves_its_place_to_the_next() -> None:
     session = opened(core)
     compile_, failures = core.compile, [RuntimeError("once")]
 
-    def fails_once(network: Any, shape: tuple[int, ...]) -> InferRequest:
+    def fails_once(network: Any, shape: tuple[int, ...], precision: str) -> InferRequest:
         if failures:
             raise failures.pop()
-        return compile_(network, shape)
+        return compile_(network, shape, precision)
 
     core.compile = fails_once  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="once"):
@@ -176,7 +184,7 @@ class OpenVino:
         self.note(f"reshape to {shapes}")
 
     def compile_model(self, _: OpenVino, device: str, config: dict[str, object]) -> OpenVino:
-        assert (device, config) == ("CPU", module.CONFIG)
+        assert (device, config) == ("CPU", {**module.CONFIG, "INFERENCE_PRECISION_HINT": "f32"})
         self.note("compile")
         return self
 

@@ -29,9 +29,10 @@ def test_settings_come_from_the_environment() -> None:
     assert Settings.from_env({**env, "VISAVIS_FACE_CACHE": "500"}).face_cache_size == 500
     assert Settings.from_env({**env, "VISAVIS_ACCURACY": "High"}).accuracy == "high"
     assert Settings.from_env({**env, "VISAVIS_DEVICE": "gpu.1"}).device == "GPU.1"
+    assert Settings.from_env({**env, "VISAVIS_PRECISION": "BF16"}).precision == "bf16"
 
 
-NAMES = ("HOME", "DATA_HOME", "OFFLINE", "THREADS", "ACCURACY", "EMBEDDER", "FACE_CACHE", "DEVICE")
+NAMES = ("HOME", "DATA_HOME", "OFFLINE", "THREADS", "ACCURACY", "EMBEDDER", "FACE_CACHE", "DEVICE", "PRECISION")
 
 
 @pytest.mark.parametrize("env", [{}, {f"VISAVIS_{name}": " " for name in NAMES}])
@@ -47,6 +48,7 @@ def test_without_an_environment_or_with_an_empty_one_there_are_defaults(env: dic
     assert settings.embedder == "robust-sface"
     assert settings.face_cache_size == 0
     assert settings.device == "CPU"
+    assert settings.precision == "f32"
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,7 @@ def test_without_an_environment_or_with_an_empty_one_there_are_defaults(env: dic
         ("VISAVIS_THREADS", "nan", "a whole number from 1 to 1024"),
         ("VISAVIS_EMBEDDER", "a\nb", "a text that is not empty, on one line"),
         ("VISAVIS_DEVICE", "CUDA", "CPU, GPU, GPU.0 (GPU.1 and so on), NPU or AUTO"),
+        ("VISAVIS_PRECISION", "f16", "f32 or bf16"),
         ("VISAVIS_FACE_CACHE", "-1", "a whole number of at least 0"),
         ("VISAVIS_FACE_CACHE", "1.5", "a whole number of at least 0"),
     ],
@@ -80,6 +83,11 @@ def test_fewer_images_than_none_cannot_be_remembered() -> None:
 @pytest.mark.parametrize("name", ["CPU", "cpu", "GPU", "GPU.0", "gpu.12", "NPU", "Auto", " NPU "])
 def test_a_device_goes_by_the_name_that_openvino_has_for_it(name: str) -> None:
     assert Settings(Path("/srv/models"), device=name).device == name.strip().upper()
+
+
+def test_a_precision_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(SettingsError, match="precision must be f32 or bf16, not 'f16'"):
+        Settings(Path("/srv/models"), precision="f16")  # type: ignore[arg-type]
 
 
 def test_a_device_that_openvino_has_no_name_for_is_refused() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -26,6 +27,67 @@ def test_idle_threads_help() -> None:
     both = threading.Barrier(3, timeout=10)  # passed only by three threads at once: the caller and two helpers
     assert workers.parallel_map(lambda _: both.wait() >= 0, range(3)) == [True] * 3
     workers.close()
+
+
+def test_a_stream_is_taken_two_items_a_thread_ahead_and_keeps_its_order() -> None:
+    workers, taken = Workers(2), []
+
+    def items() -> Iterator[int]:
+        for n in range(20):
+            taken.append(n)
+            yield n
+
+    results = workers.stream(lambda n: n * n, items())
+    for n in range(20):
+        assert next(results) == n * n
+        assert len(taken) <= n + 4
+    assert list(results) == []
+    workers.close()
+
+
+def test_the_rest_of_a_stream_is_dropped_if_its_caller_stops() -> None:
+    workers, goes_on, done = Workers(1), threading.Event(), []
+
+    def work(n: int) -> int:
+        done.append(n)
+        return n
+
+    def waiting(n: int) -> int:
+        goes_on.wait(10 if n else 0)
+        return work(n)
+
+    results = workers.stream(waiting, range(10))
+    assert next(results) == 0
+    results.close()
+    goes_on.set()
+    workers.close()
+    assert done in ([0], [0, 1])
+
+
+def test_a_stream_of_a_closed_pool_is_an_error() -> None:
+    workers, begun, goes_on = Workers(1), threading.Event(), threading.Event()
+
+    def work(n: int) -> int:
+        begun.set()
+        goes_on.wait(10)
+        return n
+
+    results = workers.stream(work, range(5))
+    outcomes: list[object] = []
+
+    def consume() -> None:
+        try:
+            outcomes.extend(results)
+        except EngineClosed as error:
+            outcomes.append(str(error))
+
+    consumer = threading.Thread(target=consume)
+    consumer.start()
+    begun.wait(10)
+    threading.Timer(0.1, goes_on.set).start()
+    workers.close()
+    consumer.join(10)
+    assert outcomes[-1] in ("the engine was closed before it analysed this image", "the engine is closed; open another")
 
 
 def test_more_work_at_once_than_threads_does_not_lock() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 # Little is imported here, because Ctrl-C prints a Python traceback until `main` runs.
-from visavis.cli.process import run, run_process
+from visavis.cli.process import end_process, run, run_process
 
-__all__ = ["main"]
+__all__ = ["command", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,6 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         return run_process(lambda: _command(sys.argv[1:]))
     return run(lambda: _command(argv))
+
+
+def command() -> NoReturn:
+    """What `visavis` and `python -m visavis` run: one command, as `main` does, and then the process ends."""
+    end_process(lambda: _command(sys.argv[1:]))
 
 
 def _command(words: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ import click
 
 from visavis.cli import values
 from visavis.cli.command import Command
-from visavis.cli.engine import ENGINE, settings_options
+from visavis.cli.engine import ENGINE, engine_for_one, settings_options
 from visavis.cli.files import ImageArgument, read_images, refuse_overwriting, write_file
 from visavis.cli.options import argument, choice, flag, option
 from visavis.cli.process import DIFFERENT, DONE, complain
@@ -91,12 +91,6 @@ def compare(
     Several sources, which are photos of one person, are fused. A photo named - is read from standard input.
     The exit status is 0 if a face matches and 1 if none does.
     """
-    from visavis.compare_options import CompareOptions
-    from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
-    from visavis.image import decode
-    from visavis.report import draw_comparison, shown
-    from visavis.runtime import open_engine
-
     if not sources:
         click.get_current_context().fail("two photos are needed: SOURCE, or several of one person, and then TARGET")
     images = [*sources, target]
@@ -105,9 +99,14 @@ def compare(
         raise InvalidRequest(f"--review must have LOW before HIGH, not {low:g} and {high:g}")
     refuse_overwriting(draw, [image.path for image in images])
     *source_data, target_data = read_images(images)
-    threshold = DEFAULT_SIMILARITY_THRESHOLD if threshold is None else threshold
-    options = CompareOptions(threshold, quality, review, _detail(json, attributes, draw))
-    with open_engine(settings, once=True) as engine:
+    with engine_for_one(settings) as engine:
+        # Imported here, because the networks are compiled meanwhile.
+        from visavis.compare_options import CompareOptions
+        from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
+        from visavis.report import shown
+
+        threshold = DEFAULT_SIMILARITY_THRESHOLD if threshold is None else threshold
+        options = CompareOptions(threshold, quality, review, _detail(json, attributes, draw))
         with warnings.catch_warnings(), with_error_codes() if json else nullcontext():
             warnings.simplefilter("ignore", SourcesDiffer)  # a warning below names their files
             comparison = engine.compare_many(source_data, target_data, options)
@@ -120,6 +119,9 @@ def compare(
         if review and not json:
             print(_review(engine.calibration, review))
     if draw is not None:
+        from visavis.image import decode
+        from visavis.report import draw_comparison
+
         write_file(draw, draw_comparison(decode(source_data[0]), decode(target_data), comparison, draw.suffix))
     return DONE if comparison.matches else DIFFERENT
 

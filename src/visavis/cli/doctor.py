@@ -19,7 +19,7 @@ _PARTS = ("openvino", "numpy", "opencv-python-headless", "pillow", "simplejpeg",
 
 
 @click.command("doctor", cls=Command)
-@settings_options(("device", "threads", *STORE))
+@settings_options(("device", "precision", "threads", *STORE))
 def doctor(*, settings: Settings) -> int:
     """Show what this machine has and whether visavis can run: versions, devices, and every network's SHA-256."""
     import platform
@@ -36,7 +36,9 @@ def doctor(*, settings: Settings) -> int:
     print(f"data       {settings.data_home}")
     print(f"cache      {settings.home}{' (offline)' if settings.offline else ''}")
     try:
-        Core(cache=None, device=settings.device).check_device()
+        core = Core(cache=None, device=settings.device)
+        core.check_device()
+        core.check_precision(settings.precision)
     except SettingsError as error:
         print(f"chosen     {error}")
         return PROBLEM

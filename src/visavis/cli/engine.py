@@ -5,18 +5,22 @@ Only `Settings` reads the variables. This module names them because the help of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial, wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from visavis.cli import values
+from visavis.cli import process, values
 from visavis.cli.options import Option, choice, flag, option
-from visavis.settings import ACCURACIES, MOST_THREADS, Settings
+from visavis.settings import ACCURACIES, MOST_THREADS, PRECISIONS, Settings
 
-__all__ = ["ENGINE", "SERVER", "STORE", "settings_options"]
+if TYPE_CHECKING:
+    from visavis.engine import Engine
+
+__all__ = ["ENGINE", "SERVER", "STORE", "engine_for_one", "settings_options"]
 
 Function = Callable[..., Any]
 
@@ -78,6 +82,14 @@ _OPTIONS: dict[str, Callable[[Function], Function]] = {
         "them.",
         show_default="CPU",
     ),
+    "precision": option(
+        "--precision",
+        cls=Setting,
+        parse=choice(PRECISIONS),
+        envvar="VISAVIS_PRECISION",
+        help="bf16 is faster on processors with AVX512_BF16 or AMX, and moves similarities a little.",
+        show_default="f32",
+    ),
     "threads": option(
         "--threads",
         cls=Setting,
@@ -102,7 +114,7 @@ _OPTIONS: dict[str, Callable[[Function], Function]] = {
 """The options by field of `Settings`."""
 
 STORE = ("home", "data_home", "offline")
-ENGINE = ("accuracy", "embedder", "device", "threads", *STORE)
+ENGINE = ("accuracy", "embedder", "device", "precision", "threads", *STORE)
 SERVER = ("face_cache_size", *ENGINE)
 
 
@@ -125,3 +137,24 @@ def settings_options(fields: tuple[str, ...]) -> Callable[[Function], Function]:
         return decorated
 
     return decorate
+
+
+_kept: list[Engine] = []
+
+
+@contextmanager
+def engine_for_one(settings: Settings) -> Iterator[Engine]:
+    """Open an engine for the only analysis of a command, as fast as possible.
+
+    It is closed unless the process ends with the command, because destroying the networks takes 50 ms.
+    """
+    from visavis.runtime import open_engine
+
+    engine = open_engine(settings, once=True)
+    if process.OWNED:
+        _kept.append(engine)
+    try:
+        yield engine
+    finally:
+        if not process.OWNED:
+            engine.close()

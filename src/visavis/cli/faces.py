@@ -11,7 +11,7 @@ import click
 
 from visavis.cli import values
 from visavis.cli.command import Command
-from visavis.cli.engine import ENGINE, settings_options
+from visavis.cli.engine import ENGINE, engine_for_one, settings_options
 from visavis.cli.files import ImageArgument, read_images, refuse_overwriting, write_file
 from visavis.cli.options import argument, flag, option
 from visavis.cli.process import DONE, complain
@@ -53,19 +53,18 @@ def faces(
 
     A photo named - is read from standard input.
     """
-    from visavis.image import decode
-    from visavis.report import draw_faces
-    from visavis.runtime import open_engine
-
     refuse_overwriting(draw, [image.path])
     (data,) = read_images([image])
-    with open_engine(settings, once=True) as engine, with_error_codes() if json else nullcontext():
+    with engine_for_one(settings) as engine, with_error_codes() if json else nullcontext():
         try:
             analysis = engine.analyze(data, detail=_detail(json, attributes))
         except (BadImage, ImageTooLarge, ImageTooSmall) as error:
             raise type(error)(f"{image}: {error}") from error
     found = analysis.faces
     if draw is not None:
+        from visavis.image import decode
+        from visavis.report import draw_faces
+
         write_file(draw, draw_faces(decode(data), found, draw.suffix))
     if json:
         print(as_json(analysis, attributes))

@@ -59,15 +59,25 @@ class Image:
         """How often the finest copy in memory was halved; 0 once the whole image was decoded."""
         return min(self._levels)
 
-    def resized(self, size: Size) -> Pixels:
-        """Resize the whole image: (size.height, size.width, 3) uint8 RGB."""
+    def resized(self, size: Size, out: Pixels | None = None) -> Pixels:
+        """Resize the whole image.
+
+        Args:
+            size: wanted.
+            out: (size.height, size.width, 3) uint8, where the pixels are written and which is returned. Default: a new
+                array.
+
+        Returns:
+            (size.height, size.width, 3) uint8 RGB.
+        """
         import cv2
 
         # The halved copies average pixels. The last step is by a factor below two, so cheap bilinear interpolation is
         # enough.
         shrink = min(self.size.width / size.width, self.size.height / size.height)
         source, _ = self._level(shrink)
-        return np.asarray(cv2.resize(source, (size.width, size.height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        resized = cv2.resize(source, (size.width, size.height), out, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(resized, np.uint8)
 
     def warped(self, matrix: Matrix, size: Size) -> Pixels:
         """Cut a crop out of the image.

@@ -23,16 +23,14 @@ from visavis.models.openvino_import import import_openvino
 __all__ = ["CONFIG", "Core", "InferRequest", "devices", "input_shapes"]
 
 
-# f32 on every device, because by default OpenVINO uses bf16 or f16 where the device has it, and results would then
-# differ between machines.
-_PRECISION = {"INFERENCE_PRECISION_HINT": "f32"}
+CONFIG = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
+"""The properties with which every network is compiled on the CPU, except the precision."""
 
-CONFIG = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, **_PRECISION, "ENABLE_CPU_PINNING": False}
-"""The properties with which every network is compiled on the CPU."""
+# By default AUTO runs on the CPU until another device has compiled the network, and results would then change within
+# one process.
+_CONFIG_OF_AUTO = {"ENABLE_STARTUP_FALLBACK": False}
 
-# AUTO passes the precision to the device that it chooses. By default it runs on the CPU until another device has
-# compiled the network, and results would then change within one process.
-_CONFIG_OF_AUTO = {**_PRECISION, "ENABLE_STARTUP_FALLBACK": False}
+_PRECISION = "INFERENCE_PRECISION_HINT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +101,35 @@ class Core:
                     "delete its folder, and visavis builds it again"
                 ) from error
 
-    def compile(self, network: Any, shape: tuple[int, ...]) -> InferRequest:
+    def check_precision(self, precision: str) -> None:
+        """Check that networks can run in a precision.
+
+        Args:
+            precision: `f32` or `bf16`.
+
+        Raises:
+            SettingsError: the precision is bf16, and the device is not the CPU or has no instructions for bf16.
+        """
+        if precision == "f32":
+            return
+        if self._device != "CPU":
+            raise SettingsError(f"precision {precision} is only for the device CPU; on {self._device} choose f32")
+        with forks_wait():
+            capabilities = self._get().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        if precision.upper() not in capabilities:
+            raise SettingsError(
+                f"this processor has no instructions for {precision} (AVX512_BF16 or AMX), so it would be slower than "
+                "f32; choose f32"
+            )
+
+    def compile(self, network: Any, shape: tuple[int, ...], precision: str = "f32") -> InferRequest:
         """Compile a network for images of one shape.
 
         Args:
             network: a model that `read` returned. Its first input takes the images. The others take one row of a fixed
                 length for each image.
             shape: (n, h, w, channels) of the images.
+            precision: `f32` or `bf16`.
 
         Raises:
             EngineClosed: the core is closed.
@@ -119,7 +139,8 @@ class Core:
             network = network.clone()
             network.reshape(input_shapes(network, shape))
             core = self._get()
-            request = core.compile_model(network, self._device, _config(core, self._device)).create_infer_request()
+            config = _config(core, self._device, precision)
+            request = core.compile_model(network, self._device, config).create_infer_request()
             # Compiling may give an output a second name, and stages may use either.
             names = (tuple(output.names) for output in request.model_outputs)
             return InferRequest(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
@@ -186,14 +207,15 @@ def _is_available(device: str, available: Sequence[str]) -> bool:
     return device == "AUTO" or device in available or same in available
 
 
-def _config(core: Any, device: str) -> dict[str, Any]:
-    """The properties with which a network is compiled on `device`. Devices refuse properties that they do not have."""
-    if device == "CPU":
-        return CONFIG
-    if device == "AUTO":
-        return _CONFIG_OF_AUTO
-    supported = core.get_property(device, "SUPPORTED_PROPERTIES")
-    return {name: value for name, value in _PRECISION.items() if name in supported}
+def _config(core: Any, device: str, precision: str) -> dict[str, Any]:
+    """The properties with which a network is compiled on `device`. Devices refuse properties that they do not have.
+
+    The precision is always set, because by default OpenVINO uses bf16 or f16 where the device has it, and results would
+    then differ between machines. AUTO passes it to the device that it chooses.
+    """
+    if device in ("CPU", "AUTO"):
+        return {**(CONFIG if device == "CPU" else _CONFIG_OF_AUTO), _PRECISION: precision}
+    return {_PRECISION: precision} if _PRECISION in core.get_property(device, "SUPPORTED_PROPERTIES") else {}
 
 
 _warming_up = threading.Lock()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import EngineClosed, ModelStoreError
-from visavis.forks import forks_wait, keep_for_ever, renew_in_children
-from visavis.models.core import Core, InferRequest
+from visavis.forks import forks_wait, renew_in_children
+from visavis.models.core import Core
+from visavis.models.openvino_import import import_openvino
+from visavis.models.request_pool import RequestPool
 
 __all__ = ["MeasuresSession", "OpenVinoRuntime", "OpenVinoSession", "Session"]
 
@@ -91,14 +93,26 @@ class OpenVinoRuntime:
         """
         self._core.check_device()
 
-    def session(self, network: Path, *, shapes: int = 1) -> OpenVinoSession:
+    def check_precision(self, precision: str) -> None:
+        """Check that networks can run in a precision, `f32` or `bf16`.
+
+        Raises:
+            SettingsError: the processor has no instructions for it, or the device is not the CPU.
+        """
+        self._core.check_precision(precision)
+
+    def session(self, network: Path, *, shapes: int = 1, images: int = 1, precision: str = "f32") -> OpenVinoSession:
         """Open a ready network.
 
         Args:
             network: its .xml file. The file is read when it is first needed.
             shapes: how many input shapes stay compiled at the same time.
+            images: how many images a run takes, for which `prepare` compiles.
+            precision: in which the network runs, `f32` or `bf16`.
         """
-        session = OpenVinoSession(self._core, network, shapes=shapes, concurrency=self._concurrency)
+        session = OpenVinoSession(
+            self._core, network, shapes=shapes, images=images, precision=precision, concurrency=self._concurrency
+        )
         self._sessions.append(session)
         return session
 
@@ -112,13 +126,17 @@ class OpenVinoRuntime:
 class OpenVinoSession:
     """A ready network, with a pool of infer requests for each recently used input shape."""
 
-    def __init__(self, core: Core, network: Path, *, shapes: int, concurrency: int) -> None:
+    def __init__(
+        self, core: Core, network: Path, *, shapes: int, images: int, precision: str, concurrency: int
+    ) -> None:
         self._core = core
+        self._precision = precision
         self._file = network
         self._shapes = shapes
+        self._images = images
         self._concurrency = concurrency
         self._network: Any = None
-        self._pools: OrderedDict[tuple[int, ...], _RequestPool] = OrderedDict()
+        self._pools: OrderedDict[tuple[int, ...], RequestPool] = OrderedDict()
         self._lock = threading.Lock()
         self._preparing: list[threading.Thread] = []
         renew_in_children(self)
@@ -132,13 +150,15 @@ class OpenVinoSession:
         self._loaded()
 
     def prepare(self) -> None:
-        """Compile one more infer request, up to `concurrency`. The network must have a fixed input shape."""
+        """Compile one more infer request, up to `concurrency`. The sides of the network's input must be fixed."""
         _, *sides = self._loaded().input(0).partial_shape
-        with self._pool_for((1, *(side.get_length() for side in sides))) as pool:
+        with self._pool_for((self._images, *(side.get_length() for side in sides))) as pool:
             pool.add()
 
     def prepare_in_background(self) -> None:
         """Do the same in a thread. An error there is ignored, because the first run raises it again."""
+        # Imported in this thread, because Python would alternate between two imports in two threads.
+        import_openvino()
 
         def work() -> None:
             with suppress(RuntimeError, EngineClosed, ModelStoreError):
@@ -184,13 +204,14 @@ class OpenVinoSession:
             return self._network
 
     @contextmanager
-    def _pool_for(self, shape: tuple[int, ...]) -> Iterator[_RequestPool]:
+    def _pool_for(self, shape: tuple[int, ...]) -> Iterator[RequestPool]:
         """Yield the pool for a shape. No other thread drops it before the block ends."""
         network = self._loaded()
         with self._lock:
             if shape not in self._pools:
                 # Not bound to this session, because a reference cycle would keep the networks in memory.
-                self._pools[shape] = _RequestPool(partial(self._core.compile, network, shape), self._concurrency)
+                compile_ = partial(self._core.compile, network, shape, self._precision)
+                self._pools[shape] = RequestPool(compile_, self._concurrency)
             self._pools.move_to_end(shape)
             pool = self._pools[shape]
             pool.users += 1
@@ -205,81 +226,7 @@ class OpenVinoSession:
                     for unused in surplus:
                         unused.clear()
 
-    def _surplus(self) -> list[_RequestPool]:
+    def _surplus(self) -> list[RequestPool]:
         """Remove the least recently used pools that are not in use. The caller clears them."""
         unused = [shape for shape, pool in self._pools.items() if not pool.users]
         return [self._pools.pop(shape) for shape in unused[: max(0, len(self._pools) - self._shapes)]]
-
-
-class _RequestPool:
-    """Infer requests of one network for one shape.
-
-    Args:
-        compile_: creates a request. It is called when all requests are in use and there are fewer than `size`.
-        size: the largest number of requests.
-    """
-
-    def __init__(self, compile_: Callable[[], InferRequest], size: int) -> None:
-        self._compile = compile_
-        self._size = size
-        self._made = 0
-        self._all: list[InferRequest] = []
-        self._idle: list[InferRequest] = []
-        self._changed = threading.Condition()
-        self.users = 0  # guarded by the session's lock
-
-    def run(self, inputs: Sequence[NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-        request = self._take()
-        try:
-            # OpenVINO uses TBB, which takes locks at the beginning and at the end.
-            with forks_wait():
-                request.request.infer(dict(enumerate(map(np.ascontiguousarray, inputs))), share_inputs=True)
-            outputs: dict[str, NDArray[np.float32]] = {}
-            for names, tensor in request.outputs:
-                outputs |= dict.fromkeys(names, np.array(tensor.data))
-            return outputs
-        finally:
-            self._give(request)
-
-    def add(self) -> None:
-        with self._changed:
-            if self._made == self._size:
-                return
-            self._made += 1
-        self._give(self._new())
-
-    def clear(self) -> None:
-        """Destroy the requests. None may be in use."""
-        self._all.clear()
-        self._idle.clear()
-
-    def abandon(self) -> None:
-        """Keep the parent's requests for ever, because a forked child can neither use nor destroy them."""
-        for request in self._all:
-            keep_for_ever(request)
-
-    def _take(self) -> InferRequest:
-        with self._changed:
-            while not self._idle and self._made == self._size:
-                self._changed.wait()
-            if self._idle:
-                # The request used last, because its memory may still be in the processor's cache.
-                return self._idle.pop()
-            self._made += 1
-        return self._new()
-
-    def _new(self) -> InferRequest:
-        try:
-            request = self._compile()
-        except BaseException:
-            with self._changed:
-                self._made -= 1
-                self._changed.notify()
-            raise
-        self._all.append(request)
-        return request
-
-    def _give(self, request: InferRequest) -> None:
-        with self._changed:
-            self._idle.append(request)
-            self._changed.notify()

@@ -32,7 +32,7 @@ sizes can give two boxes of one face, one with twice the sides of the other, and
 
 _BASE, _SMALL, _LARGE = 512, 224, 1280
 
-_FINE = 960
+FINE = 960
 """Pixels. In an image up to this longer side, the smallest face worth comparing (40 pixels in 1920, or that fraction of
 a smaller image) still has 10 pixels at the base size. On larger images the detector also runs at the large size."""
 
@@ -93,12 +93,24 @@ class Detector:
 
     def __call__(self, image: Image) -> Detections:
         """Detect at one, two or three sizes, and suppress duplicates."""
-        found = [self.detect_at_size(image, _BASE)]
+        return non_max_suppression(self.detect_at_sizes(image))
+
+    def detect_at_sizes(self, image: Image, *, min_score: float = MIN_SCORE) -> list[Detections]:
+        """Detect at one, two or three sizes.
+
+        Args:
+            image: upright or rotated.
+            min_score: detections with a lower score are dropped.
+
+        Returns:
+            The detections at each size, in no order, before NMS, in pixels of `image`.
+        """
+        found = [self.detect_at_size(image, _BASE, min_score=min_score)]
         if not _has_confident_face(found[0], image.size):
-            found.append(self.detect_at_size(image, _SMALL))
-        if image.size.longer > _FINE:
-            found.append(self.detect_at_size(image, _LARGE))
-        return non_max_suppression(found)
+            found.append(self.detect_at_size(image, _SMALL, min_score=min_score))
+        if image.size.longer > FINE:
+            found.append(self.detect_at_size(image, _LARGE, min_score=min_score))
+        return found
 
     def detect_at_size(self, image: Image, longer_side: int, *, min_score: float = MIN_SCORE) -> Detections:
         """Detect once, with the longer side of the image resized to `longer_side` pixels.
@@ -113,34 +125,57 @@ class Detector:
         """
         size = image.size.with_longer_side(longer_side)
         canvas = np.zeros((_round_up(size.height), _round_up(size.width), 3), np.uint8)
-        canvas[: size.height, : size.width] = image.resized(size)
-        found = decode(self._session.run(canvas[None]), canvas.shape[1] // _STRIDES[0], min_score)
+        image.resized(size, canvas[: size.height, : size.width])
+        (found,) = self.detect_in_crops(canvas[None], min_score=min_score)
         # Width and height are rounded separately, so they have different scales.
         back = np.array([image.size.width / size.width, image.size.height / size.height], np.float32)
         return Detections(found.boxes * np.tile(back, 2), found.points * back, found.scores)
 
+    def detect_in_crops(self, crops: NDArray[np.uint8], *, min_score: float = MIN_SCORE) -> list[Detections]:
+        """Detect once in each of several crops, in one run of the network.
 
-def decode(outputs: Mapping[str, Floats], columns: int, min_score: float = MIN_SCORE) -> Detections:
-    """Decode the network's grids.
+        Args:
+            crops: (n, h, w, 3) uint8 RGB; h and w are multiples of 64.
+            min_score: detections with a lower score are dropped.
+
+        Returns:
+            The detections of each crop in no order, before NMS, in pixels of the crop.
+        """
+        # The network concatenates the cells of all crops.
+        outputs = {
+            name: grid.reshape(len(crops), -1, grid.shape[-1]) for name, grid in self._session.run(crops).items()
+        }
+        return [decode(outputs, crops.shape[2] // _STRIDES[0], min_score, crop=i) for i in range(len(crops))]
+
+
+def decode(outputs: Mapping[str, Floats], columns: int, min_score: float = MIN_SCORE, *, crop: int = 0) -> Detections:
+    """Decode the network's grids of one crop.
 
     Args:
-        outputs: for each stride s: cls_s and obj_s (1, cells, 1), bbox_s (1, cells, 4), kps_s (1, cells, 10).
+        outputs: for each stride s: cls_s and obj_s (n, cells, 1), bbox_s (n, cells, 4), kps_s (n, cells, 10).
         columns: of the finest grid.
         min_score: detections with a lower score are dropped.
+        crop: its index in the network's input, 0 to n - 1.
 
     Returns:
-        The detections in no order, in pixels of the network's input.
+        The detections in no order, in pixels of the crop.
     """
     parts = []
     for i, stride in enumerate(_STRIDES):
-        # The score is the geometric mean of "a face is here" and "this cell is its centre".
-        scores = np.sqrt(outputs[f"cls_{stride}"][0, :, 0].clip(0, 1) * outputs[f"obj_{stride}"][0, :, 0].clip(0, 1))
-        cells = np.flatnonzero(scores >= min_score)
+        classes, centres = outputs[f"cls_{stride}"][crop, :, 0], outputs[f"obj_{stride}"][crop, :, 0]
+        # Few cells have a high score, and only theirs is computed: the geometric mean of "a face is here" and "this
+        # cell is its centre", which is at most the root of either.
+        cells = np.flatnonzero((classes >= min_score**2) & (centres >= min_score**2))
+        scores = np.sqrt(classes[cells].clip(0, 1) * centres[cells].clip(0, 1))
+        sure = scores >= min_score
+        cells, scores = cells[sure], scores[sure]
+        if not len(cells):
+            continue
         corner = np.stack([cells % (columns >> i), cells // (columns >> i)], axis=1).astype(np.float32)
-        box = outputs[f"bbox_{stride}"][0, cells]
+        box = outputs[f"bbox_{stride}"][crop, cells]
         centre, half = (corner + box[:, :2]) * stride, np.exp(box[:, 2:]) * stride / 2
-        points = (corner[:, None] + outputs[f"kps_{stride}"][0, cells].reshape(-1, 5, 2)) * stride
-        parts.append(Detections(np.hstack([centre - half, centre + half]), points, scores[cells]))
+        points = (corner[:, None] + outputs[f"kps_{stride}"][crop, cells].reshape(-1, 5, 2)) * stride
+        parts.append(Detections(np.hstack([centre - half, centre + half]), points, scores))
     return _concatenate(parts)
 
 
@@ -156,6 +191,8 @@ def non_max_suppression(found: list[Detections]) -> Detections:
         The detections without duplicates, best first.
     """
     together = _concatenate(found)
+    if len(together) <= 1:
+        return together
     together = together.take(np.argsort(-together.scores, kind="stable"))
     areas = together.areas
     rest = np.arange(len(together))
@@ -186,7 +223,13 @@ def _overlap(box: Floats, area: float, boxes: Floats, areas: Floats) -> Floats:
     return np.where(ios > SAME_FACE_IOS, 1.0, iou).astype(np.float32)
 
 
+_NONE = Detections(np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
+
+
 def _concatenate(parts: list[Detections]) -> Detections:
+    parts = [part for part in parts if len(part)]
+    if len(parts) < 2:
+        return parts[0] if parts else _NONE
     return Detections(
         np.concatenate([p.boxes for p in parts]).astype(np.float32),
         np.concatenate([p.points for p in parts]).astype(np.float32),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +13,13 @@ from visavis.geometry import Matrix, Points, Size, apply, invert, level_axes, sq
 from visavis.image import Image
 from visavis.models.session import Session
 
-__all__ = ["Eyes", "PupilFinder"]
+__all__ = ["EYES", "Eyes", "PupilFinder"]
+
+EYES = 2
+"""The number of images in a run of the network."""
 
 _SIDE = 64
+_CORNERS = np.array([LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS])
 _MARGIN = 2.3  # side of the crop over the width of the eye, as in MediaPipe's iris_landmark graph
 
 
@@ -51,24 +56,17 @@ class PupilFinder:
         Returns:
             The eyes, or None if one is narrower than `MIN_EYE_WIDTH`.
         """
-        corners = [mesh[list(pair), :2].astype(np.float64) for pair in (LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS)]
-        if min(np.hypot(*(right - left)) for left, right in corners) < MIN_EYE_WIDTH:
+        left_eye, right_eye = mesh[_CORNERS, :2].astype(np.float64)
+        if min(math.dist(*left_eye), math.dist(*right_eye)) < MIN_EYE_WIDTH:
             return None
-        read = np.stack([self._read(image, *pair, mirrored=bool(i)) for i, pair in enumerate(corners)])
-        return Eyes(pupils=read[:, 0], contours=read[:, 1:])
-
-    def _read(
-        self, image: Image, left: NDArray[np.float64], right: NDArray[np.float64], *, mirrored: bool
-    ) -> NDArray[np.float32]:
-        """The pupil and the contour of one eye: (1 + 16, 2)."""
-        crop_matrix = _crop_matrix(left, right, mirrored=mirrored)
-        crop = image.warped(crop_matrix, Size(_SIDE, _SIDE))
-        outputs = self._session.run(crop[None])
+        matrices = _crop_matrix(*left_eye, mirrored=False), _crop_matrix(*right_eye, mirrored=True)
+        outputs = self._session.run(np.stack([image.warped(matrix, Size(_SIDE, _SIDE)) for matrix in matrices]))
         # The first of five points is the pupil; the others are on the edge of the iris.
-        pupil = outputs["output_iris"].reshape(5, 3)[:1, :2]
-        contour = outputs["output_eyes_contours_and_brows"].reshape(-1, 3)[:CONTOUR_POINTS, :2]
-        back = invert(crop_matrix)
-        return np.concatenate([apply(back, pupil), apply(back, contour)])
+        pupils = outputs["output_iris"].reshape(2, 5, 3)[:, :1, :2]
+        contours = outputs["output_eyes_contours_and_brows"].reshape(2, -1, 3)[:, :CONTOUR_POINTS, :2]
+        read = np.concatenate([pupils, contours], axis=1)
+        read = np.stack([apply(invert(matrix), points) for matrix, points in zip(matrices, read, strict=True)])
+        return Eyes(pupils=read[:, 0], contours=read[:, 1:])
 
 
 def _crop_matrix(left: NDArray[np.float64], right: NDArray[np.float64], *, mirrored: bool) -> Matrix:

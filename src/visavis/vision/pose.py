@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +31,6 @@ class PoseNumbers:
 
 _PITCH_ZERO = load_numbers(POSE_FILE, PoseNumbers).pitch_zero
 
-# To a frame with x to the right, y up and z towards the viewer.
-_FLIP = np.array([1.0, -1.0, -1.0])
-
 
 def rotation_between(model: NDArray[np.floating], points: NDArray[np.floating]) -> NDArray[np.float64]:
     """The rotation that brings `model` closest to `points`, by least squares, regardless of position and scale.
@@ -46,10 +44,20 @@ def rotation_between(model: NDArray[np.floating], points: NDArray[np.floating]) 
     Returns:
         (3, 3) float64.
     """
-    a, b = model - model.mean(axis=0), points - points.mean(axis=0)
-    u, _, vt = np.linalg.svd(a.T.astype(np.float64) @ b.astype(np.float64))
-    handed = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    return np.asarray(vt.T @ handed @ u.T)
+    return _rotation_from((model - model.mean(axis=0)).T.astype(np.float64), points)
+
+
+def _rotation_from(centred: NDArray[np.float64], points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """`rotation_between` for a model (3, n) whose mean is 0. The mean of the points then does not matter."""
+    u, _, vt = np.linalg.svd(centred @ points.astype(np.float64))
+    handed = np.array([1.0, 1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
+    return np.asarray((vt.T * handed) @ u.T)
+
+
+@cache
+def _centred_mean_face() -> NDArray[np.float64]:
+    """(3, 468)."""
+    return np.ascontiguousarray((mean_face() - mean_face().mean(axis=0)).T)
 
 
 def pose_of(mesh: NDArray[np.float32]) -> Pose:
@@ -65,8 +73,10 @@ def pose_of(mesh: NDArray[np.float32]) -> Pose:
         >>> round(pose.pitch, 3)
         3.3
     """
-    r = rotation_between(mean_face() * _FLIP, mesh * _FLIP)
-    yaw = math.degrees(math.asin(max(-1.0, min(1.0, -r[2, 0]))))
-    roll = -math.degrees(math.atan2(r[1, 0], r[0, 0]))
-    pitch = -math.degrees(math.atan2(r[2, 1], r[2, 2])) + _PITCH_ZERO
+    (cos_roll, _, _), (sin_roll, _, _), (sin_yaw, sin_pitch, cos_pitch) = _rotation_from(
+        _centred_mean_face(), mesh
+    ).tolist()
+    yaw = math.degrees(math.asin(max(-1.0, min(1.0, sin_yaw))))
+    roll = math.degrees(math.atan2(sin_roll, cos_roll))
+    pitch = -math.degrees(math.atan2(sin_pitch, cos_pitch)) + _PITCH_ZERO
     return Pose(roll=roll, yaw=yaw, pitch=pitch)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import __version__
+from visavis.analysis import Analysis
 from visavis.engine import Engine
-from visavis.errors import BadImage, ImageTooLarge, ImageTooSmall, InvalidRequest
+from visavis.errors import InvalidRequest, VisavisError
 from visavis.evaluate.data.checkpoint import EmbeddingCheckpoint, EmbeddingRecord
 from visavis.evaluate.data.protocol import ComparisonProtocol
 from visavis.face import Detail
@@ -25,12 +25,9 @@ from visavis.models.user_provided import input_of
 from visavis.runtime import chosen_embedder, open_uncalibrated
 from visavis.settings import Settings
 
-__all__ = ["NO_FACE", "Acquired", "ProgressCallback", "acquire", "analyse", "embed_images", "made_by", "stacked"]
+__all__ = ["NO_FACE", "Acquired", "ProgressCallback", "acquire", "embed_images", "made_by", "record_of", "stacked"]
 
 NO_FACE = "no face found"
-_AHEAD = 16
-"""Images that are read or analysed at a time. Memory use then does not grow with the number of images."""
-
 ProgressCallback = Callable[[int, int], None]
 """Called with the number of parts of a task that are done, from 0, and the number of all parts."""
 
@@ -82,9 +79,7 @@ def embed_images(
     """
     opened = EmbeddingCheckpoint(Path(resume), made_by(settings)) if resume else nullcontext()
     with opened as checkpoint, open_uncalibrated(settings) as engine:
-        # One more than the engine's own threads, so that reading a file does not keep a core waiting.
-        threads = settings.threads + 1
-        return acquire(engine, protocol.paths(), threads=threads, checkpoint=checkpoint, progress=progress)
+        return acquire(engine, protocol.paths(), checkpoint=checkpoint, progress=progress)
 
 
 def made_by(settings: Settings) -> dict[str, str]:
@@ -95,6 +90,8 @@ def made_by(settings: Settings) -> dict[str, str]:
     if embedder.user_provided:
         # The same file with another input format gives other embeddings.
         networks["input"] = input_of(embedder.build)
+    if settings.precision != "f32":
+        networks["precision"] = settings.precision
     return {"visavis": __version__, "accuracy": settings.accuracy, "device": settings.device, **networks}
 
 
@@ -102,16 +99,14 @@ def acquire(
     engine: Engine,
     paths: Sequence[Path],
     *,
-    threads: int,
     checkpoint: EmbeddingCheckpoint | None = None,
     progress: ProgressCallback | None = None,
 ) -> Acquired:
-    """Analyse the largest face of each image, `threads` images at a time.
+    """Analyse the largest face of each image, as many images at a time as the engine has threads.
 
     Args:
         engine: an open engine; it needs no calibration.
         paths: the files of the images.
-        threads: the number of images that are analysed at a time.
         checkpoint: the images in it are not analysed again, and new ones are added to it.
         progress: called after each image.
 
@@ -121,39 +116,59 @@ def acquire(
     Example:
         >>> import visavis
         >>> with visavis.open_engine() as engine:
-        ...     acquired = acquire(engine, [Path("examples/photos/obama.jpg")], threads=1)
+        ...     acquired = acquire(engine, [Path("examples/photos/obama.jpg")])
         >>> acquired.usable.tolist()
         [True]
     """
-    done = {} if checkpoint is None else checkpoint.done
-
-    def record_of(path: Path) -> tuple[str, EmbeddingRecord]:
-        data = _read(path)
-        sha256 = hashlib.sha256(data).hexdigest()
-        return sha256, done.get(sha256) or analyse(engine, data)
-
     if progress:
         progress(0, len(paths))
     results: list[EmbeddingRecord] = []
-    with ThreadPoolExecutor(threads) as pool:
-        for sha256, record in _in_order(pool, record_of, paths):
-            if checkpoint is not None and sha256 not in checkpoint.done:
-                checkpoint.add(sha256, record)
-            results.append(record)
-            if progress:
-                progress(len(results), len(paths))
+    for sha256, record in _records(engine, paths, {} if checkpoint is None else checkpoint.done):
+        if checkpoint is not None and sha256 not in checkpoint.done:
+            checkpoint.add(sha256, record)
+        results.append(record)
+        if progress:
+            progress(len(results), len(paths))
     return stacked(results)
 
 
-def analyse(engine: Engine, data: bytes) -> EmbeddingRecord:
-    """The embedding of an image's largest face, or the reason why there is none."""
-    try:
-        faces = engine.analyze(data, largest_only=True, detail=Detail.MINIMAL).faces
-    except (BadImage, ImageTooLarge, ImageTooSmall) as error:
-        return EmbeddingRecord(None, failure=f"{type(error).__name__}: {error}")
-    if not faces:
+def _records(
+    engine: Engine, paths: Sequence[Path], done: Mapping[str, EmbeddingRecord]
+) -> Iterator[tuple[str, EmbeddingRecord]]:
+    """The SHA-256 and the record of each image, in the order of the paths. Images in `done` are not analysed."""
+    waiting: deque[tuple[str, EmbeddingRecord | None]] = deque()
+
+    def new_images() -> Iterator[bytes]:
+        for path in paths:
+            data = _read(path)
+            sha256 = hashlib.sha256(data).hexdigest()
+            waiting.append((sha256, done.get(sha256)))
+            if sha256 not in done:
+                yield data
+
+    def known() -> Iterator[tuple[str, EmbeddingRecord]]:
+        while waiting and waiting[0][1] is not None:
+            sha256, record = waiting.popleft()
+            assert record is not None
+            yield sha256, record
+
+    for analysis in engine.analyze_many(new_images(), largest_only=True, detail=Detail.MINIMAL):
+        yield from known()
+        yield waiting.popleft()[0], record_of(analysis)
+    yield from known()
+
+
+def record_of(analysis: Analysis | VisavisError) -> EmbeddingRecord:
+    """The embedding of an image's largest face, or the reason why there is none.
+
+    Args:
+        analysis: as `Engine.analyze_many` yields it.
+    """
+    if isinstance(analysis, VisavisError):
+        return EmbeddingRecord(None, failure=f"{type(analysis).__name__}: {analysis}")
+    if not analysis.faces:
         return EmbeddingRecord(None, failure=NO_FACE)
-    return EmbeddingRecord(faces[0].embedding, faces[0].quality.score)
+    return EmbeddingRecord(analysis.faces[0].embedding, analysis.faces[0].quality.score)
 
 
 def _read(path: Path) -> bytes:
@@ -161,22 +176,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, record_of: Callable[[Path], tuple[str, EmbeddingRecord]], paths: Iterable[Path]
-) -> Iterator[tuple[str, EmbeddingRecord]]:
-    waiting: deque[Future[tuple[str, EmbeddingRecord]]] = deque()
-    try:
-        for path in paths:
-            if len(waiting) == _AHEAD:
-                yield waiting.popleft().result()
-            waiting.append(pool.submit(record_of, path))
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 def stacked(results: Sequence[EmbeddingRecord]) -> Acquired:

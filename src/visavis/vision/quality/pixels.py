@@ -60,9 +60,13 @@ def measure_pixels(image: Image, crop_matrix: Matrix, crop_side: int) -> PixelQu
         crop_side: the side of that crop in pixels.
     """
     luma = _resized_luma(image, crop_matrix, crop_side)
-    face, rms = luma[_oval(len(luma))], _laplacian_rms(luma)
+    face = _inside_oval(luma)
+    mean = float(face.mean())
+    deviations = face - np.float32(mean)
+    contrast = math.sqrt(float(deviations @ deviations) / len(face))
+    rms = math.sqrt(_energy(luma) + _COARSE_WEIGHT * _energy(_halved(luma))) / (mean + _DARK)
     side = crop_side / math.hypot(*crop_matrix[:, 0])
-    return PixelQuality(float(face.mean()) / 2.55, sharpness_of(rms), float(face.std()) / 2.55, rms, side)
+    return PixelQuality(mean / 2.55, sharpness_of(rms), contrast / 2.55, rms, side)
 
 
 def sharpness_of(rms: float, logistic: tuple[float, float] = NUMBERS.sharpness_logistic) -> float:
@@ -85,36 +89,35 @@ def _resized_luma(image: Image, crop_matrix: Matrix, crop_side: int) -> NDArray[
     return _luma(image.warped(crop_matrix * (side / crop_side), Size(side, side)))
 
 
-def _laplacian_rms(luma: NDArray[np.float32]) -> float:
-    face = luma[_oval(len(luma))]
-    energy = _energy(luma) + _COARSE_WEIGHT * _energy(_halved(luma))
-    return math.sqrt(energy) / (float(face.mean()) + _DARK)
-
-
 def _energy(luma: NDArray[np.float32]) -> float:
-    """The mean square of the Laplacian inside the oval."""
-    return float(np.mean(_laplacian(luma)[_oval(len(luma))] ** 2))
+    """The mean square, inside the oval, of the Laplacian: each pixel minus the mean of its four neighbours."""
+    import cv2
+
+    # OpenCV's is -4 times as large. At the border it differs too, but the oval does not reach it.
+    face = _inside_oval(np.asarray(cv2.Laplacian(luma, cv2.CV_32F), np.float32))
+    return float(face @ face) / (16 * len(face))
 
 
 def _halved(luma: NDArray[np.float32]) -> NDArray[np.float32]:
-    rows = luma[0::2] + luma[1::2]
-    return np.asarray((rows[:, 0::2] + rows[:, 1::2]) / 4)
+    import cv2
+
+    half = len(luma) // 2
+    return np.asarray(cv2.resize(luma, (half, half), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _luma(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return rgb.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    import cv2
+
+    return np.asarray(cv2.cvtColor(rgb.astype(np.float32), cv2.COLOR_RGB2GRAY), np.float32)
 
 
-def _laplacian(luma: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each pixel minus the mean of its four neighbours; zero along the border."""
-    out = np.zeros_like(luma)
-    middle = luma[1:-1, 1:-1]
-    neighbours = (luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]) / 4
-    out[1:-1, 1:-1] = middle - neighbours
-    return out
+def _inside_oval(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The values inside the oval of a square crop, in one dimension."""
+    return values.ravel()[_oval(len(values))]
 
 
 @cache
-def _oval(side: int) -> NDArray[np.bool_]:
+def _oval(side: int) -> NDArray[np.intp]:
+    """The indices of the pixels inside the oval, in a flattened crop. A mask would take three times as long."""
     middle = (np.arange(side) + 0.5) / side - 0.5
-    return np.asarray((middle[None, :] / _OVAL[0]) ** 2 + (middle[:, None] / _OVAL[1]) ** 2 <= 1)
+    return np.flatnonzero((middle[None, :] / _OVAL[0]) ** 2 + (middle[:, None] / _OVAL[1]) ** 2 <= 1)
