@@ -392,6 +392,36 @@ UNIT_MUTANTS = [
             ("{model.file: model for model in shipped}.values()", "shipped"),
             ("shipped_update(update)", "pass"),
         ],
+        ("batch/comparing.py", "batch_comparing"): [
+            ("if row.fault is None]", "if True]"),
+            ("for at in (row.source, row.target) if images.claim(at)", "for at in (row.source, row.target)"),
+            ("row.threshold != options.similarity_threshold", "row.threshold > options.similarity_threshold"),
+            ("list(islice(remaining, window))", "list(remaining)"),
+        ],
+        ("batch/pictures.py", "batch_comparing"): [
+            ("self._faces -= _size(dropped)", "pass"),
+        ],
+        ("batch/rows.py", "batch_comparing", "batch_output"): [
+            ("key=lambda match: match.similarity", "key=lambda match: -match.similarity"),
+            ('"match": bool(self.comparison.matches)', '"match": best is not None'),
+        ],
+        ("batch/manifest.py", "batch_manifest"): [
+            ("islice(read(path), start, None)", "islice(read(path), start + 1, None)"),
+            ("one, other = divmod(i, len(targets))", "one, other = divmod(i, len(sources))"),
+            ("_skip_line(file)\n", "pass\n"),
+            ('if "" in values:', "if False:"),
+        ],
+        ("batch/output.py", "batch_output"): [
+            ("at += starts[at].count", "at += 1"),
+            ("        finally:\n            if rows:", "        finally:\n            if False:"),
+            ("0o600 if columns.embeddings", "0o644 if columns.embeddings"),
+            ('["fingerprint"] != self._fingerprint', '["fingerprint"] == ""'),
+        ],
+        ("server/shared_buckets.py", "shared_buckets"): [
+            ("if found != mark:", "if False:"),
+            ("(now - counted_at) * self.rate", "0"),
+            ("tokens - 1 if allowed else tokens", "tokens"),
+        ],
         ("fitted.py", "fitted"): [
             ("set(found) != set(names)", "False"),
             ("if not math.isfinite(value):", "if False:"),

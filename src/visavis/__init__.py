@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from visavis import errors
-    from visavis.analysis import Analysis
-    from visavis.api.objects import FolderStore, ObjectStore, S3Store
+    from visavis.analysis import Analysis, AnalyzedImage
+    from visavis.api.objects import FolderStore, ObjectStore
+    from visavis.api.s3 import S3Store
     from visavis.boto3_client import client, compare, patch
     from visavis.calibration import Calibration
     from visavis.compare_options import CompareOptions
@@ -75,6 +76,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Analysis": "analysis",
+    "AnalyzedImage": "analysis",
     "Attribute": "face",
     "BadImage": "errors",
     "Box": "geometry",
@@ -112,7 +114,7 @@ _HOME = {
     "QualityFilter": "face",
     "QualityReason": "face",
     "RelativeBox": "geometry",
-    "S3Store": "api.objects",
+    "S3Store": "api.s3",
     "Settings": "settings",
     "SettingsError": "errors",
     "Size": "geometry",
@@ -128,6 +130,7 @@ _HOME = {
 
 __all__ = [
     "Analysis",
+    "AnalyzedImage",
     "Attribute",
     "BadImage",
     "Box",

@@ -30,7 +30,7 @@ from visavis.vision.openness import eyes_open, mouth_open
 from visavis.vision.pose import pose_of
 from visavis.vision.quality import QualityInputs, measure_pixels, quality_of
 
-__all__ = ["MAX_FACES", "Analysis", "Analyzer"]
+__all__ = ["MAX_FACES", "Analysis", "AnalyzedImage", "Analyzer"]
 
 T = TypeVar("T")
 
@@ -67,6 +67,27 @@ class Analysis:
     size: Size
     faces: tuple[Face, ...]
     more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzedImage:
+    """An image that is compared with others, in both roles. `Engine.analyze_for_comparisons` makes it.
+
+    Attributes:
+        as_source: its largest face.
+        as_target: its faces, at most the 100 largest.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import visavis
+        >>> with visavis.open_engine() as engine:
+        ...     (image,) = engine.analyze_for_comparisons([Path("examples/photos/obama.jpg")])
+        >>> len(image.as_source.faces), len(image.as_target.faces)
+        (1, 1)
+    """
+
+    as_source: Analysis
+    as_target: Analysis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,17 +134,44 @@ class Analyzer:
             detail: which fields of a face are computed.
             map_function: distributes the work on several faces.
         """
-        found = self.orientation.detect(image).largest_first(image.size)
-        faces: tuple[Face, ...] = ()
+        found = self._detect(image)
         if largest_only:
-            largest = found.take(_maybe_largest(found.visible_areas(image.size)))
-            faces = self._faces(image, largest, limit=1, detail=detail, map_function=serial_map)
-        if not faces:
-            # Either all faces were requested, or the largest detections turned out not to be faces. One face more than
-            # `MAX_FACES` shows whether there are more.
-            faces = self._faces(image, found, limit=MAX_FACES + 1, detail=detail, map_function=map_function)
-        if largest_only:
-            return Analysis(image.size, faces[:1])
+            return self._largest(image, found, detail, map_function)
+        return self._all(image, found, detail, map_function)
+
+    def for_both_roles(
+        self, image: Image, *, detail: Detail = Detail.ALL, map_function: MapFunction = serial_map
+    ) -> AnalyzedImage:
+        """What two calls return, one for the largest face and one for all faces.
+
+        Faces are detected once, and a face that both have is described once where that gives the same numbers.
+
+        Args:
+            image: upright.
+            detail: which fields of the faces of the target are computed.
+            map_function: distributes the work on several faces.
+        """
+        found = self._detect(image)
+        as_target = self._all(image, found, detail, map_function)
+        likely = _maybe_largest(found.visible_areas(image.size))
+        if len(likely) == len(found) <= _DETECTIONS_AT_ONCE:
+            # Both calls would settle the same detections.
+            return AnalyzedImage(Analysis(image.size, as_target.faces[:1]), as_target)
+        return AnalyzedImage(self._largest(image, found, Detail.MINIMAL, map_function), as_target)
+
+    def _detect(self, image: Image) -> Detections:
+        return self.orientation.detect(image).largest_first(image.size)
+
+    def _largest(self, image: Image, found: Detections, detail: Detail, map_function: MapFunction) -> Analysis:
+        likely = found.take(_maybe_largest(found.visible_areas(image.size)))
+        faces = self._faces(image, likely, limit=1, detail=detail, map_function=serial_map)
+        if not faces:  # the largest detections turned out not to be faces
+            faces = self._all(image, found, detail, map_function).faces
+        return Analysis(image.size, faces[:1])
+
+    def _all(self, image: Image, found: Detections, detail: Detail, map_function: MapFunction) -> Analysis:
+        # One face more than `MAX_FACES` shows whether there are more.
+        faces = self._faces(image, found, limit=MAX_FACES + 1, detail=detail, map_function=map_function)
         return Analysis(image.size, faces[:MAX_FACES], more=len(faces) > MAX_FACES)
 
     def _faces(

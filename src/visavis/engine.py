@@ -4,37 +4,30 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.analysis import Analysis, Analyzer
+from visavis.analysis import Analysis, AnalyzedImage, Analyzer
 from visavis.calibration import Calibration
-from visavis.compare_options import CompareOptions, passes_filter
+from visavis.compare_options import CompareOptions
 from visavis.comparison import Comparison
-from visavis.comparison import compare as compare_faces
-from visavis.errors import (
-    BadImage,
-    CalibrationMismatch,
-    EngineClosed,
-    ImageTooLarge,
-    ImageTooSmall,
-    InvalidRequest,
-    SourcesDiffer,
-    VisavisError,
-)
-from visavis.face import Detail, Face
+from visavis.errors import CalibrationMismatch, InvalidRequest, SourcesDiffer, VisavisError
+from visavis.face import Detail
 from visavis.image import DEFAULT_LIMITS, Limits
 from visavis.image_analyzer import ImageAnalyzer
-from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, short_repr
-from visavis.roles import analysis_with_faces, largest_face, read_as
+from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, short_repr, unchanged
+from visavis.roles import ABOUT_ONE_IMAGE, compare_analyzed, compare_images, result_of
 from visavis.workers import Workers
 
 __all__ = ["Engine"]
+
+R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Engine:
@@ -159,15 +152,9 @@ class Engine:
             raise InvalidRequest(f"sources must be a list of images, not {type(sources).__name__}")
         if not sources:
             raise InvalidRequest("sources must contain at least one image")
-        calibration = self.calibration
-        faces, targets = self._faces_of(sources, target, options)
-        comparison = compare_faces(
-            faces,
-            [f for f in targets if passes_filter(f, options.quality_filter)],
-            threshold=options.similarity_threshold,
-            similarity=calibration.similarity,
-            review=options.review,
-        )
+        if not isinstance(options, CompareOptions):
+            raise InvalidRequest(f"options must be CompareOptions(similarity_threshold=...), not {short_repr(options)}")
+        comparison = compare_images(self._submit, sources, target, options, self.calibration.similarity)
         if comparison.strangers:
             which = ", ".join(f"{i + 1} (similarity {similarity:.2f})" for i, similarity in comparison.strangers)
             warnings.warn(f"these sources do not match the first: {which}", SourcesDiffer, stacklevel=2)
@@ -208,7 +195,7 @@ class Engine:
             (1, False)
         """
         detail = choice_of("detail", detail, Detail)
-        return _result_of(self._submit(bytes_or_pixels(image), largest_only=largest_only, detail=detail))
+        return result_of(self._submit(bytes_or_pixels(image), largest_only=largest_only, detail=detail))
 
     def analyze_many(
         self, images: Iterable[ImageInput], *, largest_only: bool = False, detail: Detail = Detail.ALL
@@ -240,49 +227,74 @@ class Engine:
             no.jpg cannot be read: No such file or directory
         """
         detail = choice_of("detail", detail, Detail)
+        analyze = partial(self._analyze, largest_only=largest_only, detail=detail)
+        return self._stream(analyze, images, unchanged)
 
-        def analysed(image: ImageInput) -> Analysis | VisavisError:
+    def analyze_for_comparisons(
+        self, images: Iterable[T], *, read: Callable[[T], ImageInput] = unchanged, detail: Detail = Detail.ALL
+    ) -> Iterator[AnalyzedImage | VisavisError]:
+        """Analyse a stream of images, as `analyze_many`, each of which is then compared with any number of others.
+
+        Args:
+            images: anything that `read` makes an image of; by default images, as for `analyze`.
+            read: called by the threads. It may raise the errors of `analyze` and `ObjectUnavailable`.
+            detail: which fields of the faces of a target are computed.
+
+        Yields:
+            For each image what `compare_analyzed` takes.
+
+        Raises:
+            InvalidRequest, EngineClosed: as for `analyze_many`.
+
+        Example:
+            >>> from pathlib import Path
+            >>> import visavis
+            >>> paths = sorted(Path("examples/photos").glob("ardern_*.jpg"))
+            >>> with visavis.open_engine() as engine:
+            ...     old, new = engine.analyze_for_comparisons(paths)
+            ...     len(engine.compare_analyzed(old, new).matches)
+            1
+        """
+        detail = choice_of("detail", detail, Detail)
+        return self._stream(partial(self._analyze.for_both_roles, detail=detail), images, read)
+
+    def compare_analyzed(
+        self,
+        source: AnalyzedImage | VisavisError,
+        target: AnalyzedImage | VisavisError,
+        options: CompareOptions = CompareOptions(),
+    ) -> Comparison:
+        """Compare two images of `analyze_for_comparisons`, with the result of `compare`, to the digit.
+
+        Args:
+            source: an analysed image, or its error, which is raised.
+            target: likewise.
+            options: threshold, quality filter and review band; `detail` has no effect.
+
+        Raises:
+            VisavisError: as for `compare`; or `ObjectUnavailable`, if `read` raised it.
+
+        Example:
+            >>> import visavis
+            >>> with visavis.open_engine() as engine:
+            ...     engine.compare_analyzed(visavis.BadImage("cut short"), visavis.BadImage("empty"))
+            Traceback (most recent call last):
+            visavis.errors.BadImage: source: cut short
+        """
+        return compare_analyzed(source, target, options, self.calibration.similarity)
+
+    def _stream(
+        self, analyze: Callable[..., R], images: Iterable[T], read: Callable[[T], ImageInput]
+    ) -> Iterator[R | VisavisError]:
+        def analysed(image: T) -> R | VisavisError:
             try:
-                return self._analyze(
-                    bytes_or_pixels(image),
-                    largest_only=largest_only,
-                    detail=detail,
-                    map_function=self._workers.parallel_map,
-                )
-            except (InvalidRequest, BadImage, ImageTooLarge, ImageTooSmall) as error:
+                return analyze(bytes_or_pixels(read(image)), map_function=self._workers.parallel_map)
+            except ABOUT_ONE_IMAGE as error:
                 return error
 
         return self._workers.stream(analysed, images)
-
-    def _faces_of(
-        self, sources: Sequence[ImageInput], target: ImageInput, options: CompareOptions
-    ) -> tuple[list[Face], tuple[Face, ...]]:
-        """The largest face of each source, and the faces of the target. Errors of the sources are raised first."""
-        if not isinstance(options, CompareOptions):
-            raise InvalidRequest(f"options must be CompareOptions(similarity_threshold=...), not {short_repr(options)}")
-        roles = ["source"] if len(sources) == 1 else [f"source {i}" for i in range(1, len(sources) + 1)]
-        given = [read_as(role, image) for image, role in zip([*sources, target], [*roles, "target"], strict=True)]
-        of_sources = [self._submit(image, largest_only=True, detail=Detail.MINIMAL) for image in given[:-1]]
-        of_target = self._submit(given[-1], largest_only=False, detail=options.detail)
-        try:
-            faces = [
-                largest_face(partial(_result_of, future), role, options)
-                for future, role in zip(of_sources, roles, strict=True)
-            ]
-            return faces, analysis_with_faces(partial(_result_of, of_target), "target", "target").faces
-        except BaseException:
-            for future in (*of_sources, of_target):
-                future.cancel()
-            raise
 
     def _submit(self, image: bytes | NDArray[np.uint8], *, largest_only: bool, detail: Detail) -> Future[Analysis]:
         return self._workers.submit(
             self._analyze, image, largest_only=largest_only, detail=detail, map_function=self._workers.parallel_map
         )
-
-
-def _result_of(future: Future[Analysis]) -> Analysis:
-    try:
-        return future.result()
-    except CancelledError as error:
-        raise EngineClosed("the engine was closed before it analysed this image") from error

@@ -7,9 +7,9 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.analysis import Analysis, Analyzer
+from visavis.analysis import Analysis, AnalyzedImage, Analyzer
 from visavis.face import Detail
-from visavis.image import Limits, decode, from_pixels
+from visavis.image import Image, Limits, decode, from_pixels
 from visavis.lru_cache import LruCache
 from visavis.mapping import MapFunction
 
@@ -46,8 +46,9 @@ class ImageAnalyzer:
         """
 
         def uncached() -> Analysis:
-            decoded = decode(image, self._limits) if isinstance(image, bytes) else from_pixels(image, self._limits)
-            return self._analyzer(decoded, largest_only=largest_only, detail=detail, map_function=map_function)
+            return self._analyzer(
+                self._decoded(image), largest_only=largest_only, detail=detail, map_function=map_function
+            )
 
         if self.cache is None:
             return uncached()
@@ -57,6 +58,15 @@ class ImageAnalyzer:
             analysis = uncached()
             self.cache.put(key, analysis)
         return analysis
+
+    def for_both_roles(
+        self, image: bytes | NDArray[np.uint8], *, detail: Detail, map_function: MapFunction
+    ) -> AnalyzedImage:
+        """As `Analyzer.for_both_roles`, for an encoded image or pixels. The cache is not used."""
+        return self._analyzer.for_both_roles(self._decoded(image), detail=detail, map_function=map_function)
+
+    def _decoded(self, image: bytes | NDArray[np.uint8]) -> Image:
+        return decode(image, self._limits) if isinstance(image, bytes) else from_pixels(image, self._limits)
 
 
 def _digest(image: bytes | NDArray[np.uint8]) -> bytes:

@@ -10,7 +10,7 @@ import os
 import reprlib
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, TypeVar
+from typing import Any, BinaryIO, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ __all__ = [
     "read_file",
     "read_from",
     "short_repr",
+    "unchanged",
 ]
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -152,6 +153,11 @@ class _ShortRepr(reprlib.Repr):
 
 short_repr = _ShortRepr().repr
 """A short text of a wrong value, for an error message."""
+
+
+def unchanged(image: Any) -> Any:
+    """Return `image`: how images are read that need no reading."""
+    return image
 
 
 def percent_of(name: str, value: object) -> float:

@@ -1,23 +1,119 @@
-"""Reads the images of a comparison, and finds their faces; errors say which image they are about."""
+"""Compares images in the roles of source and target; errors say which image they are about."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.analysis import Analysis
+from visavis.analysis import Analysis, AnalyzedImage
 from visavis.compare_options import CompareOptions, passes_filter
-from visavis.errors import BadImage, FaceBelowQuality, ImageTooLarge, ImageTooSmall, InvalidRequest, NoFace, Role
-from visavis.face import Face
+from visavis.comparison import Comparison, Similarity
+from visavis.comparison import compare as compare_faces
+from visavis.errors import (
+    BadImage,
+    EngineClosed,
+    FaceBelowQuality,
+    ImageTooLarge,
+    ImageTooSmall,
+    InvalidRequest,
+    NoFace,
+    ObjectUnavailable,
+    Role,
+    VisavisError,
+)
+from visavis.face import Detail, Face
 from visavis.inputs import ImageInput, bytes_or_pixels
 from visavis.vision.quality import QUALITY_THRESHOLDS
 
-__all__ = ["analysis_with_faces", "largest_face", "read_as"]
+__all__ = ["ABOUT_ONE_IMAGE", "compare_analyzed", "compare_images", "result_of"]
+
+ABOUT_ONE_IMAGE = (BadImage, ImageTooLarge, ImageTooSmall, InvalidRequest, ObjectUnavailable)
+"""The errors because of which one image cannot be analysed."""
 
 
-def read_as(name: str, image: ImageInput) -> bytes | NDArray[np.uint8]:
+def compare_images(
+    submit: Callable[..., Future[Analysis]],
+    sources: Sequence[ImageInput],
+    target: ImageInput,
+    options: CompareOptions,
+    similarity: Similarity,
+) -> Comparison:
+    """Analyse all images at once, and compare their faces.
+
+    Args:
+        submit: starts to analyse an image; its arguments are those of `Engine.analyze`.
+        sources: at least one image of a person.
+        target: an image.
+        options: threshold, quality filter, review band and detail.
+        similarity: maps a cosine to a similarity.
+
+    Raises:
+        EngineClosed: the engine was closed meanwhile.
+        VisavisError: as for `compare_analyzed`. Errors of the sources are raised first.
+    """
+    roles = ["source"] if len(sources) == 1 else [f"source {i}" for i in range(1, len(sources) + 1)]
+    given = [_read(role, image) for image, role in zip([*sources, target], [*roles, "target"], strict=True)]
+    futures = [submit(image, largest_only=True, detail=Detail.MINIMAL) for image in given[:-1]]
+    futures.append(submit(given[-1], largest_only=False, detail=options.detail))
+    *of_sources, of_target = (partial(result_of, future) for future in futures)
+    try:
+        return _compare(dict(zip(roles, of_sources, strict=True)), of_target, options, similarity)
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        raise
+
+
+def result_of(future: Future[Analysis]) -> Analysis:
+    """The result of an analysis, when it has one.
+
+    Raises:
+        EngineClosed: the engine was closed before it started.
+    """
+    try:
+        return future.result()
+    except CancelledError as error:
+        raise EngineClosed("the engine was closed before it analysed this image") from error
+
+
+def compare_analyzed(
+    source: AnalyzedImage | VisavisError,
+    target: AnalyzedImage | VisavisError,
+    options: CompareOptions,
+    similarity: Similarity,
+) -> Comparison:
+    """Compare two analysed images, as `Engine.compare` compares them.
+
+    Args:
+        source: what `Engine.analyze_for_comparisons` yields.
+        target: likewise.
+        options: threshold, quality filter and review band.
+        similarity: maps a cosine to a similarity.
+
+    Raises:
+        BadImage, ImageTooLarge, ImageTooSmall, InvalidRequest, ObjectUnavailable: an image could not be analysed.
+        NoFace: an image shows no face; its `role` says which. The source is reported first.
+        FaceBelowQuality: the quality of the source's largest face is below `options.quality_filter`.
+    """
+
+    def as_source() -> Analysis:
+        if isinstance(source, AnalyzedImage):
+            return source.as_source
+        raise source
+
+    def as_target() -> Analysis:
+        if isinstance(target, AnalyzedImage):
+            return target.as_target
+        raise target
+
+    return _compare({"source": as_source}, as_target, options, similarity)
+
+
+def _read(name: str, image: ImageInput) -> bytes | NDArray[np.uint8]:
     """As `bytes_or_pixels`; the error names the image."""
     try:
         return bytes_or_pixels(image)
@@ -25,19 +121,27 @@ def read_as(name: str, image: ImageInput) -> bytes | NDArray[np.uint8]:
         raise InvalidRequest(f"{name}: {error}") from error
 
 
-def largest_face(result: Callable[[], Analysis], name: str, options: CompareOptions) -> Face:
-    """The largest face of a source image.
+def _compare(
+    sources: Mapping[str, Callable[[], Analysis]],
+    target: Callable[[], Analysis],
+    options: CompareOptions,
+    similarity: Similarity,
+) -> Comparison:
+    """Compare faces. Each function returns the analysis of an image, or raises its error."""
+    faces = [_largest_face(result, name, options) for name, result in sources.items()]
+    targets = _analysis_with_faces(target, "target", "target").faces
+    return compare_faces(
+        faces,
+        [face for face in targets if passes_filter(face, options.quality_filter)],
+        threshold=options.similarity_threshold,
+        similarity=similarity,
+        review=options.review,
+    )
 
-    Args:
-        result: returns the analysis of the image, or raises its error.
-        name: of the image in error messages.
-        options: with the quality filter that the face must pass.
 
-    Raises:
-        NoFace, FaceBelowQuality: the image has no face, or one of too low quality.
-        BadImage, ImageTooLarge, ImageTooSmall: as `result` raises them; the error names the image.
-    """
-    face = analysis_with_faces(result, "source", name).faces[0]
+def _largest_face(result: Callable[[], Analysis], name: str, options: CompareOptions) -> Face:
+    """The largest face of a source, if its quality is high enough; errors name the image."""
+    face = _analysis_with_faces(result, "source", name).faces[0]
     if not passes_filter(face, options.quality_filter):
         reasons = ", ".join(face.quality.reasons) or "low quality"
         raise FaceBelowQuality(
@@ -49,17 +153,11 @@ def largest_face(result: Callable[[], Analysis], name: str, options: CompareOpti
     return face
 
 
-def analysis_with_faces(result: Callable[[], Analysis], role: Role, name: str) -> Analysis:
-    """The analysis of an image that must have a face; errors name it.
-
-    Args:
-        result: returns the analysis of the image, or raises its error.
-        role: of the image, in the error.
-        name: of the image in error messages.
-    """
+def _analysis_with_faces(result: Callable[[], Analysis], role: Role, name: str) -> Analysis:
+    """The analysis of an image that must have a face; errors name the image."""
     try:
         analysis = result()
-    except (BadImage, ImageTooLarge, ImageTooSmall) as error:
+    except ABOUT_ONE_IMAGE as error:
         raise type(error)(f"{name}: {error}") from error
     if not analysis.faces:
         raise NoFace(f"{name}: no face was found", role=role)

@@ -20,7 +20,9 @@ import boto3
 import pytest
 
 from visavis.api.images import S3ObjectRef
-from visavis.api.objects import OBJECT_LIMIT, FolderStore, S3Store
+from visavis.api.objects import OBJECT_LIMIT, FolderStore
+from visavis.api.s3 import S3Store
+from visavis.batch.locations import Locations
 from visavis.errors import ImageTooLarge, ObjectUnavailable, SettingsError
 
 MEGABYTE = 1024 * 1024
@@ -356,3 +358,28 @@ def test_a_body_that_drags_on_is_left_at_the_deadline() -> None:
             read(S3Store(endpoint_url=url, region="us-east-1", deadline=0.5), "a.jpg")
         released.set()
     assert time.monotonic() - started < 5
+
+
+def test_keys_are_listed_beyond_one_page_and_without_folders(store: S3Store, admin: Any) -> None:
+    names = [f"many/{number:04}.jpg" for number in range(1005)]
+    for name in [*names, "many/", "many/sub/", "manyothers.jpg"]:
+        admin.put_object(Bucket="photos", Key=name, Body=b"x")
+    assert list(store.keys("photos", "many/")) == names
+    assert list(store.keys("photos", "none/")) == []
+    folders = FolderStore({}, otherwise=store)
+    assert list(folders.keys("photos", "many/00")) == names[:100]
+    assert Locations(folders).images("s3://photos/many/000") == [f"s3://photos/{name}" for name in names[:10]]
+
+
+def test_a_bucket_that_cannot_be_listed_is_an_error_that_says_why(store: S3Store) -> None:
+    with pytest.raises(ObjectUnavailable, match="bucket nosuchbucket cannot be listed: NoSuchBucket"):
+        list(store.keys("nosuchbucket", ""))
+
+
+def test_a_store_without_a_list_says_so() -> None:
+    class ReadOnly:
+        def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
+            raise NotImplementedError
+
+    with pytest.raises(ObjectUnavailable, match="ReadOnly has no method keys"):
+        list(FolderStore({}, otherwise=ReadOnly()).keys("photos", ""))

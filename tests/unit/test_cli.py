@@ -57,7 +57,7 @@ def test_without_a_command_the_help_is_shown_as_wrong_usage(capsys: pytest.Captu
     [
         ("comapre", "there is no command 'comapre'; did you mean compare?"),
         ("Serve", "there is no command 'Serve'; did you mean serve?"),
-        ("a.jpg", "there is no command 'a.jpg'; the commands are compare, faces, serve,"),
+        ("a.jpg", "there is no command 'a.jpg'; the commands are compare, faces, batch, serve,"),
     ],
 )
 def test_an_unknown_command_is_answered_by_the_nearest(

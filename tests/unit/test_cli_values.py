@@ -95,6 +95,13 @@ ENGINE = [
 ]
 NOT_IN_PERCENT = [(bad, PERCENT) for bad in ("", "nan", "inf", "-0.1", "-1", "100.1", "101", "x", "1_0", "0x1")]
 NOT_A_FILE = [(bad, READABLE_FILE) for bad in ("", "missing", "folder", "missing/file", "file/below")]
+OBJECTS = [
+    *[("--bucket", bad, BUCKET) for bad in ("photos", "photos=", "=folder", "ph=folder", "a/b/c=folder")],
+    *[("--bucket", bad, BUCKET) for bad in ("photos=missing", "photos=file", "x" * 256 + "=folder")],
+    *[("--s3-endpoint-url", bad, URL) for bad in ("", "gopher://x", "localhost:9000", "http://", "http://:9000")],
+    *[("--s3-endpoint-url", bad, URL) for bad in ("http://x:0", "http://x:99999", "http://x:y", "http://[::1")],
+    *[("--s3-endpoint-url", bad, URL) for bad in ("http://x y", "http://x?a=b", "http://x#a", "file:///etc")],
+]
 NOT_A_FOLDER = [(bad, READABLE_FOLDER) for bad in ("", "missing", "file")]
 NOT_TO_WRITE = [(bad, WRITABLE) for bad in ("", "folder", "missing/file", "file/below", "pipe", "/dev/null")]
 NOT_A_DRAWING = [(bad, DRAWING) for bad in ("", "out", "out.gif", "out.png/", "folder", "missing/out.png", "-")]
@@ -119,6 +126,18 @@ BAD: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
             *ENGINE,
         ],
     ),
+    "batch": (
+        ["file", "--out", "new"],
+        [
+            *[("--out", *bad) for bad in NOT_TO_WRITE],
+            *[(name, bad, TEXT) for name in ("--sources", "--targets", "--ray-address") for bad in ("", " ")],
+            *[("--threshold", *bad) for bad in NOT_IN_PERCENT],
+            ("--quality", "BEST", "NONE, LOW, AUTO, MEDIUM or HIGH"),
+            ("--attributes", "SOME", "DEFAULT or ALL"),
+            *OBJECTS,
+            *ENGINE,
+        ],
+    ),
     "serve": (
         [],
         [
@@ -133,14 +152,8 @@ BAD: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
                 for bad in ("", "app.example.com", "https://x/y", "https://x:0", "https://é")
             ],
             *[("--allow-host", bad, NAME) for bad in ("", "http://x", "x:80", "x/y", "a b", "-x")],
-            *[("--bucket", bad, BUCKET) for bad in ("photos", "photos=", "=folder", "ph=folder", "a/b/c=folder")],
-            *[("--bucket", bad, BUCKET) for bad in ("photos=missing", "photos=file", "x" * 256 + "=folder")],
-            *[
-                ("--s3-endpoint-url", bad, URL)
-                for bad in ("", "gopher://x", "localhost:9000", "http://", "http://:9000")
-            ],
-            *[("--s3-endpoint-url", bad, URL) for bad in ("http://x:0", "http://x:99999", "http://x:y", "http://[::1")],
-            *[("--s3-endpoint-url", bad, URL) for bad in ("http://x y", "http://x?a=b", "http://x#a", "file:///etc")],
+            *OBJECTS,
+            *[("--processes", *bad) for bad in not_from(1, 256)],
             *[("--tps", bad, "a number above 0") for bad in ("", "0", "-1", "nan", "inf", "1e999", "x")],
             *[("--workers", *bad) for bad in [*not_from(1, 1000), ("0", "a whole number from 1 to 1000")]],
             *[("--queue", *bad) for bad in not_from(0)],
@@ -233,7 +246,7 @@ def test_the_table_of_bad_values_has_every_option() -> None:
     named = {(row[0], row[1]) for row in TABLE}
     options = {(path, param.opts[-1]) for path, param in EVERY if isinstance(param, click.Option)}
     missing = options - named
-    assert missing == {("compare", "--review")}  # takes two values; see below
+    assert missing == {("compare", "--review"), ("batch", "--review")}  # take two values; see below
 
 
 @pytest.mark.parametrize(
@@ -242,6 +255,7 @@ def test_the_table_of_bad_values_has_every_option() -> None:
         (["compare", "missing.jpg", A], f"SOURCE must be {IMAGE}, not 'missing.jpg': No such file or directory"),
         (["compare", A, "folder"], f"TARGET must be {IMAGE}, not 'folder': it is a folder"),
         (["compare", A, ""], f"TARGET must be {IMAGE}, not '': it is empty"),
+        (["batch", "missing", "-o", "new"], f"MANIFEST must be {READABLE_FILE}, not 'missing': No such file"),
         (["faces", "file/below"], f"PHOTO must be {IMAGE}, not 'file/below': Not a directory"),
         (["faces", "zero\0byte"], f"PHOTO must be {IMAGE}, not 'zero\\x00byte': embedded null byte"),
         (["evaluate", "missing"], "DATA must be a file or folder that can be read, not 'missing': No such file"),

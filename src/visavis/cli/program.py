@@ -22,6 +22,7 @@ __all__ = ["COMMANDS", "program", "run_words"]
 COMMANDS = {
     "compare": "Compare the largest face of one photo with the faces of another.",
     "faces": "Describe the faces of one photo: place, pose, quality, expression and gaze.",
+    "batch": "Compare many pairs of photos, each analysed once, and write a row for each.",
     "serve": "Answer CompareFaces and DetectFaces over HTTP, as Amazon Rekognition does.",
     "evaluate": "Measure error rates on labelled photos and write a report.",
     "calibrate": "Fit the similarity scale to a labelled set of photos, or check that it holds.",

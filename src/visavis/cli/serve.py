@@ -6,9 +6,10 @@ import contextlib
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +17,8 @@ from visavis.aws.service import DEFAULT_REGION
 from visavis.cli import values
 from visavis.cli.command import Command
 from visavis.cli.engine import SERVER, settings_options
-from visavis.cli.options import choice, flag, name_of, option
+from visavis.cli.objects import Objects, objects_options
+from visavis.cli.options import choice, flag, option
 from visavis.cli.process import DONE, OutputError
 from visavis.errors import SettingsError
 from visavis.server.config import (
@@ -28,16 +30,14 @@ from visavis.server.config import (
 )
 
 if TYPE_CHECKING:
-    from visavis.api.dispatcher import Dispatcher
-    from visavis.api.objects import ObjectStore
     from visavis.api.response import FieldSet
-    from visavis.gateway import Gateway
-    from visavis.server.credentials import CredentialsFile
+    from visavis.server.opening import ServiceOptions
     from visavis.settings import Settings
 
 __all__ = ["serve"]
 
 MOST_WORKERS = 1000  # each is a thread
+MOST_PROCESSES = 256
 DAY = 86_400  # seconds
 VARIABLES = "VISAVIS_SERVE"
 """The prefix of the environment variables of these options.
@@ -45,18 +45,7 @@ VARIABLES = "VISAVIS_SERVE"
 It is not VISAVIS alone, because Kubernetes and Docker's links set VISAVIS_PORT in containers beside a service named
 visavis.
 """
-LISTEN, CALLERS, OBJECTS, LOAD = "Where it listens", "Who may call", "S3 objects", "Load"
-
-
-def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[str, Path], ...]) -> dict[str, Path]:
-    folders: dict[str, Path] = {}
-    for name, folder in buckets:
-        if name in folders:
-            raise SettingsError(
-                f"{name_of(param, ctx)} must give each name once, not {name} twice: {folders[name]} and {folder}"
-            )
-        folders[name] = folder
-    return folders
+LISTEN, CALLERS, LOAD = "Where it listens", "Who may call", "Load"
 
 
 @click.command("serve", cls=Command, context_settings={"auto_envvar_prefix": VARIABLES})
@@ -113,23 +102,7 @@ def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[st
     section=CALLERS,
     help="Without credentials, also answer requests to this host name; may be repeated.",
 )
-@option(
-    "--bucket",
-    parse=values.bucket,
-    multiple=True,
-    callback=_folders,
-    metavar="NAME=FOLDER",
-    section=OBJECTS,
-    help="Serve a folder as a bucket; may be repeated.",
-)
-@flag("--s3", section=OBJECTS, help="Read other buckets from S3, with AWS's credential chain.")
-@option(
-    "--s3-endpoint-url",
-    parse=values.http_url,
-    metavar="URL",
-    section=OBJECTS,
-    help="Read other buckets from this S3-compatible store.",
-)
+@objects_options
 @option(
     "--tps",
     parse=partial(values.number, above=0),
@@ -137,6 +110,14 @@ def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[st
     section=LOAD,
     help="Requests a second for each access key.",
     show_default="no limit",
+)
+@option(
+    "--processes",
+    parse=partial(values.whole_number, least=1, most=MOST_PROCESSES),
+    metavar="N",
+    default=1,
+    section=LOAD,
+    help="Processes that share the port; the other limits of load are divided among them.",
 )
 @option(
     "--workers",
@@ -189,10 +170,9 @@ def serve(
     insecure_no_auth: bool,
     cors_origin: tuple[str, ...],
     allow_host: tuple[str, ...],
-    bucket: dict[str, Path],
-    s3: bool,
-    s3_endpoint_url: str | None,
+    objects: Objects,
     tps: float | None,
+    processes: int,
     workers: int | None,
     queue: int,
     queue_seconds: float,
@@ -205,35 +185,59 @@ def serve(
     separated by commas, and an option without a value is 1 or 0.
     """
     _require_server_extra()
-    from visavis.api.dispatcher import Dispatcher
-    from visavis.runtime import open_engine
-    from visavis.server.app import ServerConfig, build_app
+    from visavis.server.config import ServerConfig
     from visavis.server.logs import log_to
-    from visavis.server.run import serve as run_server
+    from visavis.server.opening import ServiceOptions
 
-    config = ServerConfig(
-        prefix=prefix,
-        # Twice the images that are analysed at a time, so that the next are read and decoded meanwhile.
-        workers=workers or 2 * settings.threads,
-        waiting=queue,
-        waiting_seconds=queue_seconds,
-        cors_origins=cors_origin,
-        host=host,
-        allowed_hosts=allow_host,
+    options = ServiceOptions(
+        settings=settings,
+        config=ServerConfig(
+            prefix=prefix,
+            # Twice the images that are analysed at a time, so that the next are read and decoded meanwhile.
+            workers=workers or 2 * settings.threads,
+            waiting=queue,
+            waiting_seconds=queue_seconds,
+            cors_origins=cors_origin,
+            host=host,
+            allowed_hosts=allow_host,
+        ),
+        credentials=credentials,
+        allow_readable_credentials=allow_readable_credentials,
+        region=None if region == "any" else region,
+        buckets=objects.folders,
+        s3=objects.s3,
+        s3_endpoint_url=objects.endpoint_url,
+        tps=tps,
+        attributes=attributes,
     )
-    config.check_origins(verifies=credentials is not None)
-    keys = _credentials(credentials, allow_readable=allow_readable_credentials)
-    signed_region = None if region == "any" else region
-    objects = _objects(bucket, s3, s3_endpoint_url, signed_region)
     log_to(sys.stderr)
-    with open_engine(settings) as engine:
-        gateway = _gateway(Dispatcher(engine, objects, attributes), keys, signed_region, tps)
-        app = build_app(gateway, config)
-        if run_server(app, host=host, port=port, insecure_no_auth=insecure_no_auth, grace=grace, announce=_announce):
+    where = {"host": host, "port": port, "insecure_no_auth": insecure_no_auth, "grace": grace, "announce": _announce}
+    if processes > 1:
+        _serve_processes(options, processes, where)
+    else:
+        _serve_alone(options, where)
+    return DONE
+
+
+def _serve_alone(options: ServiceOptions, where: Mapping[str, Any]) -> None:
+    from visavis.server.opening import open_app
+    from visavis.server.run import serve
+
+    with open_app(options) as app:
+        if serve(app, **where):
             # Closing the engine and the interpreter's exit would wait for the threads of these requests.
             logging.shutdown()
             os._exit(DONE)
-    return DONE
+
+
+def _serve_processes(options: ServiceOptions, processes: int, where: Mapping[str, Any]) -> None:
+    from visavis.runtime import open_analyzer
+    from visavis.server.processes import serve_processes
+
+    options.config.check_origins(verifies=options.credentials is not None)
+    # Networks are fetched and compiled before several processes need them at once.
+    open_analyzer(options.settings, once=True)[1].close()
+    serve_processes(options, processes, **where)
 
 
 def _require_server_extra() -> None:
@@ -242,31 +246,6 @@ def _require_server_extra() -> None:
         import visavis.server.run  # noqa: F401
     except ModuleNotFoundError as error:
         raise SettingsError(f"the server needs {error.name}: pip install 'visavis[server]'") from error
-
-
-def _credentials(file: Path | None, *, allow_readable: bool) -> CredentialsFile | None:
-    from visavis.server.credentials import CredentialsFile
-
-    return CredentialsFile(file, allow_readable=allow_readable) if file else None
-
-
-def _gateway(dispatcher: Dispatcher, keys: CredentialsFile | None, region: str | None, tps: float | None) -> Gateway:
-    from visavis.gateway import Gateway
-    from visavis.server.admission import TokenBuckets
-
-    return Gateway(
-        dispatcher,
-        principal_for=keys.principal_for if keys else None,
-        region=region,
-        rate=TokenBuckets(tps) if tps else None,
-    )
-
-
-def _objects(folders: dict[str, Path], s3: bool, endpoint_url: str | None, region: str | None) -> ObjectStore:
-    from visavis.api.objects import FolderStore, NoStore, S3Store
-
-    store: ObjectStore = S3Store(endpoint_url=endpoint_url, region=region) if s3 or endpoint_url else NoStore()
-    return FolderStore(folders, otherwise=store) if folders else store
 
 
 def _announce(line: str) -> None:

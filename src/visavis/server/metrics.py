@@ -1,11 +1,19 @@
-"""Metrics for Prometheus. Each app has its own registry, so that a process can have several apps."""
+"""Metrics for Prometheus. Each app has its own registry, so that a process can have several apps.
+
+Where several processes serve together, prometheus_client keeps their numbers in files of a folder, and any of them
+answers for all.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from visavis.gateway import Response
 
@@ -38,11 +46,15 @@ class Metrics:
         self._faces = Histogram(
             "visavis_faces_per_image", "Faces that a response lists", buckets=FACES, registry=self._registry
         )
-        depth = Gauge("visavis_queue_depth", "Requests waiting for a worker", registry=self._registry)
-        depth.set_function(queue_depth)
+        self._folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        self._queue_depth = queue_depth
+        self._depth = Gauge(
+            "visavis_queue_depth", "Requests waiting for a worker", registry=self._registry, multiprocess_mode="livesum"
+        )
 
     def observe(self, stage: str, seconds: float) -> None:
         """Add the duration of one `stage` of a request. Names of stages come from a small fixed set."""
+        self._depth.set(self._queue_depth())
         self._stages.labels(stage).observe(seconds)
 
     def record(self, response: Response) -> None:
@@ -55,4 +67,20 @@ class Metrics:
 
     def render(self) -> bytes:
         """The metrics in the text format of Prometheus."""
-        return generate_latest(self._registry)
+        self._depth.set(self._queue_depth())
+        if self._folder is None:
+            return generate_latest(self._registry)
+        _forget_dead_processes(Path(self._folder))
+        together = CollectorRegistry()
+        MultiProcessCollector(together, self._folder)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
+
+
+def _forget_dead_processes(folder: Path) -> None:
+    """Drop what processes that were killed have left in gauges."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = int(re.sub(r"\D", "", file.stem.rpartition("_")[2]))
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -18,7 +19,7 @@ from visavis.errors import SettingsError
 from visavis.server.config import DEFAULT_GRACE, DEFAULT_HOST, DEFAULT_PORT
 from visavis.server.endpoint import Endpoint
 
-__all__ = ["bind", "make_server", "serve"]
+__all__ = ["address_of", "bind", "make_server", "serve", "uvicorn_config"]
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +75,19 @@ def make_server(
 
     Its `run(sockets=[...])` serves until its `should_exit` is set.
     """
+    return _Announcing(uvicorn_config(app, grace=grace), announce)
+
+
+def uvicorn_config(app: Any, *, grace: float, **further: Any) -> uvicorn.Config:
+    """How uvicorn serves an app.
+
+    Args:
+        app: an ASGI app, or with `factory=True` a function that makes one.
+        grace: seconds to finish the requests in progress.
+        **further: arguments of `uvicorn.Config`.
+    """
     # uvicorn's own choice of a parser depends on what is installed, and parsers differ on unusual requests.
-    config = uvicorn.Config(
+    return uvicorn.Config(
         app,
         http="h11",
         loop="asyncio",
@@ -87,8 +99,14 @@ def make_server(
         date_header=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=grace,  # type: ignore[arg-type]
+        **further,
     )
-    return _Announcing(config, announce)
+
+
+def address_of(listener: socket.socket) -> str:
+    """The URL of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def bind(host: str, port: int, *, loopback_only: bool = False) -> socket.socket:
@@ -138,8 +156,7 @@ class _Announcing(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for listener in sockets or []:
-            host, port = listener.getsockname()[:2]
-            self._announce(f"visavis is listening on http://{f'[{host}]' if ':' in host else host}:{port}")
+            self._announce(f"visavis is listening on {address_of(listener)}")
 
 
 @contextmanager

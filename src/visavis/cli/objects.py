@@ -1,0 +1,94 @@
+"""The options that say what S3 objects are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from visavis.cli import values
+from visavis.cli.options import flag, name_of, option
+from visavis.errors import SettingsError
+
+if TYPE_CHECKING:
+    from visavis.api.objects import ListedStore
+
+__all__ = ["Objects", "objects_options"]
+
+Function = Callable[..., Any]
+
+OBJECTS = "S3 objects"
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """What a command was told about S3 objects.
+
+    Attributes:
+        folders: folders by bucket.
+        s3: whether other buckets are read from S3.
+        endpoint_url: the S3-compatible store that other buckets are read from, or None.
+    """
+
+    folders: Mapping[str, Path]
+    s3: bool
+    endpoint_url: str | None
+
+    def store(self, region: str | None = None) -> ListedStore:
+        """The store of all buckets.
+
+        Args:
+            region: of the buckets; None for the one in boto3's configuration.
+        """
+        from visavis.api.stores import open_objects
+
+        return open_objects(self.folders, s3=self.s3, endpoint_url=self.endpoint_url, region=region)
+
+
+def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[str, Path], ...]) -> dict[str, Path]:
+    folders: dict[str, Path] = {}
+    for name, folder in buckets:
+        if name in folders:
+            raise SettingsError(
+                f"{name_of(param, ctx)} must give each name once, not {name} twice: {folders[name]} and {folder}"
+            )
+        folders[name] = folder
+    return folders
+
+
+_OPTIONS = (
+    option(
+        "--bucket",
+        parse=values.bucket,
+        multiple=True,
+        callback=_folders,
+        metavar="NAME=FOLDER",
+        section=OBJECTS,
+        help="Serve a folder as a bucket; may be repeated.",
+    ),
+    flag("--s3", section=OBJECTS, help="Read other buckets from S3, with AWS's credential chain."),
+    option(
+        "--s3-endpoint-url",
+        parse=values.http_url,
+        metavar="URL",
+        section=OBJECTS,
+        help="Read other buckets from this S3-compatible store.",
+    ),
+)
+
+
+def objects_options(function: Function) -> Function:
+    """Add the options to a command, whose function gets `objects`, an `Objects`."""
+
+    @wraps(function)
+    def with_objects(*, bucket: Mapping[str, Path], s3: bool, s3_endpoint_url: str | None, **given: Any) -> Any:
+        return function(objects=Objects(bucket, s3, s3_endpoint_url), **given)
+
+    decorated: Function = with_objects
+    for one in reversed(_OPTIONS):
+        decorated = one(decorated)
+    return decorated

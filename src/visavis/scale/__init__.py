@@ -1,0 +1,1 @@
+"""Batches and the server on a Ray cluster. It needs the extra `ray`."""

@@ -1,0 +1,82 @@
+"""Opens the app of a server from values that can be sent to another process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.applications import Starlette
+
+from visavis.api.dispatcher import Dispatcher
+from visavis.api.response import FieldSet
+from visavis.api.stores import open_objects
+from visavis.aws.service import DEFAULT_REGION
+from visavis.gateway import Gateway, RateLimit
+from visavis.runtime import open_engine
+from visavis.server.admission import TokenBuckets
+from visavis.server.app import build_app
+from visavis.server.config import ServerConfig
+from visavis.server.credentials import CredentialsFile
+from visavis.settings import Settings
+
+__all__ = ["ServiceOptions", "open_app"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceOptions:
+    """What a server is opened with.
+
+    Attributes:
+        settings: of the engine.
+        config: limits, and the requests that are accepted.
+        credentials: the TOML file of access keys; None: no signature is verified.
+        allow_readable_credentials: accept a file that other users can read.
+        region: the region that signatures must name; None accepts every region.
+        buckets: folders that serve as buckets, by name.
+        s3: whether other buckets are read from S3.
+        s3_endpoint_url: the S3-compatible store that other buckets are read from, or None.
+        tps: requests a second for each access key; None for no limit.
+        attributes: how much CompareFaces returns about a face.
+    """
+
+    settings: Settings
+    config: ServerConfig = field(default_factory=ServerConfig)
+    credentials: Path | None = None
+    allow_readable_credentials: bool = False
+    region: str | None = DEFAULT_REGION
+    buckets: Mapping[str, Path] = field(default_factory=dict)
+    s3: bool = False
+    s3_endpoint_url: str | None = None
+    tps: float | None = None
+    attributes: FieldSet = FieldSet.ALL
+
+
+@contextmanager
+def open_app(options: ServiceOptions, *, rate: RateLimit | None = None) -> Iterator[Starlette]:
+    """The app of a server, with an engine that is closed at the end of the block.
+
+    Args:
+        options: what the server is opened with.
+        rate: the limit on requests per key; None for one of this app alone, by `options.tps`.
+
+    Raises:
+        SettingsError: an option has a value that is not allowed.
+        ModelError: models are missing and cannot be fetched.
+    """
+    options.config.check_origins(verifies=options.credentials is not None)
+    keys = None
+    if options.credentials is not None:
+        keys = CredentialsFile(options.credentials, allow_readable=options.allow_readable_credentials)
+    objects = open_objects(options.buckets, s3=options.s3, endpoint_url=options.s3_endpoint_url, region=options.region)
+    if rate is None and options.tps:
+        rate = TokenBuckets(options.tps)
+    with open_engine(options.settings) as engine:
+        gateway = Gateway(
+            Dispatcher(engine, objects, options.attributes),
+            principal_for=keys.principal_for if keys else None,
+            region=options.region,
+            rate=rate,
+        )
+        yield build_app(gateway, options.config)

@@ -1,0 +1,149 @@
+"""Serves with several processes that share one socket. uvicorn's supervisor replaces those that die."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.supervisors import Multiprocess
+
+from visavis.errors import SettingsError
+from visavis.server.logs import log_to
+from visavis.server.opening import ServiceOptions, open_app
+from visavis.server.run import address_of, bind, uvicorn_config
+from visavis.server.shared_buckets import SharedTokenBuckets
+
+__all__ = ["METRICS_FOLDER", "divided", "serve_processes"]
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable by which prometheus_client finds the folder of the metrics that processes share."""
+
+HEALTH_SECONDS = 30
+"""A process that does not answer its supervisor for so long is killed and replaced."""
+
+_OPEN = ExitStack()
+"""What a process has opened. It is closed with the process."""
+
+
+def serve_processes(
+    options: ServiceOptions,
+    processes: int,
+    *,
+    host: str,
+    port: int,
+    insecure_no_auth: bool = False,
+    grace: float,
+    announce: Callable[[str], None],
+) -> None:
+    """Serve until SIGTERM or SIGINT; each process then finishes its requests in progress.
+
+    A process that dies is replaced, and costs only its own requests. SIGHUP replaces all processes, one after the
+    other, without losing a request. `GET /metrics` answers for all of them.
+
+    Args:
+        options: of the server. Its limits of load are divided among the processes, but not `tps`, which they share.
+        processes: how many, at least 1.
+        host: a name or address of this machine.
+        port: the port; 0 takes a free one.
+        insecure_no_auth: allow a server that verifies no signatures to listen beyond loopback.
+        grace: seconds to finish the requests in progress.
+        announce: gets lines for the user at the terminal.
+
+    Raises:
+        SettingsError: the address cannot be used, or requires credentials; or the processes cannot start.
+    """
+    verifies = options.credentials is not None
+    listener = bind(host, port, loopback_only=not verifies and not insecure_no_auth)
+    if not verifies:
+        announce("no credentials file: every request is answered, whoever signed it")
+    with tempfile.TemporaryDirectory(prefix="visavis-metrics-") as folder:
+        os.environ[METRICS_FOLDER] = folder
+        rate = SharedTokenBuckets(Path(folder), options.tps) if options.tps else None
+        process = _Process(replace(divided(options, processes), tps=None), rate)
+        config = uvicorn_config(process, grace=grace, factory=True, workers=processes)
+        config.timeout_worker_healthcheck = HEALTH_SECONDS
+        supervisor = Multiprocess(config, [listener])
+        announce(f"visavis is listening on {address_of(listener)} with {processes} processes")
+        try:
+            supervisor.run()
+        finally:
+            listener.close()
+            del os.environ[METRICS_FOLDER]
+    if any(process.exitcode == uvicorn.config.STARTUP_FAILURE for process in supervisor.processes):
+        raise SettingsError("a process could not start; its error is in the log above")
+
+
+def divided(options: ServiceOptions, processes: int) -> ServiceOptions:
+    """The options of each of several processes, so that together they have the limits of one.
+
+    Args:
+        options: of the server.
+        processes: how many, at least 1.
+
+    Example:
+        >>> from visavis import Settings
+        >>> whole = ServiceOptions(settings=replace(Settings.from_env(), threads=8))
+        >>> divided(whole, 4).settings.threads, divided(whole, 4).config.waiting
+        (2, 8)
+    """
+    config = options.config
+
+    def share(of: int) -> int:
+        return -(-of // processes)
+
+    return replace(
+        options,
+        settings=replace(options.settings, threads=max(1, options.settings.threads // processes)),
+        config=replace(
+            config,
+            workers=share(config.workers),
+            waiting=share(config.waiting),
+            memory=max(config.max_body, config.memory // processes),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """Makes the app, in a process."""
+
+    options: ServiceOptions
+    rate: SharedTokenBuckets | None
+
+    def __call__(self) -> ASGIApp:
+        log_to(sys.stderr)
+        try:
+            app = _OPEN.enter_context(open_app(self.options, rate=self.rate))
+        except Exception:
+            logging.getLogger(__name__).exception("the process cannot start")
+            # Any other status would make the supervisor try again for ever.
+            os._exit(uvicorn.config.STARTUP_FAILURE)
+        return _Ending(app)
+
+
+class _Ending:
+    """Passes everything to an app, and ends the process if requests are unfinished after the time of grace.
+
+    Their threads still run, and the interpreter would wait for them.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Any) -> None:
+            await send(message)
+            if message["type"] == "lifespan.shutdown.complete" and self._app.state.endpoint.queue.running:
+                logging.shutdown()
+                os._exit(0)
+
+        await self._app(scope, receive, sending if scope["type"] == "lifespan" else send)
