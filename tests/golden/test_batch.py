@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -88,15 +87,16 @@ def test_a_killed_batch_goes_on_and_has_every_row_once(photos: list[str], tmp_pa
     command = [sys.executable, "-m", "visavis", "batch", str(manifest), "-o", str(out)]
     parts = tmp_path / "out.jsonl.parts"
 
-    def until(there: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-        while not there() and process.poll() is None:
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as killed:
+        while not list(parts.glob("*-*.jsonl")):
+            assert killed.poll() is None
             time.sleep(0.01)
-
-    for number, rows in ((signal.SIGKILL, 1), (signal.SIGINT, 2)):
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-            until(lambda rows=rows: len(list(parts.glob("*-*.jsonl"))) >= rows, process)  # type: ignore[misc]
-            process.send_signal(number)
-            said = process.communicate()[1]
+        killed.send_signal(signal.SIGKILL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert f"of {len(pairs):,} rows" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
     assert process.returncode == 130
     assert "the same command goes on with the others" in said
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -75,11 +75,11 @@ def members(results: Iterator[RowResult]) -> list[dict[str, object]]:
     return [result.members() for result in results]
 
 
-def on_ray(open_read: Callable[[], Read]) -> list[dict[str, object]]:
+def on_ray(open_read: Callable[[], Read], rows: Sequence[Row] = ROWS) -> list[dict[str, object]]:
     settings, options = Settings.from_env(), CompareOptions(90)
     with analyzing_on_ray(settings, open_read, Detail.MINIMAL) as analyze:
         similarity = open_calibration(settings).similarity
-        return members(compare_analyzed_rows(ROWS, analyze, options, similarity, window=20))
+        return members(compare_analyzed_rows(rows, analyze, options, similarity, window=20))
 
 
 def open_path() -> Read:
@@ -103,6 +103,17 @@ def open_fatal(folder: Path) -> Read:
 def test_rows_are_those_of_one_machine(cluster: Any, engine: Engine) -> None:
     del cluster
     assert on_ray(open_path) == members(compare_rows(ROWS, engine, CompareOptions(90)))
+
+
+def test_paths_are_relative_to_where_the_batch_was_started(
+    cluster: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del cluster
+    monkeypatch.chdir(PHOTOS)
+    rows = [Row("1", "obama.jpg", "sunak.jpg"), Row("2", "obama.jpg", "none.jpg")]
+    found = on_ray(open_path, rows)
+    assert found == members(compare_rows(rows, engine, CompareOptions(90)))
+    assert "similarity" in found[0]
 
 
 def test_an_actor_that_is_killed_costs_only_time(cluster: Any, engine: Engine, tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def batch(
     columns = Columns(attributes if full else None, embeddings)
     output = Output(out, _fingerprint(rows, options, columns, settings), columns)
     began = time.monotonic()
-    with output.opened():
+    with output.opened(), _said_how_to_go_on(rows, output):
         if output.done:
             say(f"going on after {output.done:,} of {rows.count:,} rows")
         before = output.done
@@ -193,11 +193,16 @@ def _results(
 
 def _write(rows: Manifest, output: Output, compare: Callable[[Iterator[Row]], Iterator[RowResult]]) -> None:
     with _progress(rows.count, output.done) as after_row:
-        try:
-            output.write(compare(rows.rows_from(output.done)), after_row)
-        except (KeyboardInterrupt, OSError):
-            complain(f"{output.done:,} of {rows.count:,} rows are done; the same command goes on with the others")
-            raise
+        output.write(compare(rows.rows_from(output.done)), after_row)
+
+
+@contextmanager
+def _said_how_to_go_on(rows: Manifest, output: Output) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, OSError):
+        complain(f"{output.done:,} of {rows.count:,} rows are done; the same command goes on with the others")
+        raise
 
 
 @contextmanager

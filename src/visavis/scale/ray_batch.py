@@ -7,8 +7,9 @@ import os
 import pickle
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from visavis.analysis import AnalyzedImage
@@ -66,7 +67,9 @@ def analyzing_on_ray(
     if ours:
         connect(ray, address)
     _quiet()
-    arguments = {"settings": replace(settings, threads=1), "open_read": open_read, "detail": detail}
+    arguments = {
+        "settings": replace(settings, threads=1), "open_read": open_read, "detail": detail, "folder": Path.cwd(),
+    }  # fmt: skip
 
     def analyze(locations: Iterable[str]) -> Iterator[AnalyzedImage | VisavisError]:
         items = list(locations)
@@ -116,11 +119,13 @@ def connect(ray: Any, address: str | None) -> None:
 
 
 class _Analyzer:
-    """An actor with an engine."""
+    """An actor with an engine. Paths are relative to `folder`, where the node has it."""
 
-    def __init__(self, settings: Settings, open_read: Callable[[], Read], detail: Detail) -> None:
+    def __init__(self, settings: Settings, open_read: Callable[[], Read], detail: Detail, folder: Path) -> None:
         from visavis.runtime import open_uncalibrated
 
+        with suppress(OSError):
+            os.chdir(folder)
         self._engine = open_uncalibrated(settings)
         self._read = open_read()
         self._detail = detail

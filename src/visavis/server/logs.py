@@ -23,7 +23,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
-        line |= {name: value for name, value in vars(record).items() if name not in _OWN}
+        # Ray adds fields of its own to every record of the process.
+        line |= {name: value for name, value in vars(record).items() if name not in _OWN and name[0] != "_"}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
