@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from tests.conftest import PHOTOS, posix
 from visavis.api.compare_faces import render
 from visavis.api.response import FieldSet
 from visavis.batch import Row, compare_rows
+from visavis.cli import main
 from visavis.compare_options import CompareOptions
 from visavis.comparison import Comparison
 from visavis.engine import Engine
@@ -116,3 +118,28 @@ def test_no_file_is_left_by_a_batch_but_its_output(photos: list[str], tmp_path: 
     subprocess.run(command, check=True, env={**os.environ, "TMPDIR": str(temporary)})
     assert list(temporary.iterdir()) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.jsonl", "tmp"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.slow
+def test_a_terminal_shows_progress_and_mistakes_are_explained(
+    photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    pair = ["--sources", photos[0], "--targets", photos[1]]
+    assert main(["batch", *pair, "-o", str(tmp_path / "out.jsonl"), "--summary"]) == 0
+    assert "rows a second" in terminal.getvalue()
+    assert "1/1" in terminal.getvalue()
+    assert capsys.readouterr().out.startswith("1 row: ")
+    for words, text in (
+        (["--sources", photos[0]], "give either a MANIFEST, or both --sources and --targets"),
+        (["--sources", "none", "--targets", photos[0]], "--sources: none names no image"),
+        ([*pair, "--review", "90", "80"], "review must be two similarities, the lower first"),
+    ):
+        assert main(["batch", *words, "-o", str(tmp_path / "other.jsonl")]) == 2
+        assert text in terminal.getvalue()

@@ -25,6 +25,7 @@ import visavis
 from tests.conftest import PHOTOS, posix
 from visavis.batch import Row, RowResult, compare_rows
 from visavis.batch.comparing import Read, compare_analyzed_rows, read_path
+from visavis.cli import main
 from visavis.compare_options import CompareOptions
 from visavis.engine import Engine
 from visavis.errors import SettingsError
@@ -103,6 +104,14 @@ def open_fatal(folder: Path) -> Read:
 def test_rows_are_those_of_one_machine(cluster: Any, engine: Engine) -> None:
     del cluster
     assert on_ray(open_path) == members(compare_rows(ROWS, engine, CompareOptions(90)))
+
+
+def test_the_command_writes_the_rows_of_one_machine(cluster: Any, tmp_path: Path) -> None:
+    del cluster
+    pairs = ["batch", "--sources", str(PHOTOS), "--targets", str(PHOTOS / "obama.jpg")]
+    assert main([*pairs, "-o", str(tmp_path / "local.jsonl")]) == 0
+    assert main([*pairs, "-o", str(tmp_path / "ray.jsonl"), "--ray"]) == 0
+    assert (tmp_path / "ray.jsonl").read_bytes() == (tmp_path / "local.jsonl").read_bytes()
 
 
 def test_paths_are_relative_to_where_the_batch_was_started(
