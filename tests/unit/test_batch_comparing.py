@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def test_a_result_is_there_as_soon_as_its_images_are() -> None:
 
 
 def test_the_analyses_that_memory_does_not_hold_are_the_same_when_they_are_needed_again() -> None:
-    with AnalyzedImages(faces_in_memory=9) as images:
+    with closing(AnalyzedImages(faces_in_memory=9)) as images:
         for i in range(100):
             assert images.claim(str(i))
             assert images.get(str(i)) is None
@@ -156,7 +157,7 @@ def link_of(file: Path) -> str:
 
 @linux
 def test_what_memory_does_not_hold_is_in_a_file_without_a_name() -> None:
-    with AnalyzedImages(faces_in_memory=2) as images:
+    with closing(AnalyzedImages(faces_in_memory=2)) as images:
         before = set(map(link_of, Path("/proc/self/fd").iterdir()))
         for number in range(200):
             images.put(str(number), BadImage("x" * 1_000_000))

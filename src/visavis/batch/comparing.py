@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -90,13 +91,13 @@ def analyze_by(engine: Engine, options: CompareOptions, read: Read) -> Analyze:
     """A function that analyses images with `engine`, and reads the next ones meanwhile."""
 
     def analyze(locations: Iterable[str]) -> Iterator[AnalyzedImage | VisavisError]:
-        with ThreadPoolExecutor(READERS, thread_name_prefix="visavis-read") as readers:
-            try:
-                # The stream takes two images for each thread ahead of the caller, so no more are read ahead.
-                futures = (readers.submit(read, location) for location in locations)
-                yield from engine.analyze_for_comparisons(futures, read=Future.result, detail=options.detail)
-            finally:
-                readers.shutdown(wait=False, cancel_futures=True)
+        readers = ThreadPoolExecutor(READERS, thread_name_prefix="visavis-read")
+        try:
+            # The stream takes two images for each thread ahead of the caller, so no more are read ahead.
+            futures = (readers.submit(read, location) for location in locations)
+            yield from engine.analyze_for_comparisons(futures, read=Future.result, detail=options.detail)
+        finally:
+            readers.shutdown(cancel_futures=True)
 
     return analyze
 
@@ -114,7 +115,7 @@ def compare_analyzed_rows(
         window: how many rows are taken at a time.
     """
     remaining = iter(rows)
-    with AnalyzedImages() as images:
+    with closing(AnalyzedImages()) as images:
         while taken := list(islice(remaining, window)):
             good = [row for row in taken if row.fault is None]
             new = [at for row in good for at in (row.source, row.target) if images.claim(at)]

@@ -52,7 +52,7 @@ class Counts:
             self.similarities[min(int(best.similarity / 100 * BINS), BINS - 1)] += 1
 
     def as_json(self) -> dict[str, object]:
-        """The numbers, for a file; `read` reads them again."""
+        """The numbers, for a file; `total` reads them again."""
         return {
             "rows": self.rows, "matches": self.matches, "review": self.review, "errors": dict(self.errors),
             "similarities": [self.similarities[i] for i in range(BINS)],

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pickle
 import sqlite3
 from collections import OrderedDict
-from types import TracebackType
-from typing import Self
 
 from visavis.analysis import AnalyzedImage
 from visavis.errors import VisavisError
@@ -30,7 +28,8 @@ class AnalyzedImages:
         faces_in_memory: how many faces, of the images used last, are kept ready for use.
 
     Example:
-        >>> with AnalyzedImages() as images:
+        >>> from contextlib import closing
+        >>> with closing(AnalyzedImages()) as images:
         ...     images.claim("a.jpg"), images.claim("a.jpg"), images.get("a.jpg") is None
         (True, False, True)
     """
@@ -43,14 +42,6 @@ class AnalyzedImages:
         self._database.execute(f"PRAGMA cache_size = -{DATABASE_MEMORY}")
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("CREATE TABLE images (location TEXT PRIMARY KEY, analysis BLOB) WITHOUT ROWID")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Forget everything."""

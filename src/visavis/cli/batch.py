@@ -20,7 +20,7 @@ from visavis.cli import values
 from visavis.cli.command import Command
 from visavis.cli.engine import ENGINE, settings_options
 from visavis.cli.objects import Objects, objects_options
-from visavis.cli.options import argument, choice, flag, option
+from visavis.cli.options import argument, choice, flag, option, quality_option
 from visavis.cli.process import DONE, complain, say
 from visavis.errors import InvalidRequest
 
@@ -65,12 +65,7 @@ PAIRS, COLUMNS, CLUSTER = "Pairs", "Columns of OUT", "Cluster"
     help="Similarity from which a face is a match, in rows without their own.",
     default="80",
 )
-@option(
-    "--quality",
-    parse=choice(values.quality_filters),
-    default="NONE",
-    help="Faces below this quality are not compared.",
-)
+@quality_option
 @option(
     "--review", parse=values.percent, nargs=2, metavar="LOW HIGH", help="Mark similarities from LOW to HIGH for review."
 )
@@ -137,7 +132,7 @@ def batch(
         before = output.done
         if output.done < rows.count:
             on_ray = ray or ray_address is not None
-            with _results(options, objects, settings, on_ray=on_ray, address=ray_address) as compare:
+            with _results(options, objects, locations, settings, on_ray=on_ray, address=ray_address) as compare:
                 _write(rows, output, compare)
         done, took = output.done - before, time.monotonic() - began
         counts = output.finish()
@@ -172,23 +167,30 @@ def _fingerprint(rows: Manifest, options: CompareOptions, columns: object, setti
 
 @contextmanager
 def _results(
-    options: CompareOptions, objects: Objects, settings: Settings, *, on_ray: bool, address: str | None
+    options: CompareOptions,
+    objects: Objects,
+    locations: Locations,
+    settings: Settings,
+    *,
+    on_ray: bool,
+    address: str | None,
 ) -> Iterator[Callable[[Iterator[Row]], Iterator[RowResult]]]:
     """A function that compares rows, with an engine in this process or those of a cluster."""
     from visavis.batch.comparing import compare_analyzed_rows, compare_rows
-    from visavis.batch.locations import open_read
     from visavis.runtime import open_calibration, open_engine
 
-    reading = partial(open_read, objects.folders, s3=objects.s3, endpoint_url=objects.endpoint_url)
     if on_ray:
+        from visavis.batch.locations import open_read
         from visavis.scale.ray_batch import WINDOW, analyzing_on_ray
 
+        # Each actor opens a store of its own.
+        reading = partial(open_read, objects.folders, s3=objects.s3, endpoint_url=objects.endpoint_url)
         similarity = open_calibration(settings).similarity
         with analyzing_on_ray(settings, reading, options.detail, address=address) as analyze:
             yield lambda rows: compare_analyzed_rows(rows, analyze, options, similarity, window=WINDOW)
         return
     with open_engine(settings) as engine:
-        yield lambda rows: compare_rows(rows, engine, options, read=reading())
+        yield lambda rows: compare_rows(rows, engine, options, read=locations.read)
 
 
 def _write(rows: Manifest, output: Output, compare: Callable[[Iterator[Row]], Iterator[RowResult]]) -> None:

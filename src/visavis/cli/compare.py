@@ -14,7 +14,7 @@ from visavis.cli import values
 from visavis.cli.command import Command
 from visavis.cli.engine import ENGINE, engine_for_one, settings_options
 from visavis.cli.files import ImageArgument, read_images, refuse_overwriting, write_file
-from visavis.cli.options import argument, choice, flag, option
+from visavis.cli.options import argument, choice, flag, option, quality_option
 from visavis.cli.process import DIFFERENT, DONE, complain
 from visavis.cli.service import encoded, with_error_codes
 from visavis.errors import InvalidRequest, SourcesDiffer
@@ -47,12 +47,7 @@ def _default_threshold() -> str:
     help="Similarity from which a face is a match.",
     show_default=_default_threshold,
 )
-@option(
-    "--quality",
-    parse=choice(values.quality_filters),
-    default="NONE",
-    help="Faces below this quality are not compared.",
-)
+@quality_option
 @option(
     "--review",
     parse=values.percent,

@@ -38,15 +38,11 @@ class Objects:
     s3: bool
     endpoint_url: str | None
 
-    def store(self, region: str | None = None) -> ListedStore:
-        """The store of all buckets.
-
-        Args:
-            region: of the buckets; None for the one in boto3's configuration.
-        """
+    def store(self) -> ListedStore:
+        """The store of all buckets."""
         from visavis.api.stores import open_objects
 
-        return open_objects(self.folders, s3=self.s3, endpoint_url=self.endpoint_url, region=region)
+        return open_objects(self.folders, s3=self.s3, endpoint_url=self.endpoint_url)
 
 
 def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[str, Path], ...]) -> dict[str, Path]:

@@ -16,7 +16,7 @@ from visavis.parsing import flag as parse_flag
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["Choice", "Option", "Parsed", "argument", "choice", "flag", "name_of", "option"]
+__all__ = ["Choice", "Option", "Parsed", "argument", "choice", "flag", "name_of", "option", "quality_option"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -164,3 +164,11 @@ def argument(
 def choice(choices: Iterable[str] | Callable[[], Iterable[str]]) -> Choice:
     """The type of an option with several names to choose from, given as values or as a function."""
     return Choice(choices if callable(choices) else partial(tuple, tuple(choices)))
+
+
+quality_option = option(
+    "--quality",
+    parse=choice(values.quality_filters),
+    default="NONE",
+    help="Faces below this quality are not compared.",
+)

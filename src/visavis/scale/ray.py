@@ -9,9 +9,7 @@ Each replica has an engine of one thread. Replicas that are stopped finish their
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from visavis.errors import SettingsError
 from visavis.inputs import choice_of
 from visavis.scale.ray_batch import import_ray
 from visavis.server.config import DEFAULT_WAITING, DEFAULT_WAITING_SECONDS, ServerConfig
-from visavis.server.opening import ServiceOptions, open_app
+from visavis.server.opening import ServiceOptions, open_app_for_process
 from visavis.settings import Settings
 
 __all__ = ["NAME", "app", "options_of"]
@@ -58,10 +56,7 @@ def app(args: Mapping[str, Any]) -> Any:
 
     def build() -> Any:
         """Open the app, in a replica."""
-        from visavis.server.logs import log_to
-
-        log_to(sys.stderr)
-        return _WithoutDate(_OPEN.enter_context(open_app(options)))
+        return _WithoutDate(open_app_for_process(options))
 
     waiting = options.config.waiting
     deployment = serve.deployment(
@@ -82,10 +77,6 @@ def app(args: Mapping[str, Any]) -> Any:
         graceful_shutdown_wait_loop_s=1,
     )
     return deployment(serve.ingress(build)(_Replica)).bind()
-
-
-_OPEN = ExitStack()
-"""What a replica has opened. It is closed with the process."""
 
 
 class _Replica:

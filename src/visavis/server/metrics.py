@@ -17,7 +17,10 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from visavis.gateway import Response
 
-__all__ = ["Metrics"]
+__all__ = ["FOLDER", "Metrics"]
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable by which prometheus_client finds the folder of the metrics that processes share."""
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 FACES = (0, 1, 2, 3, 5, 10, 20, 50, 100)
@@ -46,7 +49,7 @@ class Metrics:
         self._faces = Histogram(
             "visavis_faces_per_image", "Faces that a response lists", buckets=FACES, registry=self._registry
         )
-        self._folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        self._folder = os.environ.get(FOLDER)
         self._queue_depth = queue_depth
         self._depth = Gauge(
             "visavis_queue_depth", "Requests waiting for a worker", registry=self._registry, multiprocess_mode="livesum"

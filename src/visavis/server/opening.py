@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from visavis.server.admission import TokenBuckets
 from visavis.server.app import build_app
 from visavis.server.config import ServerConfig
 from visavis.server.credentials import CredentialsFile
+from visavis.server.logs import log_to
 from visavis.settings import Settings
 
-__all__ = ["ServiceOptions", "open_app"]
+__all__ = ["ServiceOptions", "open_app", "open_app_for_process"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,3 +82,15 @@ def open_app(options: ServiceOptions, *, rate: RateLimit | None = None) -> Itera
             rate=rate,
         )
         yield build_app(gateway, options.config)
+
+
+_opened = ExitStack()
+
+
+def open_app_for_process(options: ServiceOptions, *, rate: RateLimit | None = None) -> Starlette:
+    """The app of a process that does nothing else, which logs to standard error and ends with what it has opened.
+
+    Arguments and errors are those of `open_app`.
+    """
+    log_to(sys.stderr)
+    return _opened.enter_context(open_app(options, rate=rate))

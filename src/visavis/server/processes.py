@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,21 +15,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.supervisors import Multiprocess
 
 from visavis.errors import SettingsError
-from visavis.server.logs import log_to
-from visavis.server.opening import ServiceOptions, open_app
+from visavis.server.metrics import FOLDER
+from visavis.server.opening import ServiceOptions, open_app_for_process
 from visavis.server.run import address_of, bind, uvicorn_config
 from visavis.server.shared_buckets import SharedTokenBuckets
 
-__all__ = ["METRICS_FOLDER", "divided", "serve_processes"]
-
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable by which prometheus_client finds the folder of the metrics that processes share."""
+__all__ = ["divided", "serve_processes"]
 
 HEALTH_SECONDS = 30
 """A process that does not answer its supervisor for so long is killed and replaced."""
-
-_OPEN = ExitStack()
-"""What a process has opened. It is closed with the process."""
 
 
 def serve_processes(
@@ -66,7 +58,7 @@ def serve_processes(
     if not verifies:
         announce("no credentials file: every request is answered, whoever signed it")
     with tempfile.TemporaryDirectory(prefix="visavis-metrics-") as folder:
-        os.environ[METRICS_FOLDER] = folder
+        os.environ[FOLDER] = folder
         rate = SharedTokenBuckets(Path(folder), options.tps) if options.tps else None
         process = _Process(replace(divided(options, processes), tps=None), rate)
         config = uvicorn_config(process, grace=grace, factory=True, workers=processes)
@@ -77,7 +69,7 @@ def serve_processes(
             supervisor.run()
         finally:
             listener.close()
-            del os.environ[METRICS_FOLDER]
+            del os.environ[FOLDER]
     if any(process.exitcode == uvicorn.config.STARTUP_FAILURE for process in supervisor.processes):
         raise SettingsError("a process could not start; its error is in the log above")
 
@@ -120,9 +112,8 @@ class _Process:
     rate: SharedTokenBuckets | None
 
     def __call__(self) -> ASGIApp:
-        log_to(sys.stderr)
         try:
-            app = _OPEN.enter_context(open_app(self.options, rate=self.rate))
+            app = open_app_for_process(self.options, rate=self.rate)
         except Exception:
             logging.getLogger(__name__).exception("the process cannot start")
             # Any other status would make the supervisor try again for ever.
