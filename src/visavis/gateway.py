@@ -143,7 +143,7 @@ class Gateway:
         """
         self._operations = operations
         self._principal_for = principal_for
-        self._region = region
+        self.region = region
         self._rate = rate
 
     @property
@@ -204,7 +204,7 @@ class Gateway:
         if self._principal_for is None:
             return LOCAL_CALLER
         principal = verify(
-            signed, service=SERVICE.name, credential_for=self._principal_for, region=self._region, now=now
+            signed, service=SERVICE.name, credential_for=self._principal_for, region=self.region, now=now
         )
         return principal.caller
 

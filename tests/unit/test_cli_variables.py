@@ -27,6 +27,7 @@ GIVEN = {
     "VISAVIS_SERVE_CREDENTIALS": ("keys.toml", Path("keys.toml")),
     "VISAVIS_SERVE_ALLOW_READABLE_CREDENTIALS": ("yes", True),
     "VISAVIS_SERVE_REGION": ("any", "any"),
+    "VISAVIS_SERVE_NO_PAGE": ("1", True),
     "VISAVIS_SERVE_INSECURE_NO_AUTH": ("1", True),
     "VISAVIS_SERVE_CORS_ORIGIN": ("https://a.example, https://b.example", ("https://a.example", "https://b.example")),
     "VISAVIS_SERVE_ALLOW_HOST": ("visavis, ,faces.example.com,", ("visavis", "faces.example.com")),
