@@ -229,8 +229,8 @@ def _origin(
     files: Table, calibration: Calibration, options: CompareOptions, settings: Settings, command: Sequence[str]
 ) -> Iterator[Element]:
     if command:
-        # Each word alone, because a name in Arabic or Hebrew would reorder its neighbours.
-        words = [node for word in command for node in (" ", element("bdi", shlex.quote(word)))]
+        # Each word alone and from the left, because a name in Arabic or Hebrew would reorder its neighbours.
+        words = [node for word in command for node in (" ", element("bdi", shlex.quote(word), dir="ltr"))]
         yield element("div", element("p", "Command:"), element("pre", *words[1:]), class_="together")
     yield element("div", shown_block(files), class_="hashes")
     yield element("div", shown_block(networks_table(settings, calibration)), class_="hashes")
