@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-
 from tools.browser import ROOT, Visit, browsing
 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
