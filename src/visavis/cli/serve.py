@@ -210,6 +210,7 @@ def serve(
         buckets=objects.folders,
         s3=objects.s3,
         s3_endpoint_url=objects.endpoint_url,
+        s3_seconds=objects.seconds,
         tps=tps,
         attributes=attributes,
     )
