@@ -102,6 +102,7 @@ OBJECTS = [
     *[("--s3-endpoint-url", bad, URL) for bad in ("", "gopher://x", "localhost:9000", "http://", "http://:9000")],
     *[("--s3-endpoint-url", bad, URL) for bad in ("http://x:0", "http://x:99999", "http://x:y", "http://[::1")],
     *[("--s3-endpoint-url", bad, URL) for bad in ("http://x y", "http://x?a=b", "http://x#a", "file:///etc")],
+    *[("--s3-seconds", bad, "a number above 0 up to 3600") for bad in ("", "0", "-1", "nan", "3601")],
 ]
 NOT_A_FOLDER = [(bad, READABLE_FOLDER) for bad in ("", "missing", "file")]
 NOT_TO_WRITE = [(bad, WRITABLE) for bad in ("", "folder", "missing/file", "file/below", "pipe", "/dev/null")]

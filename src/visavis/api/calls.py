@@ -59,7 +59,12 @@ class Calls:
         except RuntimeError:  # the system has no more threads
             self._end(moved=False)
             raise
-        return result.result(max(0.0, ends - time.monotonic()))
+        try:
+            return result.result(max(0.0, ends - time.monotonic()))
+        finally:
+            del (
+                result
+            )  # An error has it in its traceback, and they would keep each other and the call's data in memory.
 
     def _take_turn(self, ends: float) -> None:
         with self._changed:
@@ -92,13 +97,13 @@ class _CallThread(threading.Thread):
 
     def run(self) -> None:
         work, result, end = self._parts
-        del self._parts  # or the error, its traceback and the result would keep each other in memory
+        del self._parts
         try:
             found = work()
         except BaseException as error:  # noqa: BLE001 - raised where the result is taken
             end(moved=seconds_left() > 0)
             result.set_exception(error)
-            del result
+            del result  # as above
         else:
             end(moved=seconds_left() > 0)
             result.set_result(found)

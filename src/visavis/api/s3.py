@@ -10,13 +10,16 @@ from typing import Any
 from visavis.api.calls import Calls
 from visavis.api.images import S3ObjectRef
 from visavis.api.objects import ObjectStore, too_large, unavailable
-from visavis.errors import ObjectUnavailable, SettingsError
+from visavis.errors import ObjectUnavailable, SettingsError, VisavisError
 from visavis.forks import keep_for_ever, renew_in_children
 
 __all__ = ["DEFAULT_S3_SECONDS", "S3Store"]
 
 CHUNK = 64 * 1024
 """Bytes that are read between two checks of the limit."""
+
+MOST_CODE = 64
+"""Characters of an error's code that are repeated. S3's have up to 44."""
 
 DEFAULT_S3_SECONDS = 30.0
 """Seconds in which the objects of a request must arrive. boto3's clients wait 60 for a response, of which a request may
@@ -62,8 +65,7 @@ class S3Store:
             SettingsError: boto3 cannot make a client with these values.
         """
         from botocore.config import Config
-        from botocore.exceptions import BotoCoreError, ClientError
-        from urllib3.exceptions import HTTPError
+        from botocore.exceptions import BotoCoreError
 
         config = Config(
             connect_timeout=timeout,
@@ -75,9 +77,6 @@ class S3Store:
         self._deadline = deadline
         self._most_reads = most_reads
         self._calls = Calls(most_reads)
-        # ValueError: a key that is not Unicode, or a bucket that cannot be part of a host name.
-        # HTTPError: TLS fails within a body, which botocore does not make an error of its own.
-        self._failures = (BotoCoreError, ClientError, ValueError, HTTPError)
         self._options = {"endpoint_url": endpoint_url, "region_name": region, "config": config}
         self._client: Any = None
         try:
@@ -144,7 +143,11 @@ class S3Store:
             raise unavailable(ref, "the key is not a plain path")
         try:
             return self._calls.run(lambda: self._fetch(ref, limit), ends)
-        except (TimeoutError, *self._failures) as error:
+        except VisavisError:
+            raise
+        except Exception as error:
+            # Not only botocore's own errors: for keys that are not Unicode, buckets that cannot be part of a host name
+            # and responses that make no sense it raises many others.
             raise unavailable(ref, self._reason(error, ends)) from error
 
     def _fetch(self, ref: S3ObjectRef, limit: int) -> bytes:
@@ -187,17 +190,20 @@ class S3Store:
             ends = time.monotonic() + self._deadline
             try:
                 page = self._calls.run(lambda: next(pages, None), ends)
-            except (TimeoutError, *self._failures) as error:
+                if page is None:
+                    return
+                names = [found["Key"] for found in page.get("Contents", ())]
+            except VisavisError:
+                raise
+            except Exception as error:  # as above
                 raise ObjectUnavailable(f"bucket {bucket} cannot be listed: {self._reason(error, ends)}") from error
-            if page is None:
-                return
-            yield from (found["Key"] for found in page.get("Contents", ()) if not found["Key"].endswith("/"))
+            yield from (name for name in names if not name.endswith("/"))
 
     def _reason(self, error: Exception, ends: float) -> str:
         """S3's error code if S3 responded; else the deadline if it is over; else the type of the error."""
         response = getattr(error, "response", None)
         if response:
-            return str(response["Error"]["Code"])
+            return str(response["Error"].get("Code", "an error without a code"))[:MOST_CODE]
         return (
             f"it did not arrive within {self._deadline:g} seconds" if time.monotonic() >= ends else type(error).__name__
         )
