@@ -109,7 +109,8 @@ def test_a_call_waits_for_its_turn_no_longer_than_its_time() -> None:
         assert time.monotonic() - started < 4
 
 
-def test_a_call_that_waits_has_its_turn_when_another_ends() -> None:
+def test_a_call_that_waits_has_its_turn_when_another_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls_module, "PATIENCE", 60.0)
     calls = Calls(1)
     with hanging(calls) as released, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(calls.run, lambda: "done", soon())

@@ -62,9 +62,8 @@ class Calls:
         try:
             return result.result(max(0.0, ends - time.monotonic()))
         finally:
-            del (
-                result
-            )  # An error has it in its traceback, and they would keep each other and the call's data in memory.
+            # An error has this frame in its traceback. They would keep each other, and what the call read, in memory.
+            del result
 
     def _take_turn(self, ends: float) -> None:
         with self._changed:

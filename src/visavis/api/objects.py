@@ -87,6 +87,8 @@ class ListedStore(ObjectStore, Protocol):
 def for_request(store: ObjectStore) -> ObjectStore:
     """What one request reads its objects from: `store`, with one deadline for all of them if it has deadlines.
 
+    A store that has them makes it in a method of the same name.
+
     Example:
         >>> store = NoStore()
         >>> for_request(store) is store

@@ -33,7 +33,8 @@ class S3Store:
     forked child makes its own client, because on its parent's connections it could receive another process's object.
 
     An object is read in a thread of its own, which a caller leaves at the deadline whatever the store or a name server
-    does. The thread ends then too, or when the system has looked up the store's name or connected to it.
+    does. The thread ends then too, or when the system has looked up the store's name or connected to it. A response is
+    read up to a little over `OBJECT_LIMIT`.
 
     Example:
         >>> import visavis
@@ -193,9 +194,7 @@ class S3Store:
                 if page is None:
                     return
                 names = [found["Key"] for found in page.get("Contents", ())]
-            except VisavisError:
-                raise
-            except Exception as error:  # as above
+            except Exception as error:  # as in `_read`
                 raise ObjectUnavailable(f"bucket {bucket} cannot be listed: {self._reason(error, ends)}") from error
             yield from (name for name in names if not name.endswith("/"))
 
@@ -204,9 +203,9 @@ class S3Store:
         response = getattr(error, "response", None)
         if response:
             return str(response["Error"].get("Code", "an error without a code"))[:MOST_CODE]
-        return (
-            f"it did not arrive within {self._deadline:g} seconds" if time.monotonic() >= ends else type(error).__name__
-        )
+        if time.monotonic() >= ends:
+            return f"it did not arrive within {self._deadline:g} seconds"
+        return type(error).__name__
 
 
 class _UntilDeadline:
