@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import visavis
-from visavis.report import shown
+from visavis.similarity_scale import shown
 
 PHOTOS = Path(__file__).parent / "photos"
 PAIRS = [("ardern_2018", "ardern_2022"), ("macron_2014", "macron_2025"), ("obama", "sunak")]

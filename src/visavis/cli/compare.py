@@ -13,8 +13,8 @@ import click
 from visavis.cli import values
 from visavis.cli.command import Command
 from visavis.cli.engine import ENGINE, engine_for_one, settings_options
-from visavis.cli.files import ImageArgument, read_images, refuse_overwriting, write_file
-from visavis.cli.options import argument, choice, flag, option, quality_option
+from visavis.cli.files import ImageArgument, read_images, refuse_landmarks_alone, refuse_overwriting, write_file
+from visavis.cli.options import argument, choice, flag, landmarks_flag, option, quality_option
 from visavis.cli.process import DIFFERENT, DONE, complain
 from visavis.cli.service import encoded, with_error_codes
 from visavis.errors import InvalidRequest, SourcesDiffer
@@ -59,8 +59,9 @@ def _default_threshold() -> str:
     "--draw",
     parse=values.image_to_write,
     metavar="OUT.png|OUT.jpg",
-    help="Write both photos with the faces drawn on them, as PNG or JPEG.",
+    help="Write all photos with the faces drawn on them, as PNG or JPEG.",
 )
+@landmarks_flag
 @flag("--json", help="Print Rekognition's response as JSON.")
 @option(
     "--attributes",
@@ -78,6 +79,7 @@ def compare(
     quality: QualityFilter,
     review: tuple[float, float] | None,
     draw: Path | None,
+    landmarks: bool,
     json: bool,
     attributes: FieldSet,
 ) -> int:
@@ -93,15 +95,16 @@ def compare(
         low, high = review
         raise InvalidRequest(f"--review must have LOW before HIGH, not {low:g} and {high:g}")
     refuse_overwriting(draw, [image.path for image in images])
+    refuse_landmarks_alone(draw, landmarks)
     *source_data, target_data = read_images(images)
     with engine_for_one(settings) as engine:
         # Imported here, because the networks are compiled meanwhile.
         from visavis.compare_options import CompareOptions
         from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
-        from visavis.report import shown
+        from visavis.similarity_scale import shown
 
         threshold = DEFAULT_SIMILARITY_THRESHOLD if threshold is None else threshold
-        options = CompareOptions(threshold, quality, review, _detail(json, attributes, draw))
+        options = CompareOptions(threshold, quality, review, _detail(json, attributes, landmarks))
         with warnings.catch_warnings(), with_error_codes() if json else nullcontext():
             warnings.simplefilter("ignore", SourcesDiffer)  # a warning below names their files
             comparison = engine.compare_many(source_data, target_data, options)
@@ -114,27 +117,24 @@ def compare(
         if review and not json:
             print(_review(engine.calibration, review))
     if draw is not None:
-        from visavis.image import decode
-        from visavis.report import draw_comparison
-
-        write_file(draw, draw_comparison(decode(source_data[0]), decode(target_data), comparison, draw.suffix))
+        write_file(draw, comparison.draw(source_data, target_data, draw.suffix, landmarks=landmarks))
     return DONE if comparison.matches else DIFFERENT
 
 
-def _detail(json: bool, attributes: FieldSet, draw: Path | None) -> Detail:
+def _detail(json: bool, attributes: FieldSet, landmarks: bool) -> Detail:
     from visavis.face import Detail
 
     if json:
         from visavis.api.response import DETAIL
 
         return DETAIL[attributes]
-    # The text shows only what MINIMAL has. A drawing shows the pupils, which ALL has.
-    return Detail.ALL if draw else Detail.MINIMAL
+    # The text shows only what MINIMAL has. Landmarks are drawn with the pupils, which ALL has.
+    return Detail.ALL if landmarks else Detail.MINIMAL
 
 
 def as_text(comparison: Comparison, images: Sequence[ImageArgument]) -> str:
     """One line for each source and for each face of the target, with its similarity."""
-    from visavis.report import shown
+    from visavis.similarity_scale import shown
 
     *sources, target = images
     lines = [
