@@ -54,7 +54,7 @@ def compose_one(picture: Picture, *, landmarks: bool = False) -> Pil.Image:
 
 
 def _drawn(panels: Sequence[Panel], layout: Layout, margin: int, note: str, *, key: bool, landmarks: bool) -> Pil.Image:
-    boxes = [*(panel.box for panel in panels), *(item.place.box for item in layout.items)]
+    boxes = [*(panel.box for panel in panels), *layout.boxes()]
     frame = Box(
         min(box.left for box in boxes) - margin,
         min(box.top for box in boxes) - margin,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -23,6 +24,9 @@ __all__ = ["Item", "Layout", "Texts", "lay_out"]
 MOST_ON_LINES = 6
 """With more matches their lines run so close together that a reader cannot tell whose a text on a line is."""
 
+
+REACH = 8.0
+"""Font sizes: how far the text on a line may be from the face, if there are several lines."""
 
 MOST_LINES = 12
 """With more matches there are no lines, because they would hide the picture."""
@@ -83,6 +87,15 @@ class Layout:
     texts: Texts
     hub: tuple[float, float] | None = None
 
+    def boxes(self) -> Iterator[Box]:
+        """What the drawing must have room for beside the pictures: labels, lines and texts on them."""
+        for item in self.items:
+            yield item.place.box
+            if item.line is not None:
+                yield Box(*item.line.min(axis=0).tolist(), *item.line.max(axis=0).tolist())
+            if item.on_line is not None:
+                yield item.on_line
+
     def shifted(self, x: float, y: float) -> Layout:
         """The same layout elsewhere."""
 
@@ -113,50 +126,87 @@ def lay_out(sources: Sequence[Panel], target: Panel, size: int, gap: float = 0.0
         size: the largest font size in pixels.
         gap: the width between the sources and the target.
     """
-    marks = [(mark, panel) for panel in (*sources, target) for mark in panel.picture.marks]
-    faces = [panel.place_of(mark.face) for mark, panel in marks]
-    hub = (target.box.left - gap / 2, (target.box.top + target.box.bottom) / 2) if len(sources) > 1 else None
-    lines = _lines([mark for mark, _ in marks], faces, len(sources), hub)
-    few = sum(mark.joined for mark, _ in marks) <= MOST_ON_LINES
-
-    def wanted(size: int, texts: Texts) -> list[Wanted]:
-        return [
-            Wanted(face, *label_size(mark, size, text=texts.beside(mark)), _area(panel, size), panel is not target)
-            for (mark, panel), face in zip(marks, faces, strict=True)
-        ]
-
-    def layout(size: int, texts: Texts, places: Sequence[Place]) -> Layout:
-        on_lines: list[Box | None] = [None] * len(marks)
-        if texts is Texts.ON_LINES:
-            on_lines = _on_lines([mark for mark, _ in marks], faces, places, lines, size)
-        items = [
-            Item(mark, panel, face, place, line, on_line)
-            for (mark, panel), face, place, line, on_line in zip(marks, faces, places, lines, on_lines, strict=True)
-        ]
-        return Layout(items, size, texts, hub)
-
+    scene = _Scene(sources, target, gap)
+    few = sum(mark.joined for mark in scene.marks) <= MOST_ON_LINES
     for texts in Texts if few else (Texts.BESIDE, Texts.IN_LEGEND):
         for smaller in _sizes(size):
-            places = [place for place in place_beside(wanted(smaller, texts), smaller / 4) if place]
-            if len(places) == len(marks):
-                found = layout(smaller, texts, places)
-                if all(item.on_line or texts is not Texts.ON_LINES or not item.mark.joined for item in found.items):
-                    return found
+            places = [place for place in place_beside(scene.wanted(smaller, texts), smaller / 4) if place]
+            if len(places) == len(scene.marks):
+                layout = scene.layout(smaller, texts, places)
+                if texts is not Texts.ON_LINES or all(i.on_line for i in layout.items if i.mark.joined):
+                    return layout
     smallest = _sizes(size)[-1]
-    return layout(smallest, Texts.IN_LEGEND, place_all(wanted(smallest, Texts.IN_LEGEND), smallest / 4))
+    places = place_all(scene.wanted(smallest, Texts.IN_LEGEND), smallest / 4)
+    return scene.layout(smallest, Texts.IN_LEGEND, places)
 
 
-def _on_lines(
-    marks: Sequence[Mark], faces: Sequence[Box], places: Sequence[Place], lines: Sequence[Line | None], size: int
-) -> list[Box | None]:
-    """The places of the texts of matches on their lines, near the face."""
-    obstacles, found = as_array([*faces, *(place.box for place in places)]), []
-    for mark, line in zip(marks, lines, strict=True):
-        width, height = on_line_size(mark, size)
-        box = place_on_line(line, width, height, obstacles, size / 4) if mark.joined and line is not None else None
-        found.append(box)
-        obstacles = np.vstack([obstacles, as_array([box] if box else [])])
-    return found
+class _Scene:
+    """The faces of all pictures, whose labels and lines are not placed yet."""
+
+    def __init__(self, sources: Sequence[Panel], target: Panel, gap: float) -> None:
+        marked = [(mark, panel) for panel in (*sources, target) for mark in panel.picture.marks]
+        self.marks = [mark for mark, _ in marked]
+        self._panels = [panel for _, panel in marked]
+        self._faces = [panel.place_of(mark.face) for mark, panel in marked]
+        self._target = target
+        self._sources = len(sources)
+        middle = (target.box.top + target.box.bottom) / 2
+        self._hub = (target.box.left - gap / 2, middle) if len(sources) > 1 else None
+
+    def wanted(self, size: int, texts: Texts) -> list[Wanted]:
+        """The labels, which want a place."""
+        return [
+            Wanted(
+                face, *label_size(mark, size, text=texts.beside(mark)), _area(panel, size), panel is not self._target
+            )
+            for mark, panel, face in zip(self.marks, self._panels, self._faces, strict=True)
+        ]
+
+    def layout(self, size: int, texts: Texts, places: Sequence[Place]) -> Layout:
+        """The layout with lines between these places, and texts on them where there is room."""
+        lines = self._lines(places)
+        on_lines: list[Box | None] = [None] * len(lines)
+        if texts is Texts.ON_LINES:
+            on_lines = self._on_lines(size, places, lines)
+        rows = zip(self.marks, self._panels, self._faces, places, lines, on_lines, strict=True)
+        return Layout([Item(*row) for row in rows], size, texts, self._hub)
+
+    def _lines(self, places: Sequence[Place]) -> list[Line | None]:
+        """The line of each match from the source, or from the hub, which has one to each source as well."""
+        joined = [i for i, mark in enumerate(self.marks) if mark.joined]
+        lines: list[Line | None] = [None] * len(self.marks)
+        if not self._sources or not 0 < len(joined) <= MOST_LINES:
+            return lines
+        start = self._faces[0] if self._hub is None else Box(*self._hub, *self._hub)
+        ends = joined if self._hub is None else [*range(self._sources), *joined]
+        # A line goes around a face together with its label, but must reach a face that it ends at.
+        obstacles = [
+            _around_both(face, place.box) if not mark.joined and not place.apart else face
+            for mark, face, place in zip(self.marks, self._faces, places, strict=True)
+        ]
+        obstacles[: self._sources] = self._faces[: self._sources]
+        obstacles += [places[i].box for i in joined]
+        for i, line in zip(ends, route(start, [self._faces[i] for i in ends], obstacles), strict=True):
+            lines[i] = line
+        return lines
+
+    def _on_lines(self, size: int, places: Sequence[Place], lines: Sequence[Line | None]) -> list[Box | None]:
+        """The places of the texts of matches on their lines; near the face, if there are several lines."""
+        obstacles, found = as_array([*self._faces, *(place.box for place in places)]), []
+        reach = REACH * size if sum(mark.joined for mark in self.marks) > 1 else math.inf
+        for mark, line in zip(self.marks, lines, strict=True):
+            box = None
+            if mark.joined and line is not None:
+                box = place_on_line(line, *on_line_size(mark, size), obstacles, size / 4, reach)
+            found.append(box)
+            obstacles = np.vstack([obstacles, as_array([box] if box else [])])
+        return found
+
+
+def _around_both(one: Box, other: Box) -> Box:
+    return Box(
+        min(one.left, other.left), min(one.top, other.top), max(one.right, other.right), max(one.bottom, other.bottom)
+    )
 
 
 def _sizes(largest: int) -> list[int]:
@@ -168,20 +218,3 @@ def _area(panel: Panel, size: int) -> Box:
     """A picture with a margin for the labels of faces at its edge."""
     box = panel.box
     return Box(box.left - 2.5 * size, box.top - 2 * size, box.right + 2.5 * size, box.bottom + 2 * size)
-
-
-def _lines(
-    marks: Sequence[Mark], faces: Sequence[Box], sources: int, hub: tuple[float, float] | None
-) -> list[Line | None]:
-    """The line of each face: to a match from the source, or from the hub, which has one to each source as well."""
-    joined = [i for i, mark in enumerate(marks) if mark.joined]
-    lines: list[Line | None] = [None] * len(marks)
-    if not sources or not 0 < len(joined) <= MOST_LINES:
-        return lines
-    start = faces[0]
-    if hub is not None:
-        start = Box(*hub, *hub)
-        joined = [*range(sources), *joined]
-    for i, line in zip(joined, route(start, [faces[i] for i in joined], faces), strict=True):
-        lines[i] = line
-    return lines

@@ -78,29 +78,31 @@ def side_by_side(sources: Sequence[Picture], target: Picture) -> tuple[list[Pane
     rows = max(min(len(sources), STACKED), math.ceil(math.sqrt(len(sources))))
     between = 2.5 * font_size(right.box.width)
     each = (height - (rows - 1) * between) / rows
-    columns = [list(_column(sources[i : i + rows], each, between)) for i in range(0, len(sources), rows)]
+    widest = LARGEST_SIDE / math.ceil(len(sources) / rows)
+    columns = [list(_column(sources[i : i + rows], each, widest, between)) for i in range(0, len(sources), rows)]
     left: list[Panel] = []
     x = 0.0
     for column in columns:
         width = max(panel.box.width for panel in column)
         left += [_moved(panel, round(x + (width - panel.box.width) / 2), 0) for panel in column]
         x += width + between
-    gap = 6.0 * font_size(x - between + right.box.width)
-    low = min(panel.box.top for panel in left), max(panel.box.bottom for panel in left)
-    middle = (max(low[1], right.box.bottom)) / 2
-    left = [_moved(panel, 0, round(middle - low[1] / 2)) for panel in left]
-    return left, _moved(right, round(x - between + gap), round(middle - right.box.height / 2)), gap
+    x -= between
+    gap = 6.0 * font_size(x + right.box.width)
+    bottom = max(panel.box.bottom for panel in left)
+    middle = max(bottom, right.box.bottom) / 2
+    left = [_moved(panel, 0, round(middle - bottom / 2)) for panel in left]
+    return left, _moved(right, round(x + gap), round(middle - right.box.height / 2)), gap
 
 
-def _scale(size: Size, height: float | None = None) -> float:
-    wanted = height / size.height if height else max(1.0, LEAST_HEIGHT / size.height)
-    return min(wanted, LARGEST_SIDE / size.longer)
+def _scale(size: Size) -> float:
+    return min(max(1.0, LEAST_HEIGHT / size.height), LARGEST_SIDE / size.longer)
 
 
-def _column(pictures: Iterable[Picture], height: float, between: float) -> Iterator[Panel]:
+def _column(pictures: Iterable[Picture], height: float, width: float, between: float) -> Iterator[Panel]:
     y = 0.0
     for picture in pictures:
-        panel = _at(picture, 0, y, _scale(picture.image.size, height))
+        size = picture.image.size
+        panel = _at(picture, 0, y, min(height / size.height, width / size.width))
         yield panel
         y += panel.box.height + between
 

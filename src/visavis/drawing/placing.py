@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -108,7 +109,9 @@ def place_all(wanted: Sequence[Wanted], gap: float) -> list[Place]:
     return places
 
 
-def place_on_line(line: NDArray[np.float64], width: float, height: float, obstacles: Boxes, gap: float) -> Box | None:
+def place_on_line(
+    line: NDArray[np.float64], width: float, height: float, obstacles: Boxes, gap: float, reach: float = math.inf
+) -> Box | None:
     """The place of a label on a line, as near as possible to the line's end; None if none is free.
 
     Args:
@@ -117,12 +120,14 @@ def place_on_line(line: NDArray[np.float64], width: float, height: float, obstac
         height: of the label.
         obstacles: (m, 4), faces and labels.
         gap: pixels to keep from the obstacles.
+        reach: pixels between the line's end and the middle of the label, at most.
 
     Example:
         >>> place_on_line(np.array([[0.0, 0.0], [100.0, 0.0]]), 20, 10, as_array([Box(90, -20, 130, 20)]), gap=2)
         Box(left=68.0, top=-5.0, right=88.0, bottom=5.0)
     """
     centres = np.array(list(_steps(line[::-1])))
+    centres = centres[np.hypot(*(centres - line[-1]).T) <= reach]
     half = np.array([width / 2, height / 2])
     candidates = np.hstack([centres - half, centres + half])
     left = candidates[free(candidates, obstacles, gap)]
