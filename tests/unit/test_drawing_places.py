@@ -15,7 +15,7 @@ from visavis.drawing.boxes import as_array, free, length_inside
 from visavis.drawing.layout import MOST_LINES, MOST_ON_LINES, Layout, Texts, lay_out
 from visavis.drawing.marks import Kind, Mark, Picture
 from visavis.drawing.panels import LARGEST_SIDE, LEAST_HEIGHT, Panel, font_size, side_by_side, single
-from visavis.drawing.placing import Place, Wanted, place_all, place_beside, place_on_line
+from visavis.drawing.placing import Place, Wanted, _around, place_all, place_beside, place_on_line
 from visavis.drawing.routing import route, straight
 from visavis.drawing.text import SMALLEST
 from visavis.geometry import Box, Size
@@ -241,3 +241,28 @@ def test_labels_keep_a_distance() -> None:
     near, far = as_array([Box(0, 0, 10, 10)]), as_array([Box(12, 0, 20, 10)])
     assert free(near, far, 2).all()
     assert not free(near, far, 2.5).any()
+
+
+def test_the_first_choices_of_a_label_have_its_badge_over_the_face() -> None:
+    face = Box(500, 300, 540, 350)
+    for left, _, right, _ in _around(Wanted(face, 30, 200, 24, AREA), 6)[:10].tolist():
+        assert face.left <= left
+        assert left + 30 <= face.right
+        assert right - left == 200
+
+
+def test_lines_have_few_bends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bends() -> int:
+        layouts = [laid_out(14, Size(1600, 1200), matches=4, seed=seed) for seed in (2, 4, 7)]
+        return sum(len(item.line) - 2 for layout in layouts for item in layout.items if item.line is not None)
+
+    few = bends()
+    monkeypatch.setattr("visavis.drawing.routing.BEND", 0.0)
+    assert few < bends()
+
+
+def test_a_label_keeps_half_the_gap_from_other_faces() -> None:
+    flush, neighbour = Box(400, 270, 480, 294), Box(482, 200, 520, 290)
+    placed = place_beside(wanted(Box(400, 300, 500, 400), neighbour), gap=6)
+    assert placed[0] not in (None, Place(flush))
+    assert place_beside(wanted(Box(400, 300, 500, 400), neighbour), gap=2)[0] is not None
