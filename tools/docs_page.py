@@ -1,6 +1,6 @@
 """Make the pictures of the web page for the documentation, from the example photos.
 
-    python -m tools.docs_page [--out FOLDER]
+python -m tools.docs_page [--out FOLDER]
 """
 
 from __future__ import annotations

@@ -346,9 +346,9 @@ UNIT_MUTANTS = [
         ("similarity_scale.py", "calibration"): [
             ("(97, 1e-5)", "(96, 1e-5)"),
             ("<= fmr <= 1e-3", "<= fmr <= 1e-2"),
+            ("min(similarity, max(PROMISED_FMR))", "similarity"),
         ],
         ("calibration.py", "calibration"): [
-            ("min(similarity, max(PROMISED_FMR))", "similarity"),
             ("self.to_json() == other.to_json()", "self.scores is not None"),
             ("if value.is_integer()", "if value > 1"),
             ('.replace("\\n", "\\n ") for', " for"),

@@ -21,7 +21,7 @@ from visavis.cosine_adjustments import quality_adjusted, template_adjusted
 from visavis.errors import CalibrationMismatch
 from visavis.models.shipped import DEFAULT_EMBEDDER
 from visavis.models.writing import writing
-from visavis.similarity_scale import PROMISED_FMR, SIMILARITY_SCALE, neg_log10_fmr
+from visavis.similarity_scale import false_match_rate
 
 __all__ = [
     "Calibration",
@@ -205,8 +205,7 @@ class Calibration:
             >>> load_calibration().false_match_rate(90)
             0.0001
         """
-        similarities = [s for s, _ in SIMILARITY_SCALE]
-        return float(10 ** -np.interp(min(similarity, max(PROMISED_FMR)), similarities, neg_log10_fmr()))
+        return false_match_rate(similarity)
 
     def false_non_match_rate(self, similarity: float) -> float | None:
         """How often two images of one person stay below `similarity`, 0..1, on the data of the fit.

@@ -138,6 +138,8 @@ BAD: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
             *[("--threshold", *bad) for bad in NOT_IN_PERCENT],
             ("--quality", "BEST", "NONE, LOW, AUTO, MEDIUM or HIGH"),
             ("--attributes", "SOME", "DEFAULT or ALL"),
+            *[("--draw", bad, MADE) for bad in ("", "file", "file/below", "pipe")],
+            *[("--draw-only", bad, "errors, review or matches") for bad in ("", "all", "errors,review")],
             *OBJECTS,
             *ENGINE,
         ],
