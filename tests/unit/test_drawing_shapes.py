@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,3 +61,21 @@ def test_a_label_outside_its_picture_has_room() -> None:
 
 def test_a_jpeg_keeps_the_colours_of_small_text() -> None:
     assert get_sampling(Pil.open(io.BytesIO(encoded(Pil.new("RGB", (90, 90)), ".jpg")))) == 0
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("box", [Box(50, 50, 50, 50), Box(50, 50, 52, 53), Box(50, 50, 57, 58), Box(0, 0, 2, 60)])
+def test_a_face_smaller_than_its_line_is_drawn_too(kind: Kind, box: Box) -> None:
+    canvas = Pil.new("RGB", (60, 60), (128, 128, 128))
+    face_box(canvas, box, kind, 5)
+    assert (np.asarray(canvas) == kind.colour).all(axis=2).any()
+
+
+@pytest.mark.parametrize("box", [Box(-900, 100, -800, 200), Box(390, 290, 900, 900), Box(-50, -50, 900, 900)])
+def test_a_face_beyond_the_edge_is_drawn_at_the_edge_with_its_landmarks(box: Box) -> None:
+    face = make_face(box, Size(400, 300))
+    far = replace(face, landmarks=tuple(replace(point, x=point.x - 5000) for point in face.landmarks))
+    image = from_pixels(np.full((300, 400, 3), 128, np.uint8))
+    for each in (face, far):
+        marks = [Mark(each, kind, str(i)) for i, kind in enumerate(Kind)]
+        assert compose_one(Picture(image, marks), landmarks=True).width >= 800

@@ -20,10 +20,8 @@ from visavis.geometry import Box
 
 __all__ = ["Item", "Layout", "Texts", "lay_out"]
 
-
 MOST_ON_LINES = 6
 """With more matches their lines run so close together that a reader cannot tell whose a text on a line is."""
-
 
 REACH = 8.0
 """Font sizes: how far the text on a line may be from the face, if there are several lines."""

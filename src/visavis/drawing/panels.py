@@ -21,6 +21,7 @@ LEAST_HEIGHT = 600
 """Pixels; smaller pictures are enlarged, but not beyond `LARGEST_SIDE`, so that labels have room beside faces."""
 
 LARGEST_FONT = 32
+"""Pixels: one in a hundred of the widest drawing, of two pictures of `LARGEST_SIDE`."""
 
 STACKED = 4
 """As many sources stand one above the other. More stand in a square."""

@@ -93,14 +93,14 @@ def face_box(canvas: Pil.Image, box: Box, kind: Kind, width: float) -> None:
     if kind is Kind.REVIEW:
         _frame(draw, box, 3 * thin + 2, WHITE, grow=1)
         _frame(draw, box, thin, kind.colour)
-        _frame(draw, moved_in(box, 2 * thin), thin, kind.colour)
+        _frame(draw, _moved_in(box, 2 * thin), thin, kind.colour)
         return
     line = round(width) if kind is Kind.MATCH else max(2, round(width * 0.75))
     _frame(draw, box, line + 2, WHITE, grow=1)
     _frame(draw, box, line, kind.colour)
 
 
-def moved_in(box: Box, by: float) -> Box:
+def _moved_in(box: Box, by: float) -> Box:
     """The box with each edge moved inwards; at least a point."""
     x, y = box.centre
     return Box(min(box.left + by, x), min(box.top + by, y), max(box.right - by, x), max(box.bottom - by, y))
@@ -108,7 +108,8 @@ def moved_in(box: Box, by: float) -> Box:
 
 def _frame(draw: ImageDraw.ImageDraw, box: Box, width: int, colour: Colour, grow: int = 0) -> None:
     left, top, right, bottom = round(box.left), round(box.top), round(box.right), round(box.bottom)
-    draw.rectangle((left - grow, top - grow, right - 1 + grow, bottom - 1 + grow), outline=colour, width=width)
+    right, bottom = max(left, right - 1), max(top, bottom - 1)  # a face smaller than its line is drawn as a dot
+    draw.rectangle((left - grow, top - grow, right + grow, bottom + grow), outline=colour, width=width)
 
 
 def _dashes(box: Box, length: float) -> list[tuple[float, float, float, float, bool]]:
