@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from tests.conftest import posix
-from tests.unit.test_admission import Clock
+from tests.unit.test_token_buckets import Clock
 from visavis.server import shared_buckets
 from visavis.server.shared_buckets import SharedTokenBuckets
 

@@ -23,7 +23,7 @@ _SLOT = struct.Struct("=Qdd")
 
 
 class SharedTokenBuckets:
-    """As `admission.TokenBuckets`, for several processes, to which it can be sent.
+    """As `token_buckets.TokenBuckets`, for several processes, to which it can be sent.
 
     A key that loses its slot to another one starts with a full bucket. A process that is killed leaves no lock behind.
 
