@@ -418,7 +418,8 @@ UNIT_MUTANTS = [
             ('["fingerprint"] != self._fingerprint', '["fingerprint"] == ""'),
         ],
         ("server/shared_buckets.py", "shared_buckets"): [
-            ("if found != mark:", "if False:"),
+            ("found == mark, filled, at", "False, filled, at"),
+            ("if found else self._burst", "if True else self._burst"),
             ("(now - counted_at) * self.rate", "0"),
             ("tokens - 1 if allowed else tokens", "tokens"),
         ],
