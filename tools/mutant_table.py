@@ -423,6 +423,13 @@ UNIT_MUTANTS = [
             ("(now - counted_at) * self.rate", "0"),
             ("tokens - 1 if allowed else tokens", "tokens"),
         ],
+        ("server/work_queue.py", "work_queue"): [
+            ("self._lines.get(key, ())) + 1", "self._lines.get(key, ()))"),
+            ("popitem(last=False)", "popitem()"),
+            ("if not turn.done():", "if True:"),
+            ("if not last.done():", "if True:"),
+            ("and turn.exception() is None:", "and False:"),
+        ],
         ("fitted.py", "fitted"): [
             ("set(found) != set(names)", "False"),
             ("if not math.isfinite(value):", "if False:"),
