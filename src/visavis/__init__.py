@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from visavis.calibration import Calibration
     from visavis.compare_options import CompareOptions
     from visavis.comparison import Comparison, Match
+    from visavis.comparison_report import ReportedImage, report_comparison
     from visavis.engine import Engine
     from visavis.errors import (
         BadImage,
@@ -114,6 +115,7 @@ _HOME = {
     "QualityFilter": "face",
     "QualityReason": "face",
     "RelativeBox": "geometry",
+    "ReportedImage": "comparison_report",
     "S3Store": "api.s3",
     "Settings": "settings",
     "SettingsError": "errors",
@@ -126,6 +128,7 @@ _HOME = {
     "draw_faces": "report",
     "open_engine": "runtime",
     "patch": "boto3_client",
+    "report_comparison": "comparison_report",
 }
 
 __all__ = [
@@ -168,6 +171,7 @@ __all__ = [
     "QualityFilter",
     "QualityReason",
     "RelativeBox",
+    "ReportedImage",
     "S3Store",
     "Settings",
     "SettingsError",
@@ -181,6 +185,7 @@ __all__ = [
     "errors",
     "open_engine",
     "patch",
+    "report_comparison",
 ]
 
 

@@ -190,7 +190,7 @@ def test_evaluate_sends_nothing_and_leaves_its_report_only(watched: Watched, lab
     watched.command("evaluate", str(labelled), "--out", "report", "--replicates", "20")
     assert [event for event, _ in watched.noted() if event.startswith(("socket", "urllib", "http"))] == []
     plots = {f"work/report/{name}.{kind}" for name in ("scores", "det", "calibration") for kind in ("png", "svg")}
-    assert {"work/report/report.md", "work/report/report.json"} | plots <= watched.left()
+    assert {f"work/report/report.{kind}" for kind in ("html", "md", "json")} | plots <= watched.left()
     assert {path for path in watched.left() if not path.startswith("work/report/")} == set()
 
 

@@ -54,6 +54,12 @@ def false_match_rate(engine: visavis.Engine, cosine: float) -> float:
     return calibration.false_match_rate(calibration.similarity(cosine))
 
 
+def report(source: Path, target: Path, engine: visavis.Engine) -> bytes:
+    images = [visavis.ReportedImage(path.name, path.read_bytes()) for path in (source, target)]
+    comparison = engine.compare(images[0].data, images[1].data)
+    return visavis.report_comparison(comparison, images[:1], images[1], calibration=engine.calibration)
+
+
 def drawings(source: Path, target: Path, engine: visavis.Engine) -> list[bytes]:
     return [
         visavis.draw_faces(source, engine.analyze(source).faces),

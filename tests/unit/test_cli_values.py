@@ -56,6 +56,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 IMAGE = "an image file, or - for standard input"
 READABLE_FILE, READABLE_FOLDER = "a file that can be read", "a folder that can be read"
 DRAWING = "a file that can be written and ends in .png, .jpg or .jpeg"
+PAGE = "a file that can be written and ends in .html or .htm"
 WRITABLE = "a file that can be written"
 MADE = "a folder, which is created if it does not exist"
 TEXT = "a text that is not empty, on one line"
@@ -101,9 +102,11 @@ OBJECTS = [
     *[("--s3-endpoint-url", bad, URL) for bad in ("", "gopher://x", "localhost:9000", "http://", "http://:9000")],
     *[("--s3-endpoint-url", bad, URL) for bad in ("http://x:0", "http://x:99999", "http://x:y", "http://[::1")],
     *[("--s3-endpoint-url", bad, URL) for bad in ("http://x y", "http://x?a=b", "http://x#a", "file:///etc")],
+    *[("--s3-seconds", bad, "a number above 0 up to 3600") for bad in ("", "0", "-1", "nan", "3601")],
 ]
 NOT_A_FOLDER = [(bad, READABLE_FOLDER) for bad in ("", "missing", "file")]
 NOT_TO_WRITE = [(bad, WRITABLE) for bad in ("", "folder", "missing/file", "file/below", "pipe", "/dev/null")]
+NOT_A_PAGE = [(bad, PAGE) for bad in ("", "out", "out.xhtml", "out.html/", "folder", "missing/out.html", "-")]
 NOT_A_DRAWING = [(bad, DRAWING) for bad in ("", "out", "out.gif", "out.png/", "folder", "missing/out.png", "-")]
 
 
@@ -114,6 +117,7 @@ BAD: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
             *[("--threshold", *bad) for bad in NOT_IN_PERCENT],
             *[("--quality", bad, "NONE, LOW, AUTO, MEDIUM or HIGH") for bad in ("", "BEST", "NONE,LOW")],
             *[("--draw", *bad) for bad in NOT_A_DRAWING],
+            *[("--report", *bad) for bad in NOT_A_PAGE],
             ("--attributes", "SOME", "DEFAULT or ALL"),
             *ENGINE,
         ],
@@ -307,6 +311,7 @@ def test_keys_in_a_url_are_refused_and_not_shown() -> None:
         ("compare", "--precision", "BF16", "bf16"),
         ("serve", "--device", "auto", "AUTO"),
         ("compare", "--draw", "out.JPEG", Path("out.JPEG")),
+        ("compare", "--report", "out.HTM", Path("out.HTM")),
         ("serve", "--port", "0", 0),
         ("serve", "--port", "65535", 65535),
         ("serve", "--host", "::1", "::1"),

@@ -14,12 +14,14 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tests.pages import Page
 from visavis.calibration import Calibration, load_calibration
 from visavis.cli import main
 from visavis.errors import InvalidRequest
 from visavis.evaluate import calibrating, evaluating
 from visavis.evaluate.data.embeddings import Acquired
 from visavis.evaluate.data.protocol import ComparisonProtocol, Groups, Pairs
+from visavis.evaluate.reporting.html_report import as_html
 from visavis.evaluate.reporting.json_report import as_json
 from visavis.evaluate.reporting.markdown_report import as_markdown
 from visavis.evaluate.reporting.plots import (
@@ -114,10 +116,40 @@ def test_the_markdown_says_what_the_data_cannot(found: Evaluation) -> None:
     assert "insufficient: 44,252 impostors, 3,000,000 needed" in text
     assert "thin: 4 false matches expected, 30 needed" in text
     assert "## By sex" in text
-    assert "![det.png](det.png)" in text
+    assert "![Plot of the false non-match rate against the false match rate](det.png)" in text
     assert "det.svg" not in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert all(line.endswith("|") for line in tables)
+
+
+def test_the_page_has_the_content_of_the_markdown(found: Evaluation) -> None:
+    data = as_html(found)
+    page = Page(data)
+    page.assert_self_contained(data)
+    page.assert_accessible()
+    lines = as_markdown(found).splitlines()
+    written = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    rows = [row for table in page.tables.values() for row in table]
+    assert rows == [row for row in written if set(row) != {"---"}]
+    assert len(rows) > 40
+    texts = [line.lstrip("#- ") for line in lines if line and not line.startswith("|")]
+    assert [text for text in texts if text not in page.text] == []
+    assert page.all("img") == []
+
+
+def test_the_page_contains_the_plots(found: Evaluation) -> None:
+    data = as_html(found, {"det.png": b"png", "det.svg": b"<svg/>"})
+    page = Page(data)
+    page.assert_self_contained(data)
+    (image,) = page.all("img")
+    assert image["src"] == "data:image/svg+xml;base64,PHN2Zy8+"
+    assert image["alt"] == "Plot of the false non-match rate against the false match rate"
+
+
+def test_the_name_of_an_image_ends_no_cell(found: Evaluation) -> None:
+    named = replace(found, most_similar_impostors=(("a|b.jpg", "<b>.jpg", 0.9),))
+    assert r"| 0.900 | a\|b.jpg | <b>.jpg |" in as_markdown(named)
+    assert ["0.900", "a|b.jpg", "<b>.jpg"] in Page(as_html(named)).table("Above a score of 0.5")
 
 
 def test_listed_pairs_give_the_same_kinds_of_figures() -> None:
@@ -203,7 +235,8 @@ def test_the_command_writes_a_report_without_plots(
     assert main(words) == 0
     out = capsys.readouterr().out
     assert "similarity 80: FMR 0.00e+00 (0 of 12), FNMR 0.00 % (0 of 3)" in out
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["report.json", "report.md"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["report.html", "report.json", "report.md"]
+    assert "Plots" not in (tmp_path / "out" / "report.html").read_text("utf-8")
     assert json.loads((tmp_path / "out" / "report.json").read_text())["eer"]["rate"] == 0
 
 

@@ -9,13 +9,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from copy import copy
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from visavis.api.images import S3ObjectRef
 from visavis.errors import ImageTooLarge, ObjectUnavailable, SettingsError
 
-__all__ = ["OBJECT_LIMIT", "FolderStore", "ListedStore", "NoStore", "ObjectStore", "too_large", "unavailable"]
+__all__ = [
+    "OBJECT_LIMIT",
+    "FolderStore",
+    "ListedStore",
+    "NoStore",
+    "ObjectStore",
+    "for_request",
+    "too_large",
+    "unavailable",
+]
 
 OBJECT_LIMIT = 15 * 1024 * 1024
 """Bytes of the largest object that is analysed. Amazon's developer guide says 15 MB."""
@@ -72,6 +82,20 @@ class ListedStore(ObjectStore, Protocol):
         Raises:
             ObjectUnavailable: the bucket is missing, forbidden or unreachable, or its store cannot list.
         """
+
+
+def for_request(store: ObjectStore) -> ObjectStore:
+    """What one request reads its objects from: `store`, with one deadline for all of them if it has deadlines.
+
+    A store that has them makes it in a method of the same name.
+
+    Example:
+        >>> store = NoStore()
+        >>> for_request(store) is store
+        True
+    """
+    begin = getattr(store, "for_request", None)
+    return store if begin is None else cast("ObjectStore", begin())
 
 
 class NoStore:
@@ -141,6 +165,19 @@ class FolderStore:
         if len(data) > limit:
             raise too_large(limit)
         return data
+
+    def for_request(self) -> ObjectStore:
+        """What one request reads its objects from; see `for_request`.
+
+        Example:
+            >>> from visavis.api.images import S3ObjectRef
+            >>> objects = FolderStore({"photos": "examples/photos"}).for_request()
+            >>> len(objects.read(S3ObjectRef("photos", "obama.jpg"), limit=OBJECT_LIMIT)) > 0
+            True
+        """
+        objects = copy(self)
+        objects._otherwise = for_request(self._otherwise)  # noqa: SLF001 - of the same class
+        return objects
 
     def keys(self, bucket: str, prefix: str) -> Iterable[str]:
         """The keys in a bucket that begin with `prefix`, in no particular order.

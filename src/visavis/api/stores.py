@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from visavis.api.objects import FolderStore, ListedStore, NoStore
-from visavis.api.s3 import S3Store
+from visavis.api.s3 import DEFAULT_S3_SECONDS, S3Store
 
 __all__ = ["open_objects"]
 
 
 def open_objects(
-    buckets: Mapping[str, Path], *, s3: bool = False, endpoint_url: str | None = None, region: str | None = None
+    buckets: Mapping[str, Path],
+    *,
+    s3: bool = False,
+    endpoint_url: str | None = None,
+    region: str | None = None,
+    seconds: float = DEFAULT_S3_SECONDS,
+    most_reads: int | None = None,
 ) -> ListedStore:
     """The store of all buckets.
 
@@ -21,6 +27,8 @@ def open_objects(
         s3: whether other buckets are read from S3.
         endpoint_url: the S3-compatible store that other buckets are read from, or None.
         region: of the other buckets; None for the one in boto3's configuration.
+        seconds: in which the objects of a request must arrive from S3.
+        most_reads: the objects that may be read from S3 at a time, as for `S3Store`.
 
     Raises:
         SettingsError: a folder is missing, or boto3 cannot make a client.
@@ -30,5 +38,7 @@ def open_objects(
         >>> sorted(store.keys("photos", "oba"))
         ['obama.jpg']
     """
-    others: ListedStore = S3Store(endpoint_url=endpoint_url, region=region) if s3 or endpoint_url else NoStore()
+    others: ListedStore = NoStore()
+    if s3 or endpoint_url:
+        others = S3Store(endpoint_url=endpoint_url, region=region, deadline=seconds, most_reads=most_reads)
     return FolderStore(buckets, otherwise=others) if buckets else others

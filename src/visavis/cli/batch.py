@@ -184,7 +184,9 @@ def _results(
         from visavis.scale.ray_batch import WINDOW, analyzing_on_ray
 
         # Each actor opens a store of its own.
-        reading = partial(open_read, objects.folders, s3=objects.s3, endpoint_url=objects.endpoint_url)
+        reading = partial(
+            open_read, objects.folders, s3=objects.s3, endpoint_url=objects.endpoint_url, seconds=objects.seconds
+        )
         similarity = open_calibration(settings).similarity
         with analyzing_on_ray(settings, reading, options.detail, address=address) as analyze:
             yield lambda rows: compare_analyzed_rows(rows, analyze, options, similarity, window=WINDOW)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +24,15 @@ from visavis.errors import InvalidRequest, SourcesDiffer
 if TYPE_CHECKING:
     from visavis.api.response import FieldSet
     from visavis.calibration import Calibration
+    from visavis.compare_options import CompareOptions
     from visavis.comparison import Comparison
     from visavis.face import Detail, Face, QualityFilter
     from visavis.settings import Settings
 
 __all__ = ["compare"]
+
+_LAST_SECOND = 253_402_300_799
+"""The last second of the year 9999, which is the last that `datetime` has."""
 
 
 def _default_threshold() -> str:
@@ -61,6 +67,12 @@ def _default_threshold() -> str:
     metavar="OUT.png|OUT.jpg",
     help="Write both photos with the faces drawn on them, as PNG or JPEG.",
 )
+@option(
+    "--report",
+    parse=values.page_to_write,
+    metavar="OUT.html",
+    help="Write a report for people: the drawing, every face, what the similarities mean, hashes and versions.",
+)
 @flag("--json", help="Print Rekognition's response as JSON.")
 @option(
     "--attributes",
@@ -78,6 +90,7 @@ def compare(
     quality: QualityFilter,
     review: tuple[float, float] | None,
     draw: Path | None,
+    report: Path | None,
     json: bool,
     attributes: FieldSet,
 ) -> int:
@@ -92,25 +105,22 @@ def compare(
     if review and review[0] > review[1]:
         low, high = review
         raise InvalidRequest(f"--review must have LOW before HIGH, not {low:g} and {high:g}")
-    refuse_overwriting(draw, [image.path for image in images])
-    *source_data, target_data = read_images(images)
+    for output in (draw, report):
+        refuse_overwriting(output, [image.path for image in images])
+    time = _time() if report else None
+    *source_data, target_data = read = read_images(images)
     with engine_for_one(settings) as engine:
         # Imported here, because the networks are compiled meanwhile.
         from visavis.compare_options import CompareOptions
         from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
-        from visavis.report import shown
 
         threshold = DEFAULT_SIMILARITY_THRESHOLD if threshold is None else threshold
-        options = CompareOptions(threshold, quality, review, _detail(json, attributes, draw))
+        options = CompareOptions(threshold, quality, review, _detail(json, attributes, shown=bool(draw or report)))
         with warnings.catch_warnings(), with_error_codes() if json else nullcontext():
             warnings.simplefilter("ignore", SourcesDiffer)  # a warning below names their files
             comparison = engine.compare_many(source_data, target_data, options)
         print(as_json(comparison, attributes) if json else as_text(comparison, images))
-        for i, similarity in comparison.strangers:
-            complain(
-                f"warning: {images[i]} does not look like {images[0]} (similarity {shown(similarity)}); "
-                "all sources should show one person"
-            )
+        _warn(comparison, images)
         if review and not json:
             print(_review(engine.calibration, review))
     if draw is not None:
@@ -118,18 +128,66 @@ def compare(
         from visavis.report import draw_comparison
 
         write_file(draw, draw_comparison(decode(source_data[0]), decode(target_data), comparison, draw.suffix))
+    if report is not None:
+        photos = list(zip(map(str, images), read, strict=True))
+        page = _report(comparison, photos, engine.calibration, options, settings, time)
+        write_file(report, page)
     return DONE if comparison.matches else DIFFERENT
 
 
-def _detail(json: bool, attributes: FieldSet, draw: Path | None) -> Detail:
+def _warn(comparison: Comparison, images: Sequence[ImageArgument]) -> None:
+    """Name the sources that do not look like the first."""
+    from visavis.report import shown
+
+    for i, similarity in comparison.strangers:
+        complain(
+            f"warning: {images[i]} does not look like {images[0]} (similarity {shown(similarity)}); "
+            "all sources should show one person"
+        )
+
+
+def _report(
+    comparison: Comparison,
+    photos: Sequence[tuple[str, bytes]],
+    calibration: Calibration,
+    options: CompareOptions,
+    settings: Settings,
+    time: datetime | None,
+) -> bytes:
+    from visavis.comparison_report import ReportedImage, report_comparison
+
+    *sources, target = (ReportedImage(name, data) for name, data in photos)
+    command = click.get_current_context().obj
+    return report_comparison(
+        comparison,
+        sources,
+        target,
+        calibration=calibration,
+        options=options,
+        settings=settings,
+        command=command,
+        time=time,
+    )
+
+
+def _time() -> datetime | None:
+    """The time that SOURCE_DATE_EPOCH sets, with which the same comparison gives the same file; None: now."""
+    text = os.environ.get("SOURCE_DATE_EPOCH", "")
+    try:
+        return datetime.fromtimestamp(values.whole_number(text, most=_LAST_SECOND), UTC) if text else None
+    except values.BadValue as error:
+        raise InvalidRequest(f"SOURCE_DATE_EPOCH {error}") from error
+
+
+def _detail(json: bool, attributes: FieldSet, *, shown: bool) -> Detail:
     from visavis.face import Detail
 
     if json:
         from visavis.api.response import DETAIL
 
         return DETAIL[attributes]
-    # The text shows only what MINIMAL has. A drawing shows the pupils, which ALL has.
-    return Detail.ALL if draw else Detail.MINIMAL
+    # The text shows only what MINIMAL has. A drawing shows the pupils, and a report the expressions, which ALL has.
+    return Detail.ALL if shown else Detail.MINIMAL
 
 
 def as_text(comparison: Comparison, images: Sequence[ImageArgument]) -> str:

@@ -15,6 +15,7 @@ import click
 from visavis.cli import values
 from visavis.cli.command import Command
 from visavis.cli.engine import ENGINE, settings_options
+from visavis.cli.files import write_file
 from visavis.cli.labelled import errata_option, resume_option
 from visavis.cli.options import argument, flag, option
 from visavis.cli.process import DONE, complain
@@ -56,7 +57,7 @@ __all__ = ["evaluate"]
     parse=values.folder_to_make,
     default="visavis-report",
     metavar="FOLDER",
-    help="Where report.json, report.md and the plots are written.",
+    help="Where report.html, report.md, report.json and the plots are written.",
 )
 @option(
     "--calibration",
@@ -119,7 +120,7 @@ def evaluate(
             f"similarity {point.similarity}: FMR {fmr.value:.2e} ({fmr.errors:,} of {fmr.trials:,}), "
             f"FNMR {100 * fnmr.value:.2f} % ({fnmr.errors:,} of {fnmr.trials:,})"
         )
-    print(f"wrote {out / 'report.md'}, report.json and {len(plots)} plots")
+    print(f"wrote {out / 'report.html'}, report.md, report.json and {len(plots)} plots")
     return DONE
 
 
@@ -131,10 +132,10 @@ def _refuse_unwritable(folder: Path) -> None:
 
 
 def _write_report(evaluation: Evaluation, folder: Path, *, plots: bool) -> list[str]:
-    """Write report.md, report.json and the plots, and return the names of the plots."""
+    """Write report.html, report.md, report.json and the plots, and return the names of the plots."""
     import json
 
-    from visavis.evaluate import as_json, as_markdown, write_plots
+    from visavis.evaluate import as_html, as_json, as_markdown, write_plots
 
     names: list[str] = []
     with _writing(folder):
@@ -144,6 +145,7 @@ def _write_report(evaluation: Evaluation, folder: Path, *, plots: bool) -> list[
                 names = write_plots(evaluation, folder)
             except InvalidRequest as error:
                 complain(f"{error}; the report has no plots")
+        write_file(folder / "report.html", as_html(evaluation, {name: (folder / name).read_bytes() for name in names}))
         (folder / "report.md").write_text(as_markdown(evaluation, names), "utf-8")
         stored = json.dumps(as_json(evaluation), indent=1, allow_nan=False)
         (folder / "report.json").write_text(stored + "\n", "utf-8")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from visavis.api.s3 import DEFAULT_S3_SECONDS
 from visavis.cli import values
 from visavis.cli.options import flag, name_of, option
 from visavis.errors import SettingsError
@@ -22,6 +23,7 @@ __all__ = ["Objects", "objects_options"]
 Function = Callable[..., Any]
 
 OBJECTS = "S3 objects"
+HOUR = 3600  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +34,19 @@ class Objects:
         folders: folders by bucket.
         s3: whether other buckets are read from S3.
         endpoint_url: the S3-compatible store that other buckets are read from, or None.
+        seconds: in which the objects of a request, or one of a batch, must arrive from S3.
     """
 
     folders: Mapping[str, Path]
     s3: bool
     endpoint_url: str | None
+    seconds: float
 
     def store(self) -> ListedStore:
         """The store of all buckets."""
         from visavis.api.stores import open_objects
 
-        return open_objects(self.folders, s3=self.s3, endpoint_url=self.endpoint_url)
+        return open_objects(self.folders, s3=self.s3, endpoint_url=self.endpoint_url, seconds=self.seconds)
 
 
 def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[str, Path], ...]) -> dict[str, Path]:
@@ -74,6 +78,14 @@ _OPTIONS = (
         section=OBJECTS,
         help="Read other buckets from this S3-compatible store.",
     ),
+    option(
+        "--s3-seconds",
+        parse=partial(values.number, above=0, most=HOUR),
+        metavar="S",
+        default=f"{DEFAULT_S3_SECONDS:g}",
+        section=OBJECTS,
+        help="Longest time to read the objects of a request from S3, or one object of a batch.",
+    ),
 )
 
 
@@ -81,8 +93,10 @@ def objects_options(function: Function) -> Function:
     """Add the options to a command, whose function gets `objects`, an `Objects`."""
 
     @wraps(function)
-    def with_objects(*, bucket: Mapping[str, Path], s3: bool, s3_endpoint_url: str | None, **given: Any) -> Any:
-        return function(objects=Objects(bucket, s3, s3_endpoint_url), **given)
+    def with_objects(
+        *, bucket: Mapping[str, Path], s3: bool, s3_endpoint_url: str | None, s3_seconds: float, **given: Any
+    ) -> Any:
+        return function(objects=Objects(bucket, s3, s3_endpoint_url, s3_seconds), **given)
 
     decorated: Function = with_objects
     for one in reversed(_OPTIONS):

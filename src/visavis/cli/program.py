@@ -99,7 +99,8 @@ def run_words(words: Sequence[str]) -> int:
         say(program.get_help(click.Context(program, info_name="visavis", **program.context_settings)))
         return PROBLEM
     try:
-        with program.make_context("visavis", [*words]) as context:
+        # A report shows the words, and click keeps only what they mean.
+        with program.make_context("visavis", [*words], obj=("visavis", *words)) as context:
             return int(program.invoke(context) or DONE)
     except click.exceptions.Exit as stop:
         return stop.exit_code

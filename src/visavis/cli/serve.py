@@ -69,6 +69,7 @@ LISTEN, CALLERS, LOAD = "Where it listens", "Who may call", "Load"
     help="Path of the operations.",
     show_default="the root",
 )
+@flag("--no-page", section=LISTEN, help="Serve no web page at the path of the operations.")
 @option(
     "--credentials",
     parse=values.existing_file,
@@ -164,6 +165,7 @@ def serve(
     host: str,
     port: int,
     prefix: str,
+    no_page: bool,
     credentials: Path | None,
     allow_readable_credentials: bool,
     region: str,
@@ -200,6 +202,7 @@ def serve(
             cors_origins=cors_origin,
             host=host,
             allowed_hosts=allow_host,
+            page=not no_page,
         ),
         credentials=credentials,
         allow_readable_credentials=allow_readable_credentials,
@@ -207,15 +210,13 @@ def serve(
         buckets=objects.folders,
         s3=objects.s3,
         s3_endpoint_url=objects.endpoint_url,
+        s3_seconds=objects.seconds,
         tps=tps,
         attributes=attributes,
     )
     log_to(sys.stderr)
     where = {"host": host, "port": port, "insecure_no_auth": insecure_no_auth, "grace": grace, "announce": _announce}
-    if processes > 1:
-        _serve_processes(options, processes, where)
-    else:
-        _serve_alone(options, where)
+    _serve_processes(options, processes, where) if processes > 1 else _serve_alone(options, where)
     return DONE
 
 

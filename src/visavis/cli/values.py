@@ -45,6 +45,7 @@ __all__ = [
     "one_of",
     "origin",
     "output_file",
+    "page_to_write",
     "path_prefix",
     "percent",
     "port",
@@ -149,8 +150,17 @@ def _not_writable(path: Path, *, make_folder: bool, in_place: bool) -> str:
 
 def image_to_write(text: str) -> Path:
     """An image file to write. Its suffix determines the format."""
-    what = f"a file that can be written and ends in {', '.join(IMAGE_SUFFIXES[:-1])} or {IMAGE_SUFFIXES[-1]}"
-    if Path(text).suffix.lower() not in IMAGE_SUFFIXES:
+    return _ending_in(IMAGE_SUFFIXES, text)
+
+
+def page_to_write(text: str) -> Path:
+    """An HTML file to write."""
+    return _ending_in((".html", ".htm"), text)
+
+
+def _ending_in(suffixes: tuple[str, ...], text: str) -> Path:
+    what = f"a file that can be written and ends in {', '.join(suffixes[:-1])} or {suffixes[-1]}"
+    if Path(text).suffix.lower() not in suffixes:
         raise BadValue(what, text)
     return output_file(text, what=what)
 
@@ -269,6 +279,6 @@ def _existing(what: str, text: str, *, folder: bool | None) -> Path:
     return path
 
 
-FILES: frozenset[object] = frozenset({image, existing_file, file_or_folder, output_file, image_to_write})
+FILES: frozenset[object] = frozenset({image, existing_file, file_or_folder, output_file, image_to_write, page_to_write})
 FOLDERS: frozenset[object] = frozenset({existing_folder, folder_to_make})
 """The functions with values that a shell completes as names of files and of folders."""

@@ -11,7 +11,7 @@ The package consists of four packages. Each imports only those above it in this 
     data        which images are compared, their labels, and their embeddings
     statistics  scores of pairs; error rates, intervals and curves counted from the scores
     fitting     the scale, fitted to the scores of impostors, and its cross-validation
-    reporting   JSON, Markdown, plots and progress
+    reporting   JSON, Markdown, HTML, plots and progress
 
 `evaluating` and `calibrating` call them in this order. They need the extra: pip install "visavis[evaluate]".
 """
@@ -27,6 +27,7 @@ try:
         fit_folder,
     )
     from visavis.evaluate.evaluating import evaluate_folder, evaluate_pairs
+    from visavis.evaluate.reporting.html_report import as_html
     from visavis.evaluate.reporting.json_report import as_json
     from visavis.evaluate.reporting.markdown_report import as_markdown
     from visavis.evaluate.reporting.plots import (
@@ -46,6 +47,7 @@ except ModuleNotFoundError as error:
 __all__ = [
     "Evaluation",
     "FolderFit",
+    "as_html",
     "as_json",
     "as_markdown",
     "calibrate_folder",

@@ -96,7 +96,7 @@ class Gateway:
         """
         self._operations = operations
         self._principal_for = principal_for
-        self._region = region
+        self.region = region
         self._rate = rate
 
     @property
@@ -132,7 +132,7 @@ class Gateway:
                     request.query,
                     service=SERVICE.name,
                     credential_for=self._principal_for,
-                    region=self._region,
+                    region=self.region,
                     now=now,
                 )
         except WireError as error:
@@ -179,7 +179,7 @@ class Gateway:
     def _verified(self, request: Request, principal_for: Callable[[str], Principal | None], now: datetime) -> Caller:
         digest = hashlib.sha256(request.body).hexdigest()
         signed = SignedRequest(request.method, request.path, request.query, request.headers, digest)
-        principal = verify(signed, service=SERVICE.name, credential_for=principal_for, region=self._region, now=now)
+        principal = verify(signed, service=SERVICE.name, credential_for=principal_for, region=self.region, now=now)
         return principal.caller
 
     def _check_rate(self, key: str) -> None:

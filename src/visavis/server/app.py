@@ -1,6 +1,7 @@
 """The ASGI app, with the operations and the paths for operators.
 
 - `POST PREFIX/`: an operation.
+- `GET PREFIX/` and `GET PREFIX/page/FILE`: the web page, if the server has one.
 - `GET /healthz`: whether the process is alive.
 - `GET /readyz`: whether a request would be accepted now.
 - `GET /metrics`: metrics for Prometheus.
@@ -28,6 +29,7 @@ from visavis.server.config import MAX_BODY, ServerConfig
 from visavis.server.cors import Cors
 from visavis.server.endpoint import Endpoint, response_of
 from visavis.server.hosts import Hosts, origin_of
+from visavis.server.page import page_routes
 
 __all__ = ["MAX_BODY", "Endpoint", "ServerConfig", "build_app"]
 
@@ -70,6 +72,7 @@ def build_app(
     app = Starlette(
         routes=[
             *(Route(path, endpoint, methods=["POST"]) for path in sorted({config.prefix or "/", root})),
+            *(page_routes(config.prefix, verifies=gateway.verifies, region=gateway.region) if config.page else ()),
             *_operator_routes(endpoint),
         ],
         middleware=_middleware(endpoint, config),

@@ -49,6 +49,7 @@ class ServerConfig:
         cors_origins: origins of web pages that may send requests, such as https://app.example.com; `*` for all.
         host: the name or address that the server listens on.
         allowed_hosts: further names that a request's Host may have if no signatures are verified.
+        page: whether the web page is served.
 
     Raises:
         SettingsError: a number is out of range, or the prefix, an origin or a host name is not valid.
@@ -64,6 +65,7 @@ class ServerConfig:
     cors_origins: tuple[str, ...] = ()
     host: str = DEFAULT_HOST
     allowed_hosts: tuple[str, ...] = ()
+    page: bool = False
 
     def __post_init__(self) -> None:
         if (

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from visavis.api.dispatcher import Dispatcher
 from visavis.api.response import FieldSet
+from visavis.api.s3 import DEFAULT_S3_SECONDS
 from visavis.api.stores import open_objects
 from visavis.aws.service import DEFAULT_REGION
 from visavis.gateway import Gateway, RateLimit
@@ -39,6 +40,7 @@ class ServiceOptions:
         buckets: folders that serve as buckets, by name.
         s3: whether other buckets are read from S3.
         s3_endpoint_url: the S3-compatible store that other buckets are read from, or None.
+        s3_seconds: in which the objects of a request must arrive from S3.
         tps: requests a second for each access key; None for no limit.
         attributes: how much CompareFaces returns about a face.
     """
@@ -51,6 +53,7 @@ class ServiceOptions:
     buckets: Mapping[str, Path] = field(default_factory=dict)
     s3: bool = False
     s3_endpoint_url: str | None = None
+    s3_seconds: float = DEFAULT_S3_SECONDS
     tps: float | None = None
     attributes: FieldSet = FieldSet.ALL
 
@@ -71,7 +74,15 @@ def open_app(options: ServiceOptions, *, rate: RateLimit | None = None) -> Itera
     keys = None
     if options.credentials is not None:
         keys = CredentialsFile(options.credentials, allow_readable=options.allow_readable_credentials)
-    objects = open_objects(options.buckets, s3=options.s3, endpoint_url=options.s3_endpoint_url, region=options.region)
+    objects = open_objects(
+        options.buckets,
+        s3=options.s3,
+        endpoint_url=options.s3_endpoint_url,
+        region=options.region,
+        seconds=options.s3_seconds,
+        # One worker is left for other requests if the store hangs.
+        most_reads=max(1, options.config.workers - 1),
+    )
     if rate is None and options.tps:
         rate = TokenBuckets(options.tps)
     with open_engine(options.settings) as engine:

@@ -1,1 +1,1 @@
-"""An evaluation as JSON, Markdown and plots, and the progress of a long run."""
+"""An evaluation as JSON, Markdown, HTML and plots, and the progress of a long run."""
