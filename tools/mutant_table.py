@@ -418,9 +418,17 @@ UNIT_MUTANTS = [
             ('["fingerprint"] != self._fingerprint', '["fingerprint"] == ""'),
         ],
         ("server/shared_buckets.py", "shared_buckets"): [
-            ("if found != mark:", "if False:"),
+            ("found == mark, filled, at", "False, filled, at"),
+            ("if found else self._burst", "if True else self._burst"),
             ("(now - counted_at) * self.rate", "0"),
             ("tokens - 1 if allowed else tokens", "tokens"),
+        ],
+        ("server/work_queue.py", "work_queue"): [
+            ("self._lines.get(key, ())) + 1", "self._lines.get(key, ()))"),
+            ("popitem(last=False)", "popitem()"),
+            ("if not turn.done():", "if True:"),
+            ("if not last.done():", "if True:"),
+            ("and turn.exception() is None:", "and False:"),
         ],
         ("fitted.py", "fitted"): [
             ("set(found) != set(names)", "False"),

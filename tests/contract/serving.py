@@ -40,11 +40,11 @@ from visavis.errors import ImageTooSmall, NoFace
 from visavis.face import Detail, Face, Landmark, LandmarkType, Pose, Quality
 from visavis.gateway import Gateway
 from visavis.geometry import Box, Size
-from visavis.server.admission import TokenBuckets
 from visavis.server.app import Endpoint, ServerConfig, build_app
 from visavis.server.credentials import parse_keys
 from visavis.server.logs import JsonLines, log_to
 from visavis.server.run import bind, make_server, serve
+from visavis.server.token_buckets import TokenBuckets
 
 REGION = "us-east-1"
 KEYS = """

@@ -17,11 +17,11 @@ from visavis.api.stores import open_objects
 from visavis.aws.service import DEFAULT_REGION
 from visavis.gateway import Gateway, RateLimit
 from visavis.runtime import open_engine
-from visavis.server.admission import TokenBuckets
 from visavis.server.app import build_app
 from visavis.server.config import ServerConfig
 from visavis.server.credentials import CredentialsFile
 from visavis.server.logs import log_to
+from visavis.server.token_buckets import TokenBuckets
 from visavis.settings import Settings
 
 __all__ = ["ServiceOptions", "open_app", "open_app_for_process"]
