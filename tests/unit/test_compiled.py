@@ -130,7 +130,7 @@ def test_wrong_checksums_are_refused(tmp_path: Path, sums: str) -> None:
 
 def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / CHECKSUMS).mkdir()
-    with pytest.raises(ModelCorrupt, match="SHA256SUMS is not a file"):
+    with pytest.raises(ModelCorrupt, match="SHA256SUMS cannot be read: it is not a regular file"):
         read_checked(tmp_path)
 
 

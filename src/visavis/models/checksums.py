@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-import stat
 from pathlib import Path
 
 from visavis.errors import ModelCorrupt
-from visavis.files import sha256_of
+from visavis.files import open_regular, sha256_of
 from visavis.models.model_file import ModelFile
 
 __all__ = ["CHECKSUMS", "check_file", "is_intact", "read_checked", "write_checksums"]
@@ -84,8 +83,7 @@ def check_file(model: ModelFile, path: Path) -> None:
 
 def _read(file: Path) -> bytes:
     try:
-        if not stat.S_ISREG(file.stat().st_mode):
-            raise ModelCorrupt(f"{file} is not a file")
-        return file.read_bytes()
+        with open_regular(file) as opened:
+            return opened.read()
     except OSError as error:
         raise ModelCorrupt(f"{file} cannot be read: {error.strerror}") from error

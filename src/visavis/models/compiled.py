@@ -11,11 +11,10 @@ import errno
 import hashlib
 import logging
 import os
-import stat
 from pathlib import Path
 from typing import Any
 
-from visavis.files import writing_atomically
+from visavis.files import open_regular, writing_atomically
 from visavis.models.openvino_import import import_openvino
 
 __all__ = ["CompiledNetworks", "damaged_networks", "tensor_of"]
@@ -108,11 +107,9 @@ def _intact(path: Path) -> bool:
 
 def _read(path: Path) -> Any:
     """The compiled network of a file as a tensor; None if it does not have its SHA-256."""
-    # Without waiting, because opening a pipe would wait for a writer.
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
-        status = os.fstat(file.fileno())
-        size = status.st_size - _DIGEST_SIZE
-        if not stat.S_ISREG(status.st_mode) or size <= 0:
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size - _DIGEST_SIZE
+        if size <= 0:
             return None
         tensor = _tensor(size)
         data = tensor.data

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from visavis.errors import ModelCorrupt, ModelStoreError
+from visavis.files import open_regular
 from visavis.forks import forks_wait
 from visavis.models.checksums import CHECKSUMS, read_checked
 from visavis.models.compiled import CompiledNetworks, tensor_of
@@ -174,6 +175,7 @@ class Compiler:
 
 def _bytes_of(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        with open_regular(file) as opened:
+            return opened.read()
     except OSError as error:
         raise ModelStoreError(f"the network {file} cannot be read: {error.strerror}") from error
