@@ -157,6 +157,12 @@ LISTEN, CALLERS, LOAD = "Where it listens", "Who may call", "Load"
     default="ALL",
     help="In CompareFaces: ALL documented fields, or DEFAULT, those in recorded responses of Amazon's service.",
 )
+@option(
+    "--log-level",
+    parse=choice(values.log_levels),
+    default="info",
+    help="The least important lines of the log: debug, info (each request), warning or error.",
+)
 @settings_options(SERVER)
 def serve(
     *,
@@ -178,6 +184,7 @@ def serve(
     queue_seconds: float,
     grace: float,
     attributes: FieldSet,
+    log_level: str,
 ) -> int:
     """Answer CompareFaces and DetectFaces over HTTP, as Amazon Rekognition does.
 
@@ -209,14 +216,19 @@ def serve(
         s3_endpoint_url=objects.endpoint_url,
         tps=tps,
         attributes=attributes,
+        log_level=log_level,
     )
-    log_to(sys.stderr)
     where = {"host": host, "port": port, "insecure_no_auth": insecure_no_auth, "grace": grace, "announce": _announce}
+    with log_to(sys.stderr, log_level):
+        _serve(options, processes, where)
+    return DONE
+
+
+def _serve(options: ServiceOptions, processes: int, where: Mapping[str, Any]) -> None:
     if processes > 1:
         _serve_processes(options, processes, where)
     else:
         _serve_alone(options, where)
-    return DONE
 
 
 def _serve_alone(options: ServiceOptions, where: Mapping[str, Any]) -> None:

@@ -41,6 +41,7 @@ class ServiceOptions:
         s3_endpoint_url: the S3-compatible store that other buckets are read from, or None.
         tps: requests a second for each access key; None for no limit.
         attributes: how much CompareFaces returns about a face.
+        log_level: one of `logs.LEVELS`, for a process that does nothing else.
     """
 
     settings: Settings
@@ -53,6 +54,7 @@ class ServiceOptions:
     s3_endpoint_url: str | None = None
     tps: float | None = None
     attributes: FieldSet = FieldSet.ALL
+    log_level: str = "info"
 
 
 @contextmanager
@@ -92,5 +94,5 @@ def open_app_for_process(options: ServiceOptions, *, rate: RateLimit | None = No
 
     Arguments and errors are those of `open_app`.
     """
-    log_to(sys.stderr)
+    _opened.enter_context(log_to(sys.stderr, options.log_level))
     return _opened.enter_context(open_app(options, rate=rate))
