@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from visavis.cosine_adjustments import quality_adjusted, template_adjusted
 from visavis.errors import CalibrationMismatch
+from visavis.files import open_regular
 from visavis.models.shipped import DEFAULT_EMBEDDER
 from visavis.models.writing import writing
 from visavis.similarity_scale import false_match_rate
@@ -92,7 +93,7 @@ class Calibration:
             return cls(scores, similarities, fnmr=fnmr, **others)
         except KeyError as error:
             raise CalibrationMismatch(f"this is not a file of `visavis calibrate`: it has no {error}") from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError, OverflowError) as error:
             raise CalibrationMismatch(f"this is not a file of `visavis calibrate`: {error}") from error
 
     def to_json(self) -> str:
@@ -128,7 +129,8 @@ class Calibration:
             'high'
         """
         try:
-            return cls.from_json(file.read_text("utf-8"))
+            with open_regular(file) as opened:
+                return cls.from_json(opened.read().decode("utf-8"))
         except (CalibrationMismatch, UnicodeDecodeError) as error:
             raise CalibrationMismatch(f"{file}: {error}") from error
 

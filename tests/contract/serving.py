@@ -283,10 +283,11 @@ def main(options: list[str]) -> None:
         options.remove("--cli")
         with patch("visavis.runtime.open_engine", return_value=nullcontext(MadeUpEngine())):
             sys.exit(run_command(["serve", "--port", "0", *options]))
-    log_to(sys.stderr)
     grace = float(options[options.index("--grace") + 1]) if "--grace" in options else 30.0
     app = build_app(make_gateway(keys="--no-auth" not in options))
-    if serve(app, port=0, grace=grace, announce=partial(print, flush=True)):
+    with log_to(sys.stderr):
+        unfinished = serve(app, port=0, grace=grace, announce=partial(print, flush=True))
+    if unfinished:
         sys.stdout.write("unfinished\n")
         sys.stdout.flush()
         os._exit(0)

@@ -42,6 +42,7 @@ GIVEN = {
     "VISAVIS_SERVE_QUEUE_SECONDS": ("1.5", 1.5),
     "VISAVIS_SERVE_GRACE": ("0", 0.0),
     "VISAVIS_SERVE_ATTRIBUTES": ("default", "DEFAULT"),
+    "VISAVIS_SERVE_LOG_LEVEL": ("WARNING", "warning"),
 }
 WRONG = {
     "VISAVIS_SERVE_HOST": "http://x",

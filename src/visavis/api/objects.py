@@ -15,6 +15,7 @@ from typing import Protocol, cast
 
 from visavis.api.images import S3ObjectRef
 from visavis.errors import ImageTooLarge, ObjectUnavailable, SettingsError
+from visavis.files import open_regular
 
 __all__ = [
     "OBJECT_LIMIT",
@@ -156,7 +157,7 @@ class FolderStore:
         if ref.version is not None:
             raise unavailable(ref, "a folder has no versions")
         try:
-            with _file_of(root, ref).open("rb") as file:
+            with open_regular(_file_of(root, ref)) as file:
                 data = file.read(limit + 1)
         except (OSError, ValueError, RuntimeError) as error:
             # ValueError: the key has a NUL or a character that the file system cannot encode.
@@ -237,7 +238,6 @@ def _file_of(root: Path, ref: S3ObjectRef) -> Path:
     if any(part in {"", ".", ".."} for part in parts):
         raise unavailable(ref, "the key is not a plain path")
     path = root.joinpath(*parts).resolve(strict=True)
-    # Opening a pipe or a device could block for ever, so only a regular file is opened.
     if not path.is_relative_to(root) or not path.is_file():
         raise unavailable(ref, "the key leads out of the folder, or to something other than a file")
     return path

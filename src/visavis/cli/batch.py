@@ -19,13 +19,14 @@ from visavis import __version__
 from visavis.cli import values
 from visavis.cli.command import Command
 from visavis.cli.engine import ENGINE, settings_options
-from visavis.cli.objects import Objects, objects_options
+from visavis.cli.objects import objects_options
 from visavis.cli.options import argument, choice, flag, option, quality_option
 from visavis.cli.process import DONE, complain, say
 from visavis.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from visavis.api.response import FieldSet
+    from visavis.api.stores import StoreOptions
     from visavis.batch.drawings import Drawings, DrawOnly
     from visavis.batch.locations import Locations
     from visavis.batch.manifest import Manifest
@@ -113,7 +114,7 @@ def _draw_only() -> tuple[DrawOnly, ...]:
 def batch(
     *,
     settings: Settings,
-    objects: Objects,
+    stores: StoreOptions,
     manifest: Path | None,
     out: Path,
     sources: str | None,
@@ -144,7 +145,7 @@ def batch(
 
     detail = DETAIL[attributes] if full else Detail.MINIMAL
     options = CompareOptions(threshold, quality, review, detail)
-    locations = Locations(objects.store())
+    locations = Locations(stores.open())
     rows = _rows(manifest, sources, targets, locations)
     columns = Columns(attributes if full else None, embeddings)
     drawings = _drawings(draw, draw_only, review, locations, rows)
@@ -156,7 +157,7 @@ def batch(
         before = output.done
         if output.done < rows.count:
             on_ray = ray or ray_address is not None
-            with _results(options, objects, locations, settings, on_ray=on_ray, address=ray_address) as compare:
+            with _results(options, stores, locations, settings, on_ray=on_ray, address=ray_address) as compare:
                 _write(rows, output, compare, drawings)
         done, took = output.done - before, time.monotonic() - began
         counts = output.finish()
@@ -222,7 +223,7 @@ def _fingerprint(rows: Manifest, options: CompareOptions, columns: object, setti
 @contextmanager
 def _results(
     options: CompareOptions,
-    objects: Objects,
+    stores: StoreOptions,
     locations: Locations,
     settings: Settings,
     *,
@@ -238,9 +239,7 @@ def _results(
         from visavis.scale.ray_batch import WINDOW, analyzing_on_ray
 
         # Each actor opens a store of its own.
-        reading = partial(
-            open_read, objects.folders, s3=objects.s3, endpoint_url=objects.endpoint_url, seconds=objects.seconds
-        )
+        reading = partial(open_read, stores)
         similarity = open_calibration(settings).similarity
         with analyzing_on_ray(settings, reading, options.detail, address=address) as analyze:
             yield lambda rows: compare_analyzed_rows(rows, analyze, options, similarity, window=WINDOW)

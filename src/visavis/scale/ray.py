@@ -16,6 +16,7 @@ from typing import Any
 
 from visavis.api.response import FieldSet
 from visavis.api.s3 import DEFAULT_S3_SECONDS
+from visavis.api.stores import StoreOptions
 from visavis.aws.service import DEFAULT_REGION
 from visavis.errors import SettingsError
 from visavis.inputs import choice_of
@@ -133,10 +134,12 @@ def options_of(args: Mapping[str, Any]) -> ServiceOptions:
         credentials=None if credentials is None else Path(credentials),
         allow_readable_credentials=bool(given.pop("allow_readable_credentials", False)),
         region=None if region == "any" else region,
-        buckets={name: Path(folder) for name, folder in given.pop("bucket", {}).items()},
-        s3=bool(given.pop("s3", False)),
-        s3_endpoint_url=given.pop("s3_endpoint_url", None),
-        s3_seconds=float(given.pop("s3_seconds", DEFAULT_S3_SECONDS)),
+        stores=StoreOptions(
+            {name: Path(folder) for name, folder in given.pop("bucket", {}).items()},
+            s3=bool(given.pop("s3", False)),
+            endpoint_url=given.pop("s3_endpoint_url", None),
+            seconds=float(given.pop("s3_seconds", DEFAULT_S3_SECONDS)),
+        ),
         tps=given.pop("tps", None),
         attributes=choice_of("attributes", given.pop("attributes", FieldSet.ALL), FieldSet),
     )
