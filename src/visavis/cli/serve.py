@@ -102,6 +102,14 @@ LISTEN, CALLERS, LOAD = "Where it listens", "Who may call", "Load"
     section=CALLERS,
     help="Without credentials, also answer requests to this host name; may be repeated.",
 )
+@option(
+    "--forwarded-allow-ips",
+    parse=values.proxy,
+    multiple=True,
+    metavar="ADDRESS",
+    section=CALLERS,
+    help="Address or network of a proxy whose X-Forwarded-For is believed, or *; may be repeated.",
+)
 @objects_options
 @option(
     "--tps",
@@ -170,6 +178,7 @@ def serve(
     insecure_no_auth: bool,
     cors_origin: tuple[str, ...],
     allow_host: tuple[str, ...],
+    forwarded_allow_ips: tuple[str, ...],
     objects: Objects,
     tps: float | None,
     processes: int,
@@ -200,6 +209,7 @@ def serve(
             cors_origins=cors_origin,
             host=host,
             allowed_hosts=allow_host,
+            forwarded_allow_ips=forwarded_allow_ips,
         ),
         credentials=credentials,
         allow_readable_credentials=allow_readable_credentials,

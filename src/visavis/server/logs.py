@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TextIO
 
-__all__ = ["JsonLines", "log_to"]
+__all__ = ["JsonLines", "OncePerSecond", "log_to"]
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
@@ -28,6 +30,31 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
+
+
+class OncePerSecond(logging.Filter):
+    """Lets a record of a logger pass if none has passed for a second, for events that a caller can cause at any rate.
+
+    Args:
+        clock: returns seconds; must be monotonic.
+
+    Example:
+        >>> logging.getLogger("visavis.example").addFilter(OncePerSecond())
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._passed_at = -1.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether `record` passes."""
+        del record
+        now = self._clock()
+        if now - self._passed_at < 1:
+            return False
+        self._passed_at = now
+        return True
 
 
 def log_to(stream: TextIO, level: int = logging.INFO) -> None:
