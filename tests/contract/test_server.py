@@ -478,7 +478,7 @@ def test_limits_out_of_range_are_refused(fault: dict[str, Any]) -> None:
 
 
 @posix
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if os.name == "posix" else [])])
 def test_a_stop_finishes_what_is_in_flight_takes_no_more_and_exits_with_0(stop: signal.Signals) -> None:
     with process() as (child, url), boto(url) as slow, ThreadPoolExecutor(1) as pool:
         in_flight = pool.submit(compare_faces, slow, b"sleep=1.5")

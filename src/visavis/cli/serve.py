@@ -202,8 +202,7 @@ def serve(
         settings=settings,
         config=ServerConfig(
             prefix=prefix,
-            # Twice the images that are analysed at a time, so that the next are read and decoded meanwhile.
-            workers=workers or 2 * settings.threads,
+            workers=workers or 2 * settings.threads,  # images are read and decoded while others are analysed
             waiting=queue,
             waiting_seconds=queue_seconds,
             cors_origins=cors_origin,

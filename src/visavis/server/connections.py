@@ -1,29 +1,19 @@
-"""The connections of a server, each of which ends in bounded time whatever its peer does."""
+"""A connection, which ends in bounded time whatever its peer does."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from visavis.server.config import ServerConfig
-from visavis.server.logs import OncePerSecond
+from visavis.server.connection_limit import Connections
 from visavis.server.strict_http import StrictParser
 
-__all__ = ["Connection", "Connections", "descriptors_left"]
-
-log = logging.getLogger(__name__)
-log.addFilter(OncePerSecond())
-
-RESERVE = 32
-"""Descriptors that are kept for files, logs and S3. boto3's pool has 10 connections for each store."""
+__all__ = ["Connection"]
 
 LINGER_SECONDS = 30.0
 LINGER_IDLE_SECONDS = 5.0
@@ -34,67 +24,6 @@ A connection that is closed with unread bytes is reset, and the client then does
 
 LINGER_BYTES = 64 * 1024 * 1024
 """Bytes that are read on, more than four times the largest body."""
-
-
-class Connections:
-    """The open connections of one process, and how many there may be. It can be sent to another process while empty."""
-
-    def __init__(self, config: ServerConfig) -> None:
-        """Start with none; `config` has the limits."""
-        self.config = config
-        self._open: set[Connection] = set()
-        self._most: int | None = None
-
-    def add(self, connection: Connection) -> None:
-        """Count a connection."""
-        self._open.add(connection)
-
-    def remove(self, connection: Connection) -> None:
-        """Count a connection no more."""
-        self._open.discard(connection)
-
-    def make_room(self) -> bool:
-        """Whether one more connection may be opened. If not, one that is idle or slow is closed for it."""
-        if self._most is None:
-            self._most = max(1, min(self.config.connections, descriptors_left() - RESERVE))
-        if len(self._open) < self._most:
-            return True
-        if self.close_one():
-            log.warning("too many connections: the one that was idle longest is closed", extra={"most": self._most})
-        return len(self._open) < self._most
-
-    def close_one(self) -> bool:
-        """Close the connection that is missed least: one that was refused, is idle, does not read or sends slowly.
-
-        Returns:
-            Whether there was one. Requests that wait or are processed are never closed.
-        """
-        ranks = ((connection.rank, connection) for connection in self._open)
-        ranked = [(rank, connection) for rank, connection in ranks if rank is not None]
-        if not ranked:
-            return False
-        victim = min(ranked, key=lambda pair: pair[0])[1]
-        victim.abort()
-        self.remove(victim)
-        return True
-
-
-def descriptors_left() -> int:
-    """How many more files and sockets this process may open.
-
-    Example:
-        >>> descriptors_left() > 0
-        True
-    """
-    if sys.platform == "win32":
-        return 2**31
-    import resource
-
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    # The system gives the lowest free number, and a process that starts has few gaps.
-    lowest = os.open(os.devnull, os.O_RDONLY)
-    os.close(lowest)
-    return most - lowest
 
 
 class Connection(H11Protocol):
@@ -189,9 +118,14 @@ class Connection(H11Protocol):
         """Refuse a malformed request, and say why."""
         self._refused = True
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            super().send_400_response(f"{msg} {self.conn.fault}".rstrip())
-        else:
-            self.transport.close()
+            text = f"{msg} {self.conn.fault}".rstrip().encode()
+            headers = {"content-type": "text/plain; charset=utf-8", "content-length": str(len(text))}
+            response = h11.Response(
+                status_code=400, reason=b"Bad Request", headers=[*headers.items(), ("connection", "close")]
+            )
+            for event in (response, h11.Data(data=text), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -19,7 +19,8 @@ from starlette.applications import Starlette
 
 from visavis.errors import SettingsError
 from visavis.server.config import DEFAULT_GRACE, DEFAULT_HOST, DEFAULT_PORT, ServerConfig
-from visavis.server.connections import Connection, Connections
+from visavis.server.connection_limit import Connections
+from visavis.server.connections import Connection
 from visavis.server.endpoint import Endpoint
 
 __all__ = ["address_of", "bind", "hang_up_as_terminate", "make_server", "serve", "uvicorn_config"]

@@ -7,6 +7,7 @@ h11 tolerates several such forms, because clients that send them exist. No clien
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 import h11
 
@@ -23,7 +24,7 @@ at a time."""
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 _VERSION = re.compile(rb"HTTP/1\.[01]")
-_CHUNK_HEADER = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t\x20-\x7e]*)?\r\n")
+_CHUNK_HEADER = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t\x20-\x7e]*)?\r\n")
 
 
 class StrictParser(h11.Connection):
@@ -47,7 +48,7 @@ class StrictParser(h11.Connection):
         if self.their_state is h11.IDLE:
             self._check_head(self.trailing_data[0])
         elif self.their_state is h11.SEND_BODY and self._at_chunk:
-            self._check_chunk(self.trailing_data[0].lstrip(b"\r\n"))
+            self._check_chunk(self.trailing_data[0])
         event = super().next_event()
         if isinstance(event, h11.Request):
             self._start_body(chunked=any(name == b"transfer-encoding" for name, _ in event.headers))
@@ -57,6 +58,7 @@ class StrictParser(h11.Connection):
 
     def _start_body(self, *, chunked: bool) -> None:
         self._chunked = self._at_chunk = chunked
+        self._at_end = False
         self._chunks = self._bytes = 0
 
     def _count(self, event: h11.Data) -> None:
@@ -92,15 +94,19 @@ class StrictParser(h11.Connection):
             self._refuse("HTTP/1.0 has no Transfer-Encoding")
 
     def _check_chunk(self, data: bytes) -> None:
-        line, end, rest = data.partition(b"\n")
-        if not end:
-            return
-        header = _CHUNK_HEADER.fullmatch(line + end)
-        if header is None:
-            self._refuse("the size of a chunk is malformed")
-        elif int(header[1], 16) == 0 and rest and not b"\r\n".startswith(rest[:2]):
+        """Check the line before a chunk, and what follows the one before the end."""
+        if not self._at_end:
+            # h11 checks the end of the chunk before.
+            line, end, data = data.lstrip(b"\r\n").partition(b"\n")
+            if not end:
+                return
+            header = _CHUNK_HEADER.fullmatch(line + end)
+            if header is None:
+                self._refuse("the size of a chunk is malformed")
+            self._at_chunk = self._at_end = int(header[1], 16) == 0  # h11 now takes the line
+        if self._at_end and not b"\r\n".startswith(data[:2]):
             self._refuse("the body must end after the last chunk, without trailers")
 
-    def _refuse(self, fault: str) -> None:
+    def _refuse(self, fault: str) -> NoReturn:
         self.fault = fault
         raise h11.RemoteProtocolError(fault)
