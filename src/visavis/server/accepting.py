@@ -76,7 +76,7 @@ class _Acceptor:
                 opened, _ = await self._loop.sock_accept(self._listener)
             except OSError as error:
                 log.warning("no connection can be accepted", extra={"reason": error.strerror})
-                connection.all.close_one()
+                connection.all.close_some()
                 await asyncio.sleep(PAUSE)
                 continue
             connection.all.add(connection)

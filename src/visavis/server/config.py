@@ -48,7 +48,7 @@ SLOW_BODIES = 100
 """Bodies that may take longer than `RATE_SECONDS` at a time, a tenth of the connections."""
 
 CONNECTIONS = 1000
-"""Open connections of a process, just below 1,024, the usual limit of descriptors. Each takes up to 20 kB."""
+"""Open connections of a process, just below 1,024, the usual limit of descriptors."""
 
 
 @dataclass(frozen=True, slots=True)
