@@ -102,8 +102,7 @@ def uvicorn_config(app: Any, config: ServerConfig, *, grace: float, **further: A
         access_log=False,
         server_header=False,
         date_header=False,
-        # Otherwise uvicorn believes every local caller, and a variable that names others.
-        proxy_headers=bool(config.forwarded_allow_ips),
+        # Without a list uvicorn believes local callers, and those that a variable names.
         forwarded_allow_ips=list(config.forwarded_allow_ips),
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=grace,  # type: ignore[arg-type]
