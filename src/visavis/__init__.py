@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from visavis.calibration import Calibration
     from visavis.compare_options import CompareOptions
     from visavis.comparison import Comparison, Match
+    from visavis.deadline import Deadline
     from visavis.engine import Engine
     from visavis.errors import (
         BadImage,
         CalibrationMismatch,
+        Cancelled,
         EngineClosed,
         FaceBelowQuality,
         ImageTooLarge,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
         Overloaded,
         SettingsError,
         SourcesDiffer,
+        TimedOut,
         VisavisError,
     )
     from visavis.face import (
@@ -82,8 +85,10 @@ _HOME = {
     "Box": "geometry",
     "Calibration": "calibration",
     "CalibrationMismatch": "errors",
+    "Cancelled": "errors",
     "CompareOptions": "compare_options",
     "Comparison": "comparison",
+    "Deadline": "deadline",
     "Detail": "face",
     "Emotion": "face",
     "EmotionType": "face",
@@ -119,6 +124,7 @@ _HOME = {
     "SettingsError": "errors",
     "Size": "geometry",
     "SourcesDiffer": "errors",
+    "TimedOut": "errors",
     "VisavisError": "errors",
     "client": "boto3_client",
     "compare": "boto3_client",
@@ -136,8 +142,10 @@ __all__ = [
     "Box",
     "Calibration",
     "CalibrationMismatch",
+    "Cancelled",
     "CompareOptions",
     "Comparison",
+    "Deadline",
     "Detail",
     "Emotion",
     "EmotionType",
@@ -173,6 +181,7 @@ __all__ = [
     "SettingsError",
     "Size",
     "SourcesDiffer",
+    "TimedOut",
     "VisavisError",
     "client",
     "compare",

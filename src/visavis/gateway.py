@@ -22,6 +22,7 @@ from visavis.aws.forms import Form, error_in, form_of, requested_action, unsuppo
 from visavis.aws.policy import LOCAL_CALLER, Caller
 from visavis.aws.sigv4 import Credential, SignedRequest, claimed_key_id, verify
 from visavis.aws.wire import CONTENT_TYPE, WireError, encode, new_request_id, parse_body, printable
+from visavis.deadline import Deadline
 
 __all__ = [
     "OK",
@@ -65,6 +66,7 @@ class Request:
         query: the query, percent-encoded, without the question mark.
         headers: names and values in the order received, decoded as Latin-1.
         body: the body's bytes.
+        deadline: when the work must end; None for never.
     """
 
     method: str
@@ -72,6 +74,7 @@ class Request:
     query: str
     headers: tuple[tuple[str, str], ...]
     body: bytes = field(repr=False)
+    deadline: Deadline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,9 @@ class Response:
 class Dispatch(Protocol):
     """The part of `api.dispatcher.Dispatcher` that a gateway uses."""
 
-    def dispatch(self, operation: str, params: Mapping[str, object], caller: Caller) -> dict[str, object]:
+    def dispatch(
+        self, operation: str, params: Mapping[str, object], caller: Caller, deadline: Deadline | None, /
+    ) -> dict[str, object]:
         """The members of the response; may raise any error."""
 
 
@@ -164,7 +169,7 @@ class Gateway:
         form = form_of(request.method, request.query, headers)
         info = _RequestInfo.of(form, headers, request.body)
         try:
-            result = self._result(signed, headers, form, request.body, now, info)
+            result = self._result(signed, headers, form, request, now, info)
             body = encode(result)
         except Exception as error:  # noqa: BLE001 - the caller gets a response and the log the reason
             return _error_response(error, now, info, form)
@@ -185,20 +190,20 @@ class Gateway:
         signed: SignedRequest,
         headers: Mapping[str, str],
         form: Form,
-        body: bytes,
+        request: Request,
         now: datetime,
         info: _RequestInfo,
     ) -> dict[str, object]:
         with _timed(info.seconds, "verify"):
             if form is not Form.JSON:
                 raise unsupported_request(SERVICE, form, info.operation)
-            operation, params = SERVICE.operation_of(headers), parse_body(body)
+            operation, params = SERVICE.operation_of(headers), parse_body(request.body)
             caller = self._caller(signed, now)
             # From here on the key is verified. `claimed_key_id` may have found another one in a crafted header.
             info.key_id = caller.access_key_id if self.verifies else info.key_id
             self._check_rate(info.key_id)
         with _timed(info.seconds, "operation"):
-            return self._operations.dispatch(operation, params, caller)
+            return self._operations.dispatch(operation, params, caller, request.deadline)
 
     def _caller(self, signed: SignedRequest, now: datetime) -> Caller:
         if self._principal_for is None:

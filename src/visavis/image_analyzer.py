@@ -85,8 +85,7 @@ class ImageAnalyzer:
             if isinstance(image, bytes):
                 yield decode(image, self._limits, allowance)
             else:
-                allowance.check()
-                yield from_pixels(image, self._limits)
+                yield from_pixels(image, self._limits, allowance)
 
 
 def _digest(image: bytes | NDArray[np.uint8]) -> bytes:

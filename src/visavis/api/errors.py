@@ -46,7 +46,7 @@ TABLE: dict[type[Exception], Row] = {
     ),
     Overloaded: THROTTLED,
     MemoryError: THROTTLED,
-    Cancelled: (400, "ClientGone", "The client disconnected"),
+    Cancelled: THROTTLED,  # nobody reads it
     CalibrationMismatch: INTERNAL,
     EngineClosed: INTERNAL,
     SettingsError: INTERNAL,

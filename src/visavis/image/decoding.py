@@ -48,15 +48,18 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS, allowance: Allowance | 
         raise BadImage(f"the image is damaged or cut short: {error}") from error
 
 
-def from_pixels(pixels: NDArray[np.uint8], limits: Limits = DEFAULT_LIMITS) -> Image:
+def from_pixels(
+    pixels: NDArray[np.uint8], limits: Limits = DEFAULT_LIMITS, allowance: Allowance | None = None
+) -> Image:
     """Make an image from decoded pixels.
 
     Args:
         pixels: (height, width, 3) uint8 RGB, upright; must not be written to afterwards.
         limits: of the size.
+        allowance: the time that the work may take. Default: no limit.
 
     Raises:
         ImageTooLarge, ImageTooSmall: as for `decode`.
     """
     limits.check(Size(pixels.shape[1], pixels.shape[0]))
-    return Image(pixels)
+    return Image(pixels, check=(allowance or Allowance()).check)

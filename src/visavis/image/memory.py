@@ -60,7 +60,7 @@ class PixelMemory:
         """
         if size > self.total:
             raise ImageTooLarge(
-                f"decoding takes {size / 1e6:.0f} MB of memory, at most {self.total / 1e6:.0f} are used"
+                f"decoding takes {size / 1e6:.0f} MB of memory, at most {self.total / 1e6:.0f} MB are used"
             )
         with self._changed:
             while self._used + size > self.total:

@@ -35,7 +35,7 @@ MAX_CHUNKS = 1024
 """Chunks of a PNG, and one more for each KiB of the file. Encoders write rows in chunks of 8 kB (libpng) or more."""
 
 MAX_STREAM = 225_000_000
-"""Bytes of the decompressed rows, which take about 1.3 seconds: 75 million pixels of three colours with 8 bits each."""
+"""Bytes of the decompressed rows, which take about 1.3 seconds: 56 million pixels of four channels with 8 bits each."""
 
 _RGB_WITH_COPIES = 4
 """Bytes for each pixel of the decoded image: three, and a third more for its halved copies."""

@@ -15,6 +15,7 @@ from starlette.responses import Response as HttpResponse
 from starlette.types import Receive, Scope, Send
 
 from visavis.aws.wire import WireError
+from visavis.deadline import Deadline
 from visavis.errors import Overloaded
 from visavis.gateway import Gateway, Request, Response, error_response
 from visavis.server.admission import BodyError, MemoryBudget, WorkQueue, read_body
@@ -93,7 +94,8 @@ class Endpoint:
     async def _work(self, request: Request) -> Response:
         def work(waited: float) -> Response:
             self.metrics.observe("queue", waited)
-            return self._gateway.handle(request, _now())
+            deadline = Deadline(self._config.work_seconds)
+            return self._gateway.handle(replace(request, deadline=deadline), _now())
 
         return await self.queue.run(work)
 
