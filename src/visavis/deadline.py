@@ -20,6 +20,7 @@ class Deadline:
         clock: returns seconds; must be monotonic.
 
     Example:
+        >>> from visavis import Deadline
         >>> deadline = Deadline(60)
         >>> deadline.check()
         >>> deadline.cancel()
@@ -35,7 +36,12 @@ class Deadline:
         self._cancelled = False
 
     def cancel(self) -> None:
-        """End the work, because nobody waits for its result."""
+        """End the work, because nobody waits for its result.
+
+        Example:
+            >>> from visavis import Deadline
+            >>> Deadline().cancel()
+        """
         self._cancelled = True
 
     def check(self) -> None:
@@ -44,6 +50,10 @@ class Deadline:
         Raises:
             TimedOut: the time is over.
             Cancelled: `cancel` was called.
+
+        Example:
+            >>> from visavis import Deadline
+            >>> Deadline(seconds=60).check()
         """
         if self._cancelled:
             raise Cancelled("nobody waits for the result any more")

@@ -1,16 +1,23 @@
+import asyncio
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pytest
 
 from visavis.analysis import Analysis
+from visavis.aws.policy import Caller
 from visavis.deadline import Deadline
 from visavis.engine import Engine
 from visavis.errors import BadImage, Cancelled, ImageTooLarge, TimedOut
+from visavis.gateway import Gateway
 from visavis.geometry import Size
 from visavis.image import Image, PixelMemory, from_pixels
 from visavis.image.memory import Allowance
+from visavis.server.app import build_app
+from visavis.server.config import ServerConfig
 
 PIXELS = np.zeros((100, 100, 3), np.uint8)
 
@@ -153,3 +160,41 @@ def test_an_image_above_all_memory_is_too_large() -> None:
         PixelMemory(10**6).allowance(Deadline()) as allowance,
     ):
         allowance.take(2 * 10**6)
+
+
+class Endless:
+    """Works until its deadline."""
+
+    def dispatch(
+        self, operation: str, params: Mapping[str, object], caller: Caller, deadline: Deadline | None, /
+    ) -> dict[str, object]:
+        assert deadline is not None
+        while True:
+            deadline.check()
+
+
+def test_the_server_answers_a_request_that_takes_too_long_and_frees_its_worker() -> None:
+    app = build_app(Gateway(Endless()), ServerConfig(workers=1, work_seconds=0.05))
+    sent: list[Any] = []
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "POST", "scheme": "http", "path": "/", "raw_path": b"/",
+        "root_path": "", "query_string": b"", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
+        "headers": [
+            (b"host", b"127.0.0.1"), (b"content-type", b"application/x-amz-json-1.1"), (b"content-length", b"2"),
+            (b"x-amz-target", b"RekognitionService.CompareFaces"),
+        ],
+    }  # fmt: skip
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"{}"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def twice() -> None:
+        for _ in range(2):
+            await app(scope, receive, send)
+
+    asyncio.run(asyncio.wait_for(twice(), 30))
+    assert [message["status"] for message in sent if "status" in message] == [400, 400]
+    assert all(b"ThrottlingException" in message["body"] for message in sent if message.get("body"))

@@ -28,9 +28,9 @@ DEFAULT_WAITING = 32
 DEFAULT_WAITING_SECONDS = 20.0
 """The longest time that a request may wait for a worker."""
 
-DEFAULT_WORK_SECONDS = 10.0
+DEFAULT_WORK_SECONDS = 20.0
 """The longest time that a worker works on a request. Two images of 100 faces take 2 seconds on two cores that do
-nothing else, and four such requests at once take 8."""
+nothing else, and four such requests at once take 8; a busy machine may need twice that."""
 
 DEFAULT_GRACE = 30.0
 """Seconds to finish the requests in progress after a signal to stop."""
