@@ -302,7 +302,8 @@ def test_a_body_that_is_too_large_gets_a_413_and_a_clean_close(server: Running, 
     assert (reply.status, reply.headers["connection"]) == (413, "close")
     assert reply.json == {
         "__type": "RequestEntityTooLargeException",
-        "message": "the request is 20.0 MB, at most 14.5 MB are allowed; send large images by S3Object",
+        "message": f"the request is {'over 14.5' if chunked else '20.0'} MB, at most 14.5 MB are allowed; "
+        "send large images by S3Object",
     }
     assert {"date", "x-amzn-requestid"} <= set(reply.headers)
 
@@ -335,11 +336,13 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
 def test_bodies_share_a_budget_of_memory() -> None:
     config = ServerConfig(max_body=1000, memory=1000)
     with running(config) as it, socket.create_connection(("127.0.0.1", it.port), timeout=20) as wire:
-        wire.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 990\r\n\r\n{")
-        until(lambda: it.endpoint._memory._left == 10)
+        head = "".join(f"{name}: {value}\r\n" for name, value in signed(it.url).items())
+        wire.sendall(f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{it.port}\r\nContent-Length: 991\r\n{head}\r\n".encode())
+        wire.sendall(bytes(990))
+        until(lambda: it.endpoint._bodies.left == 10)
         assert error_of(ask(it.port, body=BODY, headers=signed(it.url))) == "ThrottlingException"
         wire.close()
-        until(lambda: it.endpoint._memory._left == 1000)
+        until(lambda: it.endpoint._bodies.left == 1000)
         assert ask(it.port, body=BODY, headers=signed(it.url)).status == 200
 
 
@@ -378,8 +381,8 @@ def test_metrics_count_outcomes_stages_and_faces() -> None:
         "visavis_queue_depth 0.0",
         "visavis_faces_per_image_sum 4.0",
         "visavis_faces_per_image_count 2.0",
-        'visavis_stage_seconds_count{stage="operation"} 2.0',
-        *(f'visavis_stage_seconds_count{{stage="{stage}"}} 3.0' for stage in ("body", "queue", "verify", "total")),
+        'visavis_stage_seconds_count{stage="total"} 3.0',
+        *(f'visavis_stage_seconds_count{{stage="{stage}"}} 2.0' for stage in ("body", "queue", "verify", "operation")),
     ):
         assert line in text
 
@@ -477,7 +480,7 @@ def test_limits_out_of_range_are_refused(fault: dict[str, Any]) -> None:
 
 
 @posix
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if os.name == "posix" else [])])
 def test_a_stop_finishes_what_is_in_flight_takes_no_more_and_exits_with_0(stop: signal.Signals) -> None:
     with process() as (child, url), boto(url) as slow, ThreadPoolExecutor(1) as pool:
         in_flight = pool.submit(compare_faces, slow, b"sleep=1.5")

@@ -69,6 +69,7 @@ ORIGIN = (
     "SCHEME://HOST or SCHEME://HOST:PORT such as https://app.example.com, without a path and with a name beyond ASCII "
     "written as xn--..., or *"
 )
+PROXY = "an address or network of a proxy such as 10.0.0.1 or 10.0.0.0/8, or *"
 NAME = "a name such as visavis or faces.example.com, or an IP address, without scheme, port or path"
 PREFIX = "a path such as /faces, without a slash at its end"
 ATTRIBUTES = (
@@ -102,6 +103,7 @@ OBJECTS = [
     *[("--s3-endpoint-url", bad, URL) for bad in ("", "gopher://x", "localhost:9000", "http://", "http://:9000")],
     *[("--s3-endpoint-url", bad, URL) for bad in ("http://x:0", "http://x:99999", "http://x:y", "http://[::1")],
     *[("--s3-endpoint-url", bad, URL) for bad in ("http://x y", "http://x?a=b", "http://x#a", "file:///etc")],
+    *[("--s3-seconds", bad, "a number above 0 up to 3600") for bad in ("", "0", "-1", "nan", "3601")],
 ]
 NOT_A_FOLDER = [(bad, READABLE_FOLDER) for bad in ("", "missing", "file")]
 NOT_TO_WRITE = [(bad, WRITABLE) for bad in ("", "folder", "missing/file", "file/below", "pipe", "/dev/null")]
@@ -137,6 +139,8 @@ BAD: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
             *[("--threshold", *bad) for bad in NOT_IN_PERCENT],
             ("--quality", "BEST", "NONE, LOW, AUTO, MEDIUM or HIGH"),
             ("--attributes", "SOME", "DEFAULT or ALL"),
+            *[("--draw", bad, MADE) for bad in ("", "file", "file/below", "pipe")],
+            *[("--draw-only", bad, "errors, review or matches") for bad in ("", "all", "errors,review")],
             *OBJECTS,
             *ENGINE,
         ],
@@ -155,6 +159,10 @@ BAD: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
                 for bad in ("", "app.example.com", "https://x/y", "https://x:0", "https://é")
             ],
             *[("--allow-host", bad, NAME) for bad in ("", "http://x", "x:80", "x/y", "a b", "-x")],
+            *[
+                ("--forwarded-allow-ips", bad, PROXY)
+                for bad in ("", "proxy", "10.0.0.1/8", "10.0.0.0/33", "::1]", " *")
+            ],
             *OBJECTS,
             *[("--processes", *bad) for bad in not_from(1, 256)],
             *[("--tps", bad, "a number above 0") for bad in ("", "0", "-1", "nan", "inf", "1e999", "x")],
@@ -163,6 +171,7 @@ BAD: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
             *[("--queue-seconds", bad, "a number above 0 up to 86400") for bad in ("", "0", "-1", "nan", "86401")],
             *[("--grace", bad, "a number from 0 to 86400") for bad in ("", "-1", "nan", "inf", "86401", "x")],
             *[("--face-cache", *bad) for bad in not_from(0)],
+            ("--log-level", "loud", "debug, info, warning or error"),
             ("--attributes", "SOME", "DEFAULT or ALL"),
             *ENGINE,
         ],

@@ -31,9 +31,11 @@ GIVEN = {
     "VISAVIS_SERVE_INSECURE_NO_AUTH": ("1", True),
     "VISAVIS_SERVE_CORS_ORIGIN": ("https://a.example, https://b.example", ("https://a.example", "https://b.example")),
     "VISAVIS_SERVE_ALLOW_HOST": ("visavis, ,faces.example.com,", ("visavis", "faces.example.com")),
+    "VISAVIS_SERVE_FORWARDED_ALLOW_IPS": ("10.0.0.0/8, ::1", ("10.0.0.0/8", "::1")),
     "VISAVIS_SERVE_BUCKET": ("one=., two=a b", {"one": Path(), "two": Path("a b")}),
     "VISAVIS_SERVE_S3": ("true", True),
     "VISAVIS_SERVE_S3_ENDPOINT_URL": ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+    "VISAVIS_SERVE_S3_SECONDS": ("2.5", 2.5),
     "VISAVIS_SERVE_TPS": ("0.5", 0.5),
     "VISAVIS_SERVE_PROCESSES": ("2", 2),
     "VISAVIS_SERVE_WORKERS": ("3", 3),
@@ -41,6 +43,7 @@ GIVEN = {
     "VISAVIS_SERVE_QUEUE_SECONDS": ("1.5", 1.5),
     "VISAVIS_SERVE_GRACE": ("0", 0.0),
     "VISAVIS_SERVE_ATTRIBUTES": ("default", "DEFAULT"),
+    "VISAVIS_SERVE_LOG_LEVEL": ("WARNING", "warning"),
 }
 WRONG = {
     "VISAVIS_SERVE_HOST": "http://x",
@@ -49,6 +52,7 @@ WRONG = {
     "VISAVIS_SERVE_REGION": "us east",
     "VISAVIS_SERVE_CORS_ORIGIN": "https://a.example,b",
     "VISAVIS_SERVE_ALLOW_HOST": "visavis:80",
+    "VISAVIS_SERVE_FORWARDED_ALLOW_IPS": "proxy",
     "VISAVIS_SERVE_BUCKET": "photos=missing",
 }
 

@@ -17,7 +17,7 @@ from visavis.aws.service import DEFAULT_REGION
 from visavis.cli import values
 from visavis.cli.command import Command
 from visavis.cli.engine import SERVER, settings_options
-from visavis.cli.objects import Objects, objects_options
+from visavis.cli.objects import objects_options
 from visavis.cli.options import choice, flag, option
 from visavis.cli.process import DONE, OutputError
 from visavis.errors import SettingsError
@@ -31,6 +31,7 @@ from visavis.server.config import (
 
 if TYPE_CHECKING:
     from visavis.api.response import FieldSet
+    from visavis.api.stores import StoreOptions
     from visavis.server.opening import ServiceOptions
     from visavis.settings import Settings
 
@@ -103,6 +104,14 @@ LISTEN, CALLERS, LOAD = "Where it listens", "Who may call", "Load"
     section=CALLERS,
     help="Without credentials, also answer requests to this host name; may be repeated.",
 )
+@option(
+    "--forwarded-allow-ips",
+    parse=values.proxy,
+    multiple=True,
+    metavar="ADDRESS",
+    section=CALLERS,
+    help="Address or network of a proxy whose X-Forwarded-For is believed, or *; may be repeated.",
+)
 @objects_options
 @option(
     "--tps",
@@ -158,6 +167,12 @@ LISTEN, CALLERS, LOAD = "Where it listens", "Who may call", "Load"
     default="ALL",
     help="In CompareFaces: ALL documented fields, or DEFAULT, those in recorded responses of Amazon's service.",
 )
+@option(
+    "--log-level",
+    parse=choice(values.log_levels),
+    default="info",
+    help="The least important lines of the log: debug, info (each request), warning or error.",
+)
 @settings_options(SERVER)
 def serve(
     *,
@@ -172,7 +187,8 @@ def serve(
     insecure_no_auth: bool,
     cors_origin: tuple[str, ...],
     allow_host: tuple[str, ...],
-    objects: Objects,
+    forwarded_allow_ips: tuple[str, ...],
+    stores: StoreOptions,
     tps: float | None,
     processes: int,
     workers: int | None,
@@ -180,6 +196,7 @@ def serve(
     queue_seconds: float,
     grace: float,
     attributes: FieldSet,
+    log_level: str,
 ) -> int:
     """Answer CompareFaces and DetectFaces over HTTP, as Amazon Rekognition does.
 
@@ -195,28 +212,34 @@ def serve(
         settings=settings,
         config=ServerConfig(
             prefix=prefix,
-            # Twice the images that are analysed at a time, so that the next are read and decoded meanwhile.
-            workers=workers or 2 * settings.threads,
+            workers=workers or 2 * settings.threads,  # images are read and decoded while others are analysed
             waiting=queue,
             waiting_seconds=queue_seconds,
             cors_origins=cors_origin,
             host=host,
             allowed_hosts=allow_host,
             page=not no_page,
+            forwarded_allow_ips=forwarded_allow_ips,
         ),
         credentials=credentials,
         allow_readable_credentials=allow_readable_credentials,
         region=None if region == "any" else region,
-        buckets=objects.folders,
-        s3=objects.s3,
-        s3_endpoint_url=objects.endpoint_url,
+        stores=stores,
         tps=tps,
         attributes=attributes,
+        log_level=log_level,
     )
-    log_to(sys.stderr)
     where = {"host": host, "port": port, "insecure_no_auth": insecure_no_auth, "grace": grace, "announce": _announce}
-    _serve_processes(options, processes, where) if processes > 1 else _serve_alone(options, where)
+    with log_to(sys.stderr, log_level):
+        _serve(options, processes, where)
     return DONE
+
+
+def _serve(options: ServiceOptions, processes: int, where: Mapping[str, Any]) -> None:
+    if processes > 1:
+        _serve_processes(options, processes, where)
+    else:
+        _serve_alone(options, where)
 
 
 def _serve_alone(options: ServiceOptions, where: Mapping[str, Any]) -> None:

@@ -39,6 +39,7 @@ __all__ = [
     "image",
     "image_to_write",
     "inputs",
+    "log_levels",
     "model_name",
     "nonempty",
     "number",
@@ -49,6 +50,7 @@ __all__ = [
     "path_prefix",
     "percent",
     "port",
+    "proxy",
     "quality_filters",
     "region",
     "templates",
@@ -219,6 +221,13 @@ def host_name(text: str) -> str:
     return host_of(text)
 
 
+def proxy(text: str) -> str:
+    """The address or network of a proxy, or `*`."""
+    from visavis.server.hosts import proxy_of
+
+    return proxy_of(text)
+
+
 def origin(text: str) -> str:
     """The origin of a web page, or `*`."""
     from visavis.server.hosts import origin_of
@@ -245,6 +254,13 @@ def attribute_sets() -> tuple[FieldSet, ...]:
     from visavis.api.response import FieldSet
 
     return tuple(FieldSet)
+
+
+def log_levels() -> tuple[str, ...]:
+    """The levels of the server's log."""
+    from visavis.server.logs import LEVELS
+
+    return LEVELS
 
 
 def templates() -> tuple[str, ...]:
