@@ -191,7 +191,7 @@ def test_the_server_answers_a_request_that_takes_too_long_and_frees_its_worker()
 
         async def receive() -> Any:
             part = next(parts, None)
-            return part if part else await asyncio.Event().wait()
+            return part or await asyncio.Event().wait()
 
         return receive
 
