@@ -4,9 +4,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 RUN    := $(VENV)/.installed
 STAMP  := $(VENV)/.installed-dev
+FUZZ   := $(VENV)/.installed-fuzz
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help install models demo test test-fast coverage check lint types imports docs wheel mutants bench clean
+.PHONY: help install models demo test test-fast coverage check lint types imports docs wheel mutants fuzz bench clean
 
 help:
 	@echo "make demo       compare real photos (installs everything first)"
@@ -16,6 +18,7 @@ help:
 	@echo "make docs       build the site of the documentation into site/"
 	@echo "make check      what CI runs: style, types, layers, documentation, tests with coverage, the built wheel"
 	@echo "make mutants    break the core in some 180 places, one at a time, and check that the tests notice (ten minutes)"
+	@echo "make fuzz       give random bytes to the parsers, SECONDS=60 to each, and look for errors (Linux on x86-64)"
 	@echo "make bench      measure speed, also of other libraries, and accuracy on labelled images (VISAVIS_DATA=...)"
 	@echo "make clean      remove everything that make created in this folder"
 
@@ -29,6 +32,11 @@ $(RUN): pyproject.toml
 $(STAMP): $(RUN)
 	@echo "installing the development tools into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(FUZZ): $(RUN)
+	@echo "installing the fuzzer into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz,server]'
 	@touch $@
 
 install: $(STAMP)
@@ -69,10 +77,14 @@ check: lint types imports docs test wheel
 mutants: $(STAMP) models
 	@$(BIN)/python -m tools.mutants
 
+fuzz: $(FUZZ)
+	@$(BIN)/python -m fuzz --seconds $(SECONDS)
+
 bench: $(STAMP) models
 	@$(BIN)/python -m bench
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build site bench/.peers
+	rm -rf fuzz/crashes fuzz/found
 	rm -rf htmlcov .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
