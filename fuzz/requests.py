@@ -17,7 +17,6 @@ from visavis.aws.wire import CONTENT_TYPE
 from visavis.compare_options import CompareOptions
 from visavis.comparison import Comparison
 from visavis.errors import NoFace, ObjectUnavailable
-from visavis.face import Detail
 from visavis.gateway import Gateway, Request, Response
 
 __all__ = ["CODES", "run"]
@@ -39,11 +38,11 @@ class Recorder:
         self.images: tuple[bytes, ...] | None = None
         self.threshold: float | None = None
 
-    def compare(self, source: bytes, target: bytes, options: CompareOptions, /) -> Comparison:
+    def compare(self, source: bytes, target: bytes, options: CompareOptions, /, **_: object) -> Comparison:
         self.images, self.threshold = (source, target), options.similarity_threshold
         raise NoFace("source: none", role="source")
 
-    def analyze(self, image: bytes, /, *, detail: Detail) -> Analysis:  # noqa: ARG002
+    def analyze(self, image: bytes, /, **_: object) -> Analysis:
         self.images = (image,)
         raise NoFace("none")
 

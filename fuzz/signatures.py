@@ -67,7 +67,7 @@ class Recorder:
     def __init__(self) -> None:
         self.caller: Caller | None = None
 
-    def dispatch(self, operation: str, params: object, caller: Caller) -> dict[str, object]:  # noqa: ARG002
+    def dispatch(self, operation: str, params: object, caller: Caller, *_: object) -> dict[str, object]:  # noqa: ARG002
         self.caller = caller
         return {}
 
