@@ -38,7 +38,7 @@ from visavis.settings import Settings
 from visavis.similarity_scale import LOWEST_PROMISED
 from visavis.vision.detect import SHAPES, Detector
 from visavis.vision.embed import Embedder
-from visavis.vision.iris import EYES, PupilFinder
+from visavis.vision.iris import PupilFinder
 from visavis.vision.mesh import FaceMeshModel
 
 IMAGES = 600
@@ -108,7 +108,7 @@ def analyzer(networks: Sequence[str], folder: Path) -> Analyzer:
         stages = replace(
             stages,
             mesh_model=FaceMeshModel(runtime.session(made["mesh"])),
-            pupils=PupilFinder(runtime.session(made["iris"], images=EYES)),
+            pupils=PupilFinder(runtime.session(made["iris"])),
         )
     return stages
 

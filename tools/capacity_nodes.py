@@ -1,6 +1,6 @@
 """Nodes of visavis behind a load balancer, as a simulation in SimPy.
 
-A node has cores, workers and a waiting line with the limits of `visavis.server.admission.WorkQueue`. A request takes a
+A node has cores, workers and a waiting line with the limits of `visavis.server.work_queue.WorkQueue`. A request takes a
 worker, and its images are tasks that take the cores in the order in which they were submitted, as in
 `visavis.workers.Workers`. Its worker is free when its last task has ended.
 """

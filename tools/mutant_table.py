@@ -346,9 +346,9 @@ UNIT_MUTANTS = [
         ("similarity_scale.py", "calibration"): [
             ("(97, 1e-5)", "(96, 1e-5)"),
             ("<= fmr <= 1e-3", "<= fmr <= 1e-2"),
+            ("min(similarity, max(PROMISED_FMR))", "similarity"),
         ],
         ("calibration.py", "calibration"): [
-            ("min(similarity, max(PROMISED_FMR))", "similarity"),
             ("self.to_json() == other.to_json()", "self.scores is not None"),
             ("if value.is_integer()", "if value > 1"),
             ('.replace("\\n", "\\n ") for', " for"),
@@ -418,9 +418,17 @@ UNIT_MUTANTS = [
             ('["fingerprint"] != self._fingerprint', '["fingerprint"] == ""'),
         ],
         ("server/shared_buckets.py", "shared_buckets"): [
-            ("if found != mark:", "if False:"),
+            ("found == mark, filled, at", "False, filled, at"),
+            ("if found else self._burst", "if True else self._burst"),
             ("(now - counted_at) * self.rate", "0"),
             ("tokens - 1 if allowed else tokens", "tokens"),
+        ],
+        ("server/work_queue.py", "work_queue"): [
+            ("self._lines.get(key, ())) + 1", "self._lines.get(key, ()))"),
+            ("popitem(last=False)", "popitem()"),
+            ("if not turn.done():", "if True:"),
+            ("if not last.done():", "if True:"),
+            ("and turn.exception() is None:", "and False:"),
         ],
         ("fitted.py", "fitted"): [
             ("set(found) != set(names)", "False"),

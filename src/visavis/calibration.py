@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from visavis.cosine_adjustments import quality_adjusted, template_adjusted
 from visavis.errors import CalibrationMismatch
+from visavis.files import open_regular
 from visavis.models.shipped import DEFAULT_EMBEDDER
 from visavis.models.writing import writing
-from visavis.similarity_scale import PROMISED_FMR, SIMILARITY_SCALE, neg_log10_fmr
+from visavis.similarity_scale import false_match_rate
 
 __all__ = [
     "Calibration",
@@ -92,7 +93,7 @@ class Calibration:
             return cls(scores, similarities, fnmr=fnmr, **others)
         except KeyError as error:
             raise CalibrationMismatch(f"this is not a file of `visavis calibrate`: it has no {error}") from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError, OverflowError) as error:
             raise CalibrationMismatch(f"this is not a file of `visavis calibrate`: {error}") from error
 
     def to_json(self) -> str:
@@ -128,7 +129,8 @@ class Calibration:
             'high'
         """
         try:
-            return cls.from_json(file.read_text("utf-8"))
+            with open_regular(file) as opened:
+                return cls.from_json(opened.read().decode("utf-8"))
         except (CalibrationMismatch, UnicodeDecodeError) as error:
             raise CalibrationMismatch(f"{file}: {error}") from error
 
@@ -205,8 +207,7 @@ class Calibration:
             >>> load_calibration().false_match_rate(90)
             0.0001
         """
-        similarities = [s for s, _ in SIMILARITY_SCALE]
-        return float(10 ** -np.interp(min(similarity, max(PROMISED_FMR)), similarities, neg_log10_fmr()))
+        return false_match_rate(similarity)
 
     def false_non_match_rate(self, similarity: float) -> float | None:
         """How often two images of one person stay below `similarity`, 0..1, on the data of the fit.

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.errors import InvalidRequest
 from visavis.face import Face
-from visavis.similarity_scale import LOWEST_PROMISED
+from visavis.similarity_scale import LOWEST_PROMISED, false_match_rate, shown
+
+if TYPE_CHECKING:
+    from visavis.drawing import Mark
+    from visavis.image import Image
+    from visavis.inputs import ImageInput
 
 __all__ = ["DEFAULT_SIMILARITY_THRESHOLD", "Comparison", "Match", "Similarity", "compare", "fuse", "fuse_embeddings"]
 
@@ -78,6 +84,80 @@ class Comparison:
     def source(self) -> Face:
         """The face of the first source."""
         return self.sources[0]
+
+    def draw(
+        self,
+        source: Image | ImageInput | Sequence[Image | ImageInput],
+        target: Image | ImageInput,
+        suffix: str = ".png",
+        *,
+        landmarks: bool = False,
+    ) -> bytes:
+        """Draw the images side by side: the sources' faces, those of the target with their similarities, and lines.
+
+        Matches have a thick green box with a check mark, faces in the review band an orange double one, and the others
+        a thin dashed one. They are numbered in the order of `matches`, then `unmatched`. No label covers a face or
+        another label; if there is no room, a legend lists the similarities. An image is at most 1600 pixels wide and
+        high in the drawing, and a small one is enlarged.
+
+        Args:
+            source: the image of the first source, or a list or tuple with the images of all: each a JPEG or PNG as
+                bytes, a path or an open file, RGB pixels (h, w, 3) uint8, or a decoded `Image`.
+            target: the image of the target, likewise.
+            suffix: the format: `.png`, `.jpg` or `.jpeg`, in lower or upper case.
+            landmarks: whether the landmarks and the axes of the pose are drawn as well.
+
+        Returns:
+            The bytes of the image file. The same arguments give the same bytes.
+
+        Raises:
+            InvalidRequest: the suffix is another one, the number of source images is neither one nor that of `sources`,
+                an image has a type that is not accepted, or a file cannot be read.
+            BadImage, ImageTooLarge, ImageTooSmall: an image cannot be decoded.
+
+        Example:
+            >>> from pathlib import Path
+            >>> import visavis
+            >>> source, target = Path("examples/photos/ardern_2018.jpg"), Path("examples/photos/ardern_2022.jpg")
+            >>> drawing = visavis.compare(source, target).draw(source, target)
+            >>> drawing[1:4]
+            b'PNG'
+        """
+        from visavis.drawing import Kind, Mark, Picture, check_suffix, compose, encoded, opened
+
+        check_suffix(suffix)
+        images = source if isinstance(source, list | tuple) else [source]
+        if len(images) not in (1, len(self.sources)):
+            raise InvalidRequest(f"there must be an image for each of {len(self.sources)} sources, not {len(images)}")
+        names = [f"S{i}" for i in range(1, len(images) + 1)] if len(images) > 1 else ["S"]
+        sources = [
+            Picture(opened(image), [Mark(face, Kind.SOURCE, name)])
+            for image, face, name in zip(images, self.sources, names, strict=False)
+        ]
+        pictured = Picture(opened(target), self._marks())
+        return encoded(compose(sources, pictured, self._note(), landmarks=landmarks), suffix)
+
+    def _marks(self) -> list[Mark]:
+        """The faces of the target, numbered."""
+        from visavis.drawing import Kind, Mark
+
+        marks: list[Mark] = []
+        for verdict, found in (("match", self.matches), ("no match", self.unmatched)):
+            for match in found:
+                kind = Kind.REVIEW if match.review else Kind.MATCH if found is self.matches else Kind.OTHER
+                says = f"review ({verdict})" if match.review else verdict
+                name, joined = str(len(marks) + 1), found is self.matches
+                marks.append(Mark(match.face, kind, name, shown(match.similarity), says, joined))
+        return marks
+
+    def _note(self) -> str:
+        """What the threshold means, and which sources show someone else."""
+        note = f"A match has a similarity of {self.threshold:g} or more"
+        if self.threshold >= LOWEST_PROMISED:
+            note += f", which two people of one sex reach once in {1 / false_match_rate(self.threshold):,.0f} pairs"
+        for i, similarity in self.strangers:
+            note += f". S{i + 1} does not look like S1 (similarity {shown(similarity)})"
+        return note + "."
 
 
 class Similarity(Protocol):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,10 @@ __all__ = [
     "open_uncalibrated",
 ]
 
+
+_EMBEDDER_INPUT, _MESH_INPUT = (1, 112, 112, 3), (1, 192, 192, 3)
+_IRIS_INPUT, _EXPRESSION_INPUT = (2, 64, 64, 3), (1, 64, 64, 1)
+"""The images that these networks take in one run, (n, h, w, channels). The detector's depend on the image."""
 
 _IMPORTED_BY_COMPARISONS = ("simplejpeg", "PIL.JpegImagePlugin", "PIL.PngImagePlugin")
 
@@ -159,13 +165,13 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
     runtime = _open_runtime(settings, concurrency=1 if once else settings.threads)
     store = open_store(settings)
     embedder = chosen_embedder(settings)
-    networks = {name: store.ready(name) for name in ("detector", "mesh", "iris", embedder.name)}
-    embedding = runtime.session(networks[embedder.name], precision=settings.precision)
-    mesh = runtime.session(networks["mesh"])
+    store.fetch(("detector", "mesh", "iris", embedder.name))
+    session = partial(_session, runtime, store)
+    embedding, mesh = session(embedder.name, precision=settings.precision), session("mesh")
     if once:
         # Before the other imports, because they then run while these networks compile.
-        embedding.prepare_in_background()
-        mesh.prepare_in_background()
+        embedding.prepare_in_background(_EMBEDDER_INPUT)
+        mesh.prepare_in_background(_MESH_INPUT)
 
     with forks_wait():
         # Python's import locks do not survive a fork. A child that was forked while another thread imported a module
@@ -178,15 +184,16 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
         from visavis.vision.detect import SHAPES, Detector
         from visavis.vision.embed import Embedder
         from visavis.vision.expression import NETWORK, ExpressionReader
-        from visavis.vision.iris import EYES, PupilFinder
+        from visavis.vision.iris import PupilFinder
         from visavis.vision.mesh import FaceMeshModel
 
-    iris, expression = runtime.session(networks["iris"], images=EYES), runtime.session(NETWORK)
-    detection = runtime.session(networks["detector"], shapes=SHAPES, precision=settings.precision)
+    iris, expression = session("iris"), runtime.session(NETWORK)
+    detection = session("detector", shapes=SHAPES, precision=settings.precision)
     if not once:
         # Loaded now, because the detector is compiled for further shapes later, when its file may have been deleted.
         detection.load()
-        _prepare((embedding, mesh, iris, expression), settings.threads)
+        inputs = {embedding: _EMBEDDER_INPUT, mesh: _MESH_INPUT, iris: _IRIS_INPUT, expression: _EXPRESSION_INPUT}
+        _prepare(inputs, settings.threads)
     norm_is_calibrated, mirrored = not embedder.user_provided, settings.accuracy == "high"
     analyzer = Analyzer(
         detector=Detector(detection),
@@ -198,6 +205,14 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
     return analyzer, runtime
 
 
+def _session(
+    runtime: OpenVinoRuntime, store: ModelStore, name: str, *, shapes: int = 1, precision: str = "f32"
+) -> OpenVinoSession:
+    """Open a network of the store, which is built again if it is damaged."""
+    restore = partial(store.restore, name)
+    return runtime.session(store.ready(name), shapes=shapes, precision=precision, restore=restore)
+
+
 def _open_runtime(settings: Settings, concurrency: int) -> OpenVinoRuntime:
     from visavis.models.session import OpenVinoRuntime
 
@@ -207,10 +222,10 @@ def _open_runtime(settings: Settings, concurrency: int) -> OpenVinoRuntime:
     return runtime
 
 
-def _prepare(sessions: tuple[OpenVinoSession, ...], threads: int) -> None:
+def _prepare(inputs: Mapping[OpenVinoSession, tuple[int, ...]], threads: int) -> None:
     """Compile each network for every thread."""
     with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(session.prepare) for session in sessions * threads]:
+        for done in [pool.submit(session.prepare, shape) for session, shape in [*inputs.items()] * threads]:
             done.result()
 
 

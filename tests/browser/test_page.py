@@ -65,7 +65,6 @@ def compared(visit: Visit, source: Path, target: Path) -> Visit:
 def rows(visit: Visit) -> list[tuple[str, str, str]]:
     """Number, similarity and verdict of each row of the list."""
     found = visit.page.locator("#faces li")
-    # text_content and not inner_text, which is empty for rows that are scrolled out of sight and so not rendered.
     texts = {part: found.locator(f".{part}").all_text_contents() for part in ("number", "similarity", "verdict")}
     return list(zip(*texts.values(), strict=True))
 

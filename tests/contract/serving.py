@@ -40,11 +40,11 @@ from visavis.errors import ImageTooSmall, NoFace
 from visavis.face import Detail, Face, Landmark, LandmarkType, Pose, Quality
 from visavis.gateway import Gateway
 from visavis.geometry import Box, Size
-from visavis.server.admission import TokenBuckets
 from visavis.server.app import Endpoint, ServerConfig, build_app
 from visavis.server.credentials import parse_keys
 from visavis.server.logs import JsonLines, log_to
 from visavis.server.run import bind, make_server, serve
+from visavis.server.token_buckets import TokenBuckets
 
 REGION = "us-east-1"
 KEYS = """
@@ -283,10 +283,11 @@ def main(options: list[str]) -> None:
         options.remove("--cli")
         with patch("visavis.runtime.open_engine", return_value=nullcontext(MadeUpEngine())):
             sys.exit(run_command(["serve", "--port", "0", *options]))
-    log_to(sys.stderr)
     grace = float(options[options.index("--grace") + 1]) if "--grace" in options else 30.0
     app = build_app(make_gateway(keys="--no-auth" not in options))
-    if serve(app, port=0, grace=grace, announce=partial(print, flush=True)):
+    with log_to(sys.stderr):
+        unfinished = serve(app, port=0, grace=grace, announce=partial(print, flush=True))
+    if unfinished:
         sys.stdout.write("unfinished\n")
         sys.stdout.flush()
         os._exit(0)

@@ -14,7 +14,8 @@ from botocore.credentials import Credentials
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from visavis.aws.sigv4 import Credential, SignedRequest, verify
+from visavis.aws.authorization import Credential
+from visavis.aws.sigv4 import SignedRequest, verify
 from visavis.aws.wire import WireError
 
 NOW = datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)

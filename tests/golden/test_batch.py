@@ -10,8 +10,10 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import product
+from collections.abc import Iterable, Iterator
+from itertools import islice, product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,7 @@ import visavis
 from tests.conftest import PHOTOS, posix
 from visavis.api.compare_faces import render
 from visavis.api.response import FieldSet
-from visavis.batch import Row, compare_rows
+from visavis.batch import Row, RowResult, compare_rows
 from visavis.cli import main
 from visavis.compare_options import CompareOptions
 from visavis.comparison import Comparison
@@ -118,6 +120,40 @@ def test_no_file_is_left_by_a_batch_but_its_output(photos: list[str], tmp_path: 
     subprocess.run(command, check=True, env={**os.environ, "TMPDIR": str(temporary)})
     assert list(temporary.iterdir()) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.jsonl", "tmp"]
+
+
+@pytest.mark.slow
+def test_chosen_rows_are_drawn_and_a_run_that_goes_on_draws_only_the_others(
+    photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest, out, drawings = tmp_path / "pairs.csv", tmp_path / "out.jsonl", tmp_path / "new" / "drawings"
+    ardern, obama, sunak, noise = (
+        next(photo for photo in photos if name in photo) for name in ("ardern", "obama", "sunak", "noise")
+    )
+    with manifest.open("w") as file:
+        csv.writer(file).writerows([
+            ("id", "source", "target", "same"), ("right", obama, sunak, 0), ("wrong", ardern, ardern, 0),
+            ("no face", obama, noise, ""), ("gone", "none.jpg", "none.jpg", ""),
+        ])  # fmt: skip
+    words = ["batch", str(manifest), "-o", str(out), "--draw", str(drawings), "--draw-only", "errors"]
+    assert main(words) == 0
+    assert sorted(path.name for path in drawings.iterdir()) == ["2-wrong.drawn.jpg", "3-no_face.drawn.jpg"]
+    said = capsys.readouterr().err
+    assert "2 drawings; 1 could not be made; row 4: source: none.jpg cannot be read" in said
+
+    def interrupted(rows: Iterable[Row], *others: Any, **options: Any) -> Iterator[RowResult]:
+        yield from islice(compare_rows(rows, *others, **options), 2)
+        raise KeyboardInterrupt
+
+    for path in (out, *drawings.iterdir()):
+        path.unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("visavis.batch.comparing.compare_rows", interrupted)
+        assert main(words) == 130
+    (drawings / "2-wrong.drawn.jpg").unlink()
+    assert main(words) == 0
+    assert [path.name for path in drawings.iterdir()] == ["3-no_face.drawn.jpg"]
+    assert "1 drawing, of the rows after the first 2, which an earlier run did" in capsys.readouterr().err
 
 
 class Terminal(io.StringIO):

@@ -15,7 +15,13 @@ import pytest
 
 import visavis
 from tests.conftest import PHOTOS
+from visavis import runtime
+from visavis.models.core import Core
+from visavis.models.network import Network
+from visavis.runtime import open_store
 from visavis.settings import Settings
+from visavis.vision.expression import NETWORK
+from visavis.vision.iris import EYES
 
 Photo = Callable[[str], bytes]
 PAIR = [PHOTOS / f"ardern_{year}.jpg" for year in (2018, 2022)]
@@ -74,3 +80,17 @@ def test_shapes_that_were_not_seen_before_are_compiled_after_the_cache_was_delet
         for shape in ((100, 900, 3), (900, 100, 3), (500, 500, 3)):
             assert engine.analyze(np.zeros(shape, np.uint8)).faces == ()
         assert not home.exists()
+
+
+def test_the_shapes_that_are_compiled_ahead_are_those_of_the_networks() -> None:
+    store, core = open_store(Settings.from_env()), Core(None)
+    inputs = {
+        NETWORK: runtime._EXPRESSION_INPUT,
+        store.ready("iris"): runtime._IRIS_INPUT,
+        store.ready("mesh"): runtime._MESH_INPUT,
+        store.ready("sface"): runtime._EMBEDDER_INPUT,
+    }
+    for file, shape in inputs.items():
+        _, *sides = Network(core, file, None).model().input(0).partial_shape
+        assert tuple(side.get_length() for side in sides) == shape[1:]
+    assert runtime._IRIS_INPUT[0] == EYES

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import PHOTOS
 from tests.pages import Page
 from visavis.cli import main
-from visavis.report import shown
+from visavis.similarity_scale import shown
 
 PERSON, SAME, OTHER = (str(PHOTOS / f"{name}.jpg") for name in ("ardern_2018", "ardern_2022", "obama"))
 
@@ -45,7 +45,7 @@ def test_report_drawing_and_json_are_of_one_comparison(
     assert shlex.join(["visavis", *words]) in page.text
     source, face = page.table("Faces")[1:]
     with_photos = {row[0]: row for row in page.table("Pictures")[1:]}
-    told = [(source, answer["SourceImageFace"], "source")]
+    told = [(source, answer["SourceImageFace"], "source S")]
     if status == 0:
         told.append((face, answer["FaceMatches"][0]["Face"], "target"))
         assert face[1] == shown(answer["FaceMatches"][0]["Similarity"])
@@ -60,7 +60,7 @@ def test_report_drawing_and_json_are_of_one_comparison(
         assert face[4] == f"roll {round(pose['Roll'])}, yaw {round(pose['Yaw'])}, pitch {round(pose['Pitch'])}"
         assert f"brightness {quality['Brightness']:.0f}, sharpness {quality['Sharpness']:.0f}" in face[5]
         assert face[6].startswith(answer["FaceMatches"][0]["Face"]["Emotions"][0]["Type"].lower())
-    for role, path in (("source", PERSON), ("target", target)):
+    for role, path in (("source S", PERSON), ("target", target)):
         data = Path(path).read_bytes()
         assert with_photos[role][1] == path
         assert with_photos[role][3:] == [f"{len(data):,}", hashlib.sha256(data).hexdigest()]

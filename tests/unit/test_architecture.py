@@ -42,15 +42,18 @@ def test_the_layers_of_image_are_those_of_its_contract() -> None:
     assert [sorted(names(layer)) for layer, _ in rows("### Layers of image")] == layers_of("visavis.image")
 
 
+def test_the_layers_of_drawing_are_those_of_its_contract() -> None:
+    assert [sorted(names(layer)) for layer, _ in rows("### Layers of drawing")] == layers_of("visavis.drawing")
+
+
 def test_the_layers_of_evaluate_are_those_of_its_contract() -> None:
     assert [sorted(names(layer)) for layer, _ in rows("### Layers of evaluate")] == layers_of("visavis.evaluate")
 
 
 def test_every_contract_of_layers_has_its_table() -> None:
     contracts = [c["containers"] for c in CONTRACTS if c["type"] == "layers"]
-    assert contracts == [["visavis"], ["visavis.image"], ["visavis.evaluate"]], (
-        "docs/architecture.md needs each's table"
-    )
+    described = [["visavis"], ["visavis.drawing"], ["visavis.image"], ["visavis.evaluate"]]
+    assert contracts == described, "docs/architecture.md needs each's table"
 
 
 def test_each_library_is_imported_where_the_page_says() -> None:

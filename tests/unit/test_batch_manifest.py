@@ -49,6 +49,18 @@ def test_a_wrong_row_of_csv_keeps_its_place(tmp_path: Path, line: bytes, row: Ro
     assert rows == [row, Row("2", "a", "b")]
 
 
+def test_a_manifest_may_say_which_pairs_show_one_person(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path / "m.csv", b"source,target,same\na,b,1\na,b,FALSE\na,b,\na,b,maybe\n")
+    assert [row.same for row in rows] == [True, False, None, None]
+    assert [row.fault for row in rows] == [
+        None, None, None, "same must be 1 (one person) or 0 (two people), not 'maybe'"
+    ]  # fmt: skip
+    pq.write_table(pa.table({"source": ["a", "a"], "target": ["b", "b"], "same": [True, None]}), tmp_path / "m.parquet")
+    assert [row.same for row in read_manifest(tmp_path / "m.parquet").rows_from(0)] == [True, None]
+    lines = b'{"source": "a", "target": "b", "same": 0}\n{"source": "a", "target": "b", "same": true}\n'
+    assert [row.same for row in rows_of(tmp_path / "m.jsonl", lines)] == [False, True]
+
+
 def test_a_field_too_long_for_csv_is_one_wrong_row(tmp_path: Path) -> None:
     first, second = rows_of(tmp_path / "m.csv", b"source,target\n" + b"x" * 200_000 + b",b\na,b\n")
     assert first.fault == "row 1 is not CSV: field larger than field limit (131072)"

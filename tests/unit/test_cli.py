@@ -156,6 +156,23 @@ def test_an_image_that_is_read_is_not_overwritten(
     assert photo.read_bytes() == Path(A).read_bytes()
 
 
+@pytest.mark.parametrize("words", [["compare", A, B], ["faces", A]])
+def test_landmarks_need_a_drawing(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert main([*words, "--landmarks"]) == 2
+    assert capsys.readouterr().err == "visavis: --landmarks needs --draw, the file that they are drawn into\n"
+
+
+def test_chosen_drawings_of_a_batch_need_a_folder_and_a_band(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["batch", "--sources", A, "--targets", B, "-o", str(tmp_path / "out.jsonl"), "--draw-only", "review"]
+    assert main(words) == 2
+    assert "--draw-only needs --draw, the folder for the drawings" in capsys.readouterr().err
+    assert main([*words, "--draw", str(tmp_path / "drawings")]) == 2
+    assert "--draw-only review needs --review LOW HIGH" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_written_through_a_link_is_the_one_it_leads_to_and_no_other_is_left(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     link = tmp_path / "link.png"

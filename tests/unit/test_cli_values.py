@@ -102,6 +102,7 @@ OBJECTS = [
     *[("--s3-endpoint-url", bad, URL) for bad in ("", "gopher://x", "localhost:9000", "http://", "http://:9000")],
     *[("--s3-endpoint-url", bad, URL) for bad in ("http://x:0", "http://x:99999", "http://x:y", "http://[::1")],
     *[("--s3-endpoint-url", bad, URL) for bad in ("http://x y", "http://x?a=b", "http://x#a", "file:///etc")],
+    *[("--s3-seconds", bad, "a number above 0 up to 3600") for bad in ("", "0", "-1", "nan", "3601")],
 ]
 NOT_A_FOLDER = [(bad, READABLE_FOLDER) for bad in ("", "missing", "file")]
 NOT_TO_WRITE = [(bad, WRITABLE) for bad in ("", "folder", "missing/file", "file/below", "pipe", "/dev/null")]
@@ -137,6 +138,8 @@ BAD: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
             *[("--threshold", *bad) for bad in NOT_IN_PERCENT],
             ("--quality", "BEST", "NONE, LOW, AUTO, MEDIUM or HIGH"),
             ("--attributes", "SOME", "DEFAULT or ALL"),
+            *[("--draw", bad, MADE) for bad in ("", "file", "file/below", "pipe")],
+            *[("--draw-only", bad, "errors, review or matches") for bad in ("", "all", "errors,review")],
             *OBJECTS,
             *ENGINE,
         ],
@@ -163,6 +166,7 @@ BAD: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
             *[("--queue-seconds", bad, "a number above 0 up to 86400") for bad in ("", "0", "-1", "nan", "86401")],
             *[("--grace", bad, "a number from 0 to 86400") for bad in ("", "-1", "nan", "inf", "86401", "x")],
             *[("--face-cache", *bad) for bad in not_from(0)],
+            ("--log-level", "loud", "debug, info, warning or error"),
             ("--attributes", "SOME", "DEFAULT or ALL"),
             *ENGINE,
         ],

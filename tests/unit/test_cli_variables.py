@@ -34,6 +34,7 @@ GIVEN = {
     "VISAVIS_SERVE_BUCKET": ("one=., two=a b", {"one": Path(), "two": Path("a b")}),
     "VISAVIS_SERVE_S3": ("true", True),
     "VISAVIS_SERVE_S3_ENDPOINT_URL": ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+    "VISAVIS_SERVE_S3_SECONDS": ("2.5", 2.5),
     "VISAVIS_SERVE_TPS": ("0.5", 0.5),
     "VISAVIS_SERVE_PROCESSES": ("2", 2),
     "VISAVIS_SERVE_WORKERS": ("3", 3),
@@ -41,6 +42,7 @@ GIVEN = {
     "VISAVIS_SERVE_QUEUE_SECONDS": ("1.5", 1.5),
     "VISAVIS_SERVE_GRACE": ("0", 0.0),
     "VISAVIS_SERVE_ATTRIBUTES": ("default", "DEFAULT"),
+    "VISAVIS_SERVE_LOG_LEVEL": ("WARNING", "warning"),
 }
 WRONG = {
     "VISAVIS_SERVE_HOST": "http://x",

@@ -63,6 +63,12 @@ def test_every_field_is_read() -> None:
         ("keys = [5]", "keys[0] must be a table"),
         (KEY + "[other]\n", "nothing else"),
         ("[[keys]", "is not TOML"),
+        ("a=" + "[" * 3000 + "]" * 3000, "is not TOML: maximum recursion depth"),
+        ("a=" + "{a=" * 3000 + "1" + "}" * 3000, "is not TOML: maximum recursion depth"),
+        ("a=" + "9" * 5000, "is not TOML: "),
+        (KEY.replace('"s3cr3t"', "0x" + "f" * 9000), "keys[0]: secret_access_key must be"),
+        (".".join(["a"] * 20000) + "=1", "nothing else"),
+        (KEY + "expires = 2030-13-01T00:00:00Z", "is not TOML"),
         ('[[keys]]\nsecret_access_key = "s3cr3t"', "keys[0] lacks access_key_id"),
         ('[[keys]]\naccess_key_id = "A"', "keys[0] lacks secret_access_key"),
         (KEY.replace('"s3cr3t"', '""'), "keys[0]: secret_access_key must be"),
@@ -94,7 +100,7 @@ def test_a_file_that_is_missing_or_a_folder_or_not_text_is_refused(tmp_path: Pat
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe")
     binary.chmod(0o600)
-    for path, says in ((tmp_path / "none", "No such file"), (tmp_path, "directory"), (binary, "not UTF-8")):
+    for path, says in ((tmp_path / "none", "No such file"), (tmp_path, "not a regular file"), (binary, "not UTF-8")):
         with pytest.raises(SettingsError, match=says):
             CredentialsFile(path, allow_readable=True)
 

@@ -106,6 +106,20 @@ def test_the_attributes_are_those_the_dispatcher_was_made_with(attributes: Field
     assert len(answer["FaceMatches"][0]["Face"]["Landmarks"]) == count
 
 
+def test_both_objects_of_a_request_are_read_from_what_the_store_gives_for_it() -> None:
+    given: list[FakeStore] = []
+
+    class Deadlines(FakeStore):
+        def for_request(self) -> ObjectStore:
+            given.append(FakeStore())
+            return given[-1]
+
+    store = Deadlines()
+    for _ in range(2):
+        dispatch(params(S3, S3), store=store)
+    assert [len(each.asked) for each in [store, *given]] == [0, 2, 2]
+
+
 @pytest.mark.parametrize(("attributes", "detail"), [(FieldSet.ALL, Detail.ALL), (FieldSet.DEFAULT, Detail.MINIMAL)])
 def test_what_a_response_omits_is_not_looked_for(attributes: FieldSet, detail: Detail) -> None:
     engine = FakeEngine()

@@ -41,6 +41,7 @@ OPTIONS_OF_OTHERS = {
     "--image-bytes": "aws",
     "--max-requests": "gunicorn",
     "--no-deps": "pip",
+    "--no-save": "npm",
     "--no-sign-request": "aws",
     "--pool": "celery",
     "--preload": "gunicorn",

@@ -63,7 +63,7 @@ def test_a_model_can_be_an_earlier_one_with_changed_weights() -> None:
         ('"n.npz"', '"../n.npz"', "model 'n', update: file must be a file name"),
         ("2" * 64, "2" * 63, "model 'n', update: weights_sha256 must be 64 lower-case hexadecimal digits"),
         ("1" * 64, "G" * 64, "model 'n', update: sha256 must be 64 lower-case hexadecimal digits"),
-        ("size = 5", "size = 0", "model 'n', update: size must be a positive number"),
+        ("size = 5", "size = 0", "model 'n', update: size must be a number of bytes"),
         ("[model.update]", "[model.other]", "model 'n': 'update' is missing"),
     ],
 )
@@ -88,11 +88,12 @@ def test_a_good_manifest_reads() -> None:
     [
         ('licence = "MIT"\n', "", "model 'm': 'licence' is missing"),
         ("size = 10", 'size = "10"', "size must be int"),
-        ("size = 10", "size = -1", "size must be a positive number"),
+        ("size = 10", "size = -1", "size must be a number of bytes"),
         ("0" * 64, "0" * 63, "64 lower-case hexadecimal digits"),
         ('file = "m.onnx"', 'file = "../m.onnx"', "file must be a file name"),
         ("NCHW", "CHWN", "layout must be one of NCHW, NHWC"),
-        ("scale = 1.0", "scale = 0.0", "scale must be a number other than 0"),
+        ("scale = 1.0", "scale = 0.0", "scale must not be 0"),
+        ("scale = 1.0", "scale = inf", "mean and scale must be finite"),
         ("[[model.source]]", "[model.nothing]", r"at least one \[\[source\]\] table"),
         ('package = "p"', 'url = "ftp://p"', "https://"),
         ("[[model]]", "[[model", "not TOML"),

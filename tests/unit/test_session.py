@@ -17,7 +17,9 @@ from visavis import forks
 from visavis.errors import EngineClosed, ModelStoreError
 from visavis.models import core as module
 from visavis.models.core import InferRequest
+from visavis.models.network import Network
 from visavis.models.session import OpenVinoRuntime, OpenVinoSession
+from visavis.vision.expression import NETWORK
 
 
 class Tensor:
@@ -49,8 +51,11 @@ class Core:
         self.inputs: dict[int, np.ndarray] = {}
         self.while_running: Callable[[], object] = lambda: None
 
-    def read(self, network: Path) -> Any:
-        return network
+    def read(self, file: Path, network: bytes, weights: bytes) -> Any:
+        return file
+
+    def compiled_networks(self) -> None:
+        return None
 
     def compile(self, network: Any, shape: tuple[int, ...], precision: str) -> InferRequest:
         assert precision == "f32"
@@ -58,12 +63,11 @@ class Core:
         return InferRequest(Request(self, shape), ((("out", "also out"), Tensor()),))
 
 
-def opened(core: Core, *, shapes: int = 1, concurrency: int = 1) -> OpenVinoSession:
+def opened(core: Any, *, shapes: int = 1, concurrency: int = 1) -> OpenVinoSession:
     return OpenVinoSession(
-        core,  # type: ignore[arg-type]
-        Path("network.xml"),
+        core,
+        Network(core, NETWORK, None),
         shapes=shapes,
-        images=1,
         precision="f32",
         concurrency=concurrency,
     )
@@ -171,10 +175,10 @@ class OpenVino:
     def note(self, what: str) -> None:
         self.waited_for.append((what, bool(forks._busy)))
 
-    def read_model(self, network: Path) -> OpenVino:
+    def read_model(self, network: bytes) -> OpenVino:
         self.note("read")
         if self.damaged:
-            raise RuntimeError(f"{network} in the words of OpenVINO")
+            raise RuntimeError(f"{len(network)} bytes in the words of OpenVINO")
         return self
 
     def clone(self) -> OpenVino:
@@ -212,7 +216,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[OpenVino]:
 
 
 def test_a_fork_waits_for_all_that_openvino_does(made: list[OpenVino]) -> None:
-    session = OpenVinoRuntime(concurrency=1, cache=None).session(Path("network.xml"))
+    session = OpenVinoRuntime(concurrency=1, cache=None).session(NETWORK)
     for _ in range(2):
         session.run(image(8))
     (core,) = made
@@ -232,7 +236,7 @@ def test_inputs_after_the_images_take_a_row_for_each_image(made: list[OpenVino])
 
 def test_in_a_child_another_core_is_made_and_the_parents_is_not_destroyed(made: list[OpenVino]) -> None:
     runtime = OpenVinoRuntime(concurrency=1, cache=None)
-    session = runtime.session(Path("network.xml"))
+    session = runtime.session(NETWORK)
     session.run(image(8))
     references = sys.getrefcount(made[0])
     assert {runtime._core, session} <= set(forks._renewables)
@@ -255,7 +259,7 @@ def test_an_engine_closed_while_its_core_is_made_does_not_keep_it(monkeypatch: p
         return OpenVino()
 
     monkeypatch.setattr(module.Core, "_create", make)
-    session = runtime.session(Path("network.xml"))
+    session = runtime.session(NETWORK)
     loading, closing = threading.Thread(target=session.load), threading.Thread(target=runtime.close)
     loading.start()
     began.wait(10)
@@ -265,23 +269,23 @@ def test_an_engine_closed_while_its_core_is_made_does_not_keep_it(monkeypatch: p
     for thread in (loading, closing):
         thread.join(10)
     assert runtime._core._core is None
-    for ask in (runtime.session(Path("other.xml")).load, lambda: session.run(image(8))):
+    for ask in (runtime.session(NETWORK).load, lambda: session.run(image(8))):
         with pytest.raises(EngineClosed, match="the engine is closed; open another"):
             ask()
 
 
 def test_closing_waits_for_what_is_compiled_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = OpenVinoRuntime(concurrency=1, cache=None)
-    session = runtime.session(Path("network.xml"))
+    session = runtime.session(NETWORK)
     began, ended = threading.Event(), []
 
-    def prepare() -> None:
+    def prepare(shape: tuple[int, ...]) -> None:
         began.set()
         time.sleep(0.2)
         ended.append(True)
 
     monkeypatch.setattr(session, "prepare", prepare)
-    session.prepare_in_background()
+    session.prepare_in_background((1, 8, 8, 3))
     began.wait(10)
     runtime.close()
     assert ended
@@ -289,26 +293,12 @@ def test_closing_waits_for_what_is_compiled_in_the_background(monkeypatch: pytes
 
 def test_a_network_that_cannot_be_read_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.Core, "_create", lambda _: OpenVino(damaged=True))
-    session = OpenVinoRuntime(concurrency=1, cache=None).session(Path("ready/network.xml"))
+    session = OpenVinoRuntime(concurrency=1, cache=None).session(NETWORK)
     for ask in (session.load, lambda: session.run(image(8))):
-        with pytest.raises(ModelStoreError, match=r"ready.network.xml cannot be read.*delete its folder"):
+        with pytest.raises(ModelStoreError, match=r"expression.onnx cannot be read.*delete its folder"):
             ask()
-    session.prepare_in_background()
+    session.prepare_in_background((1, 8, 8, 3))
     session.close()
-
-
-def test_the_folder_for_compiled_networks_is_made(tmp_path: Path) -> None:
-    assert module._writable(tmp_path / "home/compiled")
-    assert (tmp_path / "home/compiled").is_dir()
-
-
-def test_what_is_no_folder_or_may_not_be_written_is_done_without(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").touch(0o755)
-    assert not module._writable(tmp_path / "file")
-    monkeypatch.setattr("os.access", lambda *_: False)
-    assert not module._writable(tmp_path)
 
 
 def test_no_more_requests_are_compiled_than_may_be() -> None:

@@ -8,8 +8,10 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import posix
-from tests.unit.test_admission import Clock
+from tests.unit.test_token_buckets import Clock
 from visavis.server import shared_buckets
 from visavis.server.shared_buckets import SharedTokenBuckets
 
@@ -24,12 +26,21 @@ def test_a_bucket_empties_at_once_and_fills_with_time(tmp_path: Path) -> None:
     assert [buckets.take("a") for _ in range(3)] == [True, True, False]
 
 
-def test_keys_do_not_take_from_each_other_and_a_lost_slot_is_a_full_bucket(tmp_path: Path) -> None:
+def test_keys_do_not_take_from_each_other(tmp_path: Path) -> None:
     buckets = SharedTokenBuckets(tmp_path, 1, clock=Clock())
     assert [buckets.take("a"), buckets.take("a"), buckets.take("b")] == [True, False, True]
-    for number in range(20 * shared_buckets.SLOTS // 10):
-        buckets.take(str(number))
-    assert sum(buckets.take(str(number)) for number in range(100)) < 100
+
+
+def test_keys_of_one_set_gain_nothing_by_taking_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_buckets, "SETS", 1)
+    clock = Clock()
+    buckets = SharedTokenBuckets(tmp_path, 2, clock=clock)
+    keys = [str(number) for number in range(shared_buckets.WAYS + 1)]
+    assert sum(buckets.take(key) for _ in range(50) for key in keys) == 2 * shared_buckets.WAYS
+    clock.now = 1.0  # every bucket is full again
+    assert all(buckets.take(key) for key in keys[: shared_buckets.WAYS])
+    assert buckets.take("another")
+    assert [buckets.take(keys[1]), buckets.take(keys[1])] == [True, False]
 
 
 def test_another_process_sees_what_was_taken(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from visavis.aws import sigv4
-from visavis.aws.sigv4 import Credential, SignedRequest, claimed_key_id, verify
+from visavis.aws import authorization, sigv4
+from visavis.aws.authorization import Claim, Credential, claimed_key_id
+from visavis.aws.sigv4 import SignedRequest, verify
 from visavis.aws.wire import WireError
 
 BODY = b'{"SourceImage": {"Bytes": "/9j/"}, "TargetImage": {"Bytes": "/9j/"}}'
@@ -51,9 +52,10 @@ def with_header(request: SignedRequest, name: str, value: str | None) -> SignedR
 def signed(request: SignedRequest, key: Credential = KEY, scope: str = SCOPE, names: str = SIGNED) -> SignedRequest:
     """`request` signed by the code under test, because botocore's signer refuses to sign it."""
     date, region, service, terminator = scope.split("/")
-    claim = sigv4._Claim(key.access_key_id, date, region, service, terminator, names, "")
     headers = request.canonical_headers()
-    signature = sigv4._signature(request, headers, claim, sigv4._signing_time(headers), key.secret_access_key)
+    signed_at = authorization._signing_time(headers)
+    claim = Claim(key.access_key_id, date, region, service, terminator, names, "", signed_at)
+    signature = sigv4._signature(request, headers, claim, key.secret_access_key)
     credential = f"{key.access_key_id}/{scope}"
     header = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}"
     return with_header(request, "Authorization", header)

@@ -1,9 +1,12 @@
 import json
 import pickle
 import re
+import tracemalloc
 
 import pytest
 
+from visavis.api.operations import OPERATIONS
+from visavis.api.shapes import Shape, input_of
 from visavis.aws import wire
 from visavis.aws.wire import WireError
 
@@ -57,6 +60,63 @@ def test_a_body_that_is_no_json_object_is_refused_without_a_text(body: bytes) ->
 )
 def test_the_log_hears_what_is_wrong_with_a_body(body: bytes, reason: str) -> None:
     assert (refusal_of(body).reason or "").startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"x":[' + b'{"":0},' * wire.MAX_SEPARATORS + b"0]}",
+        b'{"x":[' + b"[]," * wire.MAX_SEPARATORS + b"0]}",
+        b'{"x":' + b"[" * wire.MAX_SEPARATORS,
+        b'{"x":"' + b"," * wire.MAX_SEPARATORS + b'"}',
+    ],
+    ids=lambda body: repr(body[:14]),
+)
+def test_a_body_of_more_values_than_any_request_is_refused_before_it_is_parsed(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(json, "loads")
+    refusal = refusal_of(body)
+    assert wire.error_body(refusal) == b'{"__type":"SerializationException"}'
+    assert refusal.reason == "the body has more than 10000 commas, colons and brackets"
+
+
+def test_a_body_of_just_so_many_values_is_parsed() -> None:
+    zeros = wire.MAX_SEPARATORS - 2  # beside the colon and the bracket
+    assert wire.parse_body(b'{"x":[' + b"0," * zeros + b"0]}") == {"x": [0] * (zeros + 1)}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"x":[' + b'{"":0},' * (wire.MAX_SEPARATORS // 2 - 2) + b"0]}",
+        b'{"x":[' + b"[]," * (wire.MAX_SEPARATORS // 2 - 2) + b"0]}",
+        b'{"x":[' + (b'{"":' * 900 + b"0" + b"}" * 900 + b",") * (wire.MAX_SEPARATORS // 901) + b"0]}",
+    ],
+    ids=["objects", "lists", "nested"],
+)
+def test_the_objects_that_a_body_becomes_take_2_megabytes_at_most(body: bytes) -> None:
+    tracemalloc.start()
+    try:
+        wire.parse_body(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_models_largest_request_has_less_than_half_of_that(operation: str) -> None:
+    def largest(shape: Shape) -> object:
+        if shape.kind == "structure":
+            return {name: largest(member) for name, member in shape.members.items()}
+        if shape.kind == "list":
+            assert shape.item is not None
+            return list(shape.item.enum)
+        return "," * int(shape.maximum or 0) if shape.kind == "string" else 0
+
+    body = json.dumps(largest(input_of(operation))).encode()
+    assert sum(body.count(separator) for separator in (b",", b":", b"[")) < wire.MAX_SEPARATORS / 2
 
 
 def test_a_list_as_the_body_is_refused_with_a_text() -> None:

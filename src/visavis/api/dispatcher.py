@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from visavis.api.images import RequestImage, S3ObjectRef
-from visavis.api.objects import OBJECT_LIMIT, ObjectStore
+from visavis.api.objects import OBJECT_LIMIT, ObjectStore, for_request
 from visavis.api.operation import Context, FaceEngine
 from visavis.api.operations import OPERATIONS, SERVICE
 from visavis.api.response import FieldSet, Json
@@ -59,19 +59,20 @@ class Dispatcher:
         fields = found.decode(params)
         _authorize(caller, found.action)
         request = found.accept(fields)
-        context = Context(self._engine, self._attributes, partial(self._read, caller))
+        context = Context(self._engine, self._attributes, partial(_read, for_request(self._objects), caller))
         return found.render(found.run(request, context), request, context)
 
-    def _read(self, caller: Caller, image: RequestImage) -> bytes:
-        if isinstance(image, bytes):
-            return image
-        try:
-            _check_policy(caller, image)
-            return self._objects.read(image, limit=OBJECT_LIMIT)
-        except (ObjectUnavailable, ImageTooLarge) as error:
-            # The key is logged only at the debug level, because images are often named after people.
-            log.debug("object refused", extra={"bucket": image.bucket, "key": image.name, "reason": str(error)})
-            raise
+
+def _read(objects: ObjectStore, caller: Caller, image: RequestImage) -> bytes:
+    if isinstance(image, bytes):
+        return image
+    try:
+        _check_policy(caller, image)
+        return objects.read(image, limit=OBJECT_LIMIT)
+    except (ObjectUnavailable, ImageTooLarge) as error:
+        # The key is logged only at the debug level, because images are often named after people.
+        log.debug("object refused", extra={"bucket": image.bucket, "key": image.name, "reason": str(error)})
+        raise
 
 
 def _authorize(caller: Caller, action: str) -> None:

@@ -9,13 +9,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from copy import copy
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from visavis.api.images import S3ObjectRef
 from visavis.errors import ImageTooLarge, ObjectUnavailable, SettingsError
+from visavis.files import open_regular
 
-__all__ = ["OBJECT_LIMIT", "FolderStore", "ListedStore", "NoStore", "ObjectStore", "too_large", "unavailable"]
+__all__ = [
+    "OBJECT_LIMIT",
+    "FolderStore",
+    "ListedStore",
+    "NoStore",
+    "ObjectStore",
+    "for_request",
+    "too_large",
+    "unavailable",
+]
 
 OBJECT_LIMIT = 15 * 1024 * 1024
 """Bytes of the largest object that is analysed. Amazon's developer guide says 15 MB."""
@@ -72,6 +83,20 @@ class ListedStore(ObjectStore, Protocol):
         Raises:
             ObjectUnavailable: the bucket is missing, forbidden or unreachable, or its store cannot list.
         """
+
+
+def for_request(store: ObjectStore) -> ObjectStore:
+    """What one request reads its objects from: `store`, with one deadline for all of them if it has deadlines.
+
+    A store that has them makes it in a method of the same name.
+
+    Example:
+        >>> store = NoStore()
+        >>> for_request(store) is store
+        True
+    """
+    begin = getattr(store, "for_request", None)
+    return store if begin is None else cast("ObjectStore", begin())
 
 
 class NoStore:
@@ -132,7 +157,7 @@ class FolderStore:
         if ref.version is not None:
             raise unavailable(ref, "a folder has no versions")
         try:
-            with _file_of(root, ref).open("rb") as file:
+            with open_regular(_file_of(root, ref)) as file:
                 data = file.read(limit + 1)
         except (OSError, ValueError, RuntimeError) as error:
             # ValueError: the key has a NUL or a character that the file system cannot encode.
@@ -141,6 +166,19 @@ class FolderStore:
         if len(data) > limit:
             raise too_large(limit)
         return data
+
+    def for_request(self) -> ObjectStore:
+        """What one request reads its objects from; see `for_request`.
+
+        Example:
+            >>> from visavis.api.images import S3ObjectRef
+            >>> objects = FolderStore({"photos": "examples/photos"}).for_request()
+            >>> len(objects.read(S3ObjectRef("photos", "obama.jpg"), limit=OBJECT_LIMIT)) > 0
+            True
+        """
+        objects = copy(self)
+        objects._otherwise = for_request(self._otherwise)  # noqa: SLF001 - of the same class
+        return objects
 
     def keys(self, bucket: str, prefix: str) -> Iterable[str]:
         """The keys in a bucket that begin with `prefix`, in no particular order.
@@ -200,7 +238,6 @@ def _file_of(root: Path, ref: S3ObjectRef) -> Path:
     if any(part in {"", ".", ".."} for part in parts):
         raise unavailable(ref, "the key is not a plain path")
     path = root.joinpath(*parts).resolve(strict=True)
-    # Opening a pipe or a device could block for ever, so only a regular file is opened.
     if not path.is_relative_to(root) or not path.is_file():
         raise unavailable(ref, "the key leads out of the folder, or to something other than a file")
     return path

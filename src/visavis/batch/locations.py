@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from glob import glob, has_magic
 from pathlib import Path
 
 from visavis.api.images import S3ObjectRef
 from visavis.api.objects import OBJECT_LIMIT, ListedStore
-from visavis.api.stores import open_objects
+from visavis.api.stores import StoreOptions
 from visavis.batch.comparing import Read, read_path
 from visavis.errors import InvalidRequest
 from visavis.files import IMAGE_SUFFIXES
@@ -81,15 +80,9 @@ class Locations:
         return sorted(found)
 
 
-def open_read(buckets: Mapping[str, Path], *, s3: bool = False, endpoint_url: str | None = None) -> Read:
-    """A function that reads images, made of values that can be sent to another process.
-
-    Args:
-        buckets: folders that serve as buckets, by name.
-        s3: whether other buckets are read from S3.
-        endpoint_url: the S3-compatible store that other buckets are read from, or None.
-    """
-    return Locations(open_objects(buckets, s3=s3, endpoint_url=endpoint_url)).read
+def open_read(stores: StoreOptions) -> Read:
+    """A function that reads images from files and `stores`."""
+    return Locations(stores.open()).read
 
 
 def _is_image(name: str) -> bool:

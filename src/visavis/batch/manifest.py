@@ -18,12 +18,13 @@ from visavis.batch.rows import Row
 from visavis.errors import InvalidRequest
 from visavis.files import sha256_of
 from visavis.inputs import percent_of, short_repr
+from visavis.parsing import BadValue, flag
 
 __all__ = ["MANIFEST_SUFFIXES", "Manifest", "every_pair", "parquet", "read_manifest"]
 
 MANIFEST_SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
 
-NEEDED, OPTIONAL = ("source", "target"), ("id", "threshold")
+NEEDED, OPTIONAL = ("source", "target"), ("id", "threshold", "same")
 
 LONGEST_LINE = 1_000_000
 """Characters of a line. A row has two locations, an id and a threshold."""
@@ -50,8 +51,8 @@ class Manifest:
 def read_manifest(path: Path) -> Manifest:
     r"""Open a manifest: CSV with a heading, JSON Lines, or Parquet, by its suffix.
 
-    Columns are `source` and `target`, and optionally `id` and `threshold`; others are ignored. A row without an id gets
-    its number, which counts from 1.
+    Columns are `source` and `target`, and optionally `id`, `threshold` and `same` (1 for one person, 0 for two); others
+    are ignored. A row without an id gets its number, which counts from 1.
 
     Args:
         path: the file.
@@ -182,7 +183,7 @@ def _check_columns(path: Path, names: Sequence[str]) -> None:
     if missing:
         raise InvalidRequest(
             f"{path} has no column {' and no column '.join(missing)}; it has {', '.join(names) or 'none'}, "
-            f"and it needs {' and '.join(NEEDED)}, and may have {' and '.join(OPTIONAL)}"
+            f"and it needs {' and '.join(NEEDED)}, and may have {', '.join(OPTIONAL)}"
         )
 
 
@@ -207,9 +208,15 @@ def _row(number: int, values: Mapping[str, object], fault: str | None = None) ->
             threshold = percent_of("threshold", given)
         except InvalidRequest as error:
             faults.append(str(error))
+    same = None
+    if (given := values.get("same")) not in (None, ""):
+        try:
+            same = flag(str(given))
+        except BadValue:
+            faults.append(f"same must be 1 (one person) or 0 (two people), not {short_repr(given)}")
     called = values.get("id")
     name = str(number) if called in (None, "") else _printable(str(called))
-    return Row(name, texts["source"], texts["target"], threshold, "; ".join(faults) or None)
+    return Row(name, texts["source"], texts["target"], threshold, "; ".join(faults) or None, same)
 
 
 def _printable(text: str) -> str:

@@ -26,6 +26,7 @@ class Row:
         target: the location of the image with whose faces it is compared.
         threshold: 0..100, the similarity from which a face is a match; None for that of all rows.
         fault: what is wrong with the row in the manifest; None for a good row. Its images are then not read.
+        same: whether both images show one person, as the manifest says; None if it says nothing.
 
     Example:
         >>> Row("1", "examples/photos/obama.jpg", "examples/photos/sunak.jpg").threshold is None
@@ -37,6 +38,7 @@ class Row:
     target: str
     threshold: float | None = None
     fault: str | None = None
+    same: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ class RowResult:
         if self.comparison.matches:
             return self.comparison.matches[0]
         return max(self.comparison.unmatched, key=lambda match: match.similarity, default=None)
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether the row was compared, and its verdict is not what the manifest says."""
+        return self.comparison is not None and self.row.same not in (None, bool(self.comparison.matches))
 
     def members(self) -> Json:
         """The columns of the row in the output, with every number as the API sends it.

@@ -19,13 +19,15 @@ from visavis import __version__
 from visavis.cli import values
 from visavis.cli.command import Command
 from visavis.cli.engine import ENGINE, settings_options
-from visavis.cli.objects import Objects, objects_options
+from visavis.cli.objects import objects_options
 from visavis.cli.options import argument, choice, flag, option, quality_option
 from visavis.cli.process import DONE, complain, say
 from visavis.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from visavis.api.response import FieldSet
+    from visavis.api.stores import StoreOptions
+    from visavis.batch.drawings import Drawings, DrawOnly
     from visavis.batch.locations import Locations
     from visavis.batch.manifest import Manifest
     from visavis.batch.output import Output
@@ -36,7 +38,13 @@ if TYPE_CHECKING:
 
 __all__ = ["batch"]
 
-PAIRS, COLUMNS, CLUSTER = "Pairs", "Columns of OUT", "Cluster"
+PAIRS, COLUMNS, DRAWINGS, CLUSTER = "Pairs", "Columns of OUT", "Drawings", "Cluster"
+
+
+def _draw_only() -> tuple[DrawOnly, ...]:
+    from visavis.batch.drawings import DrawOnly
+
+    return tuple(DrawOnly)
 
 
 @click.command("batch", cls=Command)
@@ -78,6 +86,20 @@ PAIRS, COLUMNS, CLUSTER = "Pairs", "Columns of OUT", "Cluster"
     help="With --full: every documented field, or only those in recorded responses of Amazon's service.",
 )
 @flag("--embeddings", section=COLUMNS, help="Add the embeddings of both faces. They are personal data.")
+@option(
+    "--draw",
+    parse=values.folder_to_make,
+    metavar="DIR",
+    section=DRAWINGS,
+    help="Write a JPEG of each row that is compared, with both photos and their faces, to this folder.",
+)
+@option(
+    "--draw-only",
+    parse=choice(_draw_only),
+    section=DRAWINGS,
+    help="With --draw: only rows that failed or contradict the manifest's column same, that are for review, or that "
+    "match.",
+)
 @flag("--summary", help="Print how many rows matched or failed, and a histogram of the similarities.")
 @flag("--ray", section=CLUSTER, help="Analyse the photos on a Ray cluster, by default one on this machine.")
 @option(
@@ -92,7 +114,7 @@ PAIRS, COLUMNS, CLUSTER = "Pairs", "Columns of OUT", "Cluster"
 def batch(
     *,
     settings: Settings,
-    objects: Objects,
+    stores: StoreOptions,
     manifest: Path | None,
     out: Path,
     sources: str | None,
@@ -103,6 +125,8 @@ def batch(
     full: bool,
     attributes: FieldSet,
     embeddings: bool,
+    draw: Path | None,
+    draw_only: DrawOnly | None,
     summary: bool,
     ray: bool,
     ray_address: str | None,
@@ -121,9 +145,10 @@ def batch(
 
     detail = DETAIL[attributes] if full else Detail.MINIMAL
     options = CompareOptions(threshold, quality, review, detail)
-    locations = Locations(objects.store())
+    locations = Locations(stores.open())
     rows = _rows(manifest, sources, targets, locations)
     columns = Columns(attributes if full else None, embeddings)
+    drawings = _drawings(draw, draw_only, review, locations, rows)
     output = Output(out, _fingerprint(rows, options, columns, settings), columns)
     began = time.monotonic()
     with output.opened(), _said_how_to_go_on(rows, output):
@@ -132,14 +157,44 @@ def batch(
         before = output.done
         if output.done < rows.count:
             on_ray = ray or ray_address is not None
-            with _results(options, objects, locations, settings, on_ray=on_ray, address=ray_address) as compare:
-                _write(rows, output, compare)
+            with _results(options, stores, locations, settings, on_ray=on_ray, address=ray_address) as compare:
+                _write(rows, output, compare, drawings)
         done, took = output.done - before, time.monotonic() - began
         counts = output.finish()
     say(f"{done:,} rows in {took:.0f} s; {out} has {counts.rows:,} rows, {counts.errors.total():,} with an error")
+    if drawings is not None:
+        _say_drawn(drawings, before)
     if summary:
         print(counts)
     return DONE
+
+
+def _drawings(
+    folder: Path | None,
+    only: DrawOnly | None,
+    review: tuple[float, float] | None,
+    locations: Locations,
+    rows: Manifest,
+) -> Drawings | None:
+    if folder is None:
+        if only is not None:
+            raise InvalidRequest("--draw-only needs --draw, the folder for the drawings")
+        return None
+    from visavis.batch.drawings import Drawings, DrawOnly
+
+    if only is DrawOnly.REVIEW and review is None:
+        raise InvalidRequest("--draw-only review needs --review LOW HIGH, the similarities that are for review")
+    folder.mkdir(parents=True, exist_ok=True)
+    return Drawings(folder, only, locations.read, rows.count)
+
+
+def _say_drawn(drawings: Drawings, before: int) -> None:
+    text = f"{drawings.drawn:,} drawing{'' if drawings.drawn == 1 else 's'}"
+    if before:
+        text += f", of the rows after the first {before:,}, which an earlier run did"
+    if drawings.failed:
+        text += f"; {drawings.failed:,} could not be made; {drawings.why}"
+    say(text)
 
 
 def _rows(manifest: Path | None, sources: str | None, targets: str | None, locations: Locations) -> Manifest:
@@ -168,7 +223,7 @@ def _fingerprint(rows: Manifest, options: CompareOptions, columns: object, setti
 @contextmanager
 def _results(
     options: CompareOptions,
-    objects: Objects,
+    stores: StoreOptions,
     locations: Locations,
     settings: Settings,
     *,
@@ -184,7 +239,7 @@ def _results(
         from visavis.scale.ray_batch import WINDOW, analyzing_on_ray
 
         # Each actor opens a store of its own.
-        reading = partial(open_read, objects.folders, s3=objects.s3, endpoint_url=objects.endpoint_url)
+        reading = partial(open_read, stores)
         similarity = open_calibration(settings).similarity
         with analyzing_on_ray(settings, reading, options.detail, address=address) as analyze:
             yield lambda rows: compare_analyzed_rows(rows, analyze, options, similarity, window=WINDOW)
@@ -193,9 +248,17 @@ def _results(
         yield lambda rows: compare_rows(rows, engine, options, read=locations.read)
 
 
-def _write(rows: Manifest, output: Output, compare: Callable[[Iterator[Row]], Iterator[RowResult]]) -> None:
+def _write(
+    rows: Manifest,
+    output: Output,
+    compare: Callable[[Iterator[Row]], Iterator[RowResult]],
+    drawings: Drawings | None,
+) -> None:
+    results = compare(rows.rows_from(output.done))
+    if drawings is not None:
+        results = drawings.following(results, output.done)
     with _progress(rows.count, output.done) as after_row:
-        output.write(compare(rows.rows_from(output.done)), after_row)
+        output.write(results, after_row)
 
 
 @contextmanager

@@ -15,8 +15,8 @@ import click
 from visavis.cli import values
 from visavis.cli.command import Command
 from visavis.cli.engine import ENGINE, engine_for_one, settings_options
-from visavis.cli.files import ImageArgument, read_images, refuse_overwriting, write_file
-from visavis.cli.options import argument, choice, flag, option, quality_option
+from visavis.cli.files import ImageArgument, read_images, refuse_landmarks_alone, refuse_overwriting, write_file
+from visavis.cli.options import argument, choice, flag, landmarks_flag, option, quality_option
 from visavis.cli.process import DIFFERENT, DONE, complain
 from visavis.cli.service import encoded, with_error_codes
 from visavis.errors import InvalidRequest, SourcesDiffer
@@ -65,8 +65,9 @@ def _default_threshold() -> str:
     "--draw",
     parse=values.image_to_write,
     metavar="OUT.png|OUT.jpg",
-    help="Write both photos with the faces drawn on them, as PNG or JPEG.",
+    help="Write all photos with the faces drawn on them, as PNG or JPEG.",
 )
+@landmarks_flag
 @option(
     "--report",
     parse=values.page_to_write,
@@ -91,6 +92,7 @@ def compare(
     review: tuple[float, float] | None,
     draw: Path | None,
     report: Path | None,
+    landmarks: bool,
     json: bool,
     attributes: FieldSet,
 ) -> int:
@@ -107,6 +109,7 @@ def compare(
         raise InvalidRequest(f"--review must have LOW before HIGH, not {low:g} and {high:g}")
     for output in (draw, report):
         refuse_overwriting(output, [image.path for image in images])
+    refuse_landmarks_alone(draw, landmarks)
     time = _time() if report else None
     *source_data, target_data = read = read_images(images)
     with engine_for_one(settings) as engine:
@@ -115,7 +118,8 @@ def compare(
         from visavis.comparison import DEFAULT_SIMILARITY_THRESHOLD
 
         threshold = DEFAULT_SIMILARITY_THRESHOLD if threshold is None else threshold
-        options = CompareOptions(threshold, quality, review, _detail(json, attributes, shown=bool(draw or report)))
+        detail = _detail(json, attributes, whole=landmarks or report is not None)
+        options = CompareOptions(threshold, quality, review, detail)
         with warnings.catch_warnings(), with_error_codes() if json else nullcontext():
             warnings.simplefilter("ignore", SourcesDiffer)  # a warning below names their files
             comparison = engine.compare_many(source_data, target_data, options)
@@ -124,10 +128,7 @@ def compare(
         if review and not json:
             print(_review(engine.calibration, review))
     if draw is not None:
-        from visavis.image import decode
-        from visavis.report import draw_comparison
-
-        write_file(draw, draw_comparison(decode(source_data[0]), decode(target_data), comparison, draw.suffix))
+        write_file(draw, comparison.draw(source_data, target_data, draw.suffix, landmarks=landmarks))
     if report is not None:
         photos = list(zip(map(str, images), read, strict=True))
         page = _report(comparison, photos, engine.calibration, options, settings, time)
@@ -137,7 +138,7 @@ def compare(
 
 def _warn(comparison: Comparison, images: Sequence[ImageArgument]) -> None:
     """Name the sources that do not look like the first."""
-    from visavis.report import shown
+    from visavis.similarity_scale import shown
 
     for i, similarity in comparison.strangers:
         complain(
@@ -179,20 +180,20 @@ def _time() -> datetime | None:
         raise InvalidRequest(f"SOURCE_DATE_EPOCH {error}") from error
 
 
-def _detail(json: bool, attributes: FieldSet, *, shown: bool) -> Detail:
+def _detail(json: bool, attributes: FieldSet, *, whole: bool) -> Detail:
     from visavis.face import Detail
 
     if json:
         from visavis.api.response import DETAIL
 
         return DETAIL[attributes]
-    # The text shows only what MINIMAL has. A drawing shows the pupils, and a report the expressions, which ALL has.
-    return Detail.ALL if shown else Detail.MINIMAL
+    # The text shows only what MINIMAL has. A report has the expressions, and landmarks are drawn with the pupils.
+    return Detail.ALL if whole else Detail.MINIMAL
 
 
 def as_text(comparison: Comparison, images: Sequence[ImageArgument]) -> str:
     """One line for each source and for each face of the target, with its similarity."""
-    from visavis.report import shown
+    from visavis.similarity_scale import shown
 
     *sources, target = images
     lines = [

@@ -43,9 +43,12 @@ def doctor(*, settings: Settings) -> int:
         print(f"chosen     {error}")
         return PROBLEM
     try:
-        checked = open_store(settings).verify()
+        store = open_store(settings)
+        checked, damaged = store.verify(), store.damaged()
     except ModelError as error:
         print(f"models     {error}")
         return PROBLEM
     print(f"models     {len(checked)} here, every SHA-256 right")
-    return DONE
+    for path in damaged:
+        print(f"damaged    {path}; it is built again when it is next needed, or delete it")
+    return PROBLEM if damaged else DONE

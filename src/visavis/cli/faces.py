@@ -12,8 +12,8 @@ import click
 from visavis.cli import values
 from visavis.cli.command import Command
 from visavis.cli.engine import ENGINE, engine_for_one, settings_options
-from visavis.cli.files import ImageArgument, read_images, refuse_overwriting, write_file
-from visavis.cli.options import argument, flag, option
+from visavis.cli.files import ImageArgument, read_images, refuse_landmarks_alone, refuse_overwriting, write_file
+from visavis.cli.options import argument, flag, landmarks_flag, option
 from visavis.cli.process import DONE, complain
 from visavis.cli.service import encoded, with_error_codes
 from visavis.errors import BadImage, ImageTooLarge, ImageTooSmall
@@ -43,9 +43,16 @@ __all__ = ["as_json", "faces"]
     metavar="OUT.png|OUT.jpg",
     help="Write the photo with the faces drawn on it, as PNG or JPEG.",
 )
+@landmarks_flag
 @settings_options(ENGINE)
 def faces(
-    *, settings: Settings, image: ImageArgument, json: bool, attributes: Collection[FaceAttribute], draw: Path | None
+    *,
+    settings: Settings,
+    image: ImageArgument,
+    json: bool,
+    attributes: Collection[FaceAttribute],
+    draw: Path | None,
+    landmarks: bool,
 ) -> int:
     """Describe the faces of PHOTO, largest first and at most 100.
 
@@ -54,6 +61,7 @@ def faces(
     A photo named - is read from standard input.
     """
     refuse_overwriting(draw, [image.path])
+    refuse_landmarks_alone(draw, landmarks)
     (data,) = read_images([image])
     with engine_for_one(settings) as engine, with_error_codes() if json else nullcontext():
         try:
@@ -62,10 +70,9 @@ def faces(
             raise type(error)(f"{image}: {error}") from error
     found = analysis.faces
     if draw is not None:
-        from visavis.image import decode
         from visavis.report import draw_faces
 
-        write_file(draw, draw_faces(decode(data), found, draw.suffix))
+        write_file(draw, draw_faces(data, found, draw.suffix, landmarks=landmarks))
     if json:
         print(as_json(analysis, attributes))
     else:

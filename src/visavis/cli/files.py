@@ -11,7 +11,7 @@ from typing import BinaryIO
 from visavis.errors import InvalidRequest
 from visavis.files import writing_atomically
 
-__all__ = ["ImageArgument", "read_images", "refuse_overwriting", "write_file"]
+__all__ = ["ImageArgument", "read_images", "refuse_landmarks_alone", "refuse_overwriting", "write_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,16 @@ def refuse_overwriting(output: Path | None, inputs: Iterable[Path | None]) -> No
     for path in inputs:
         if output is not None and path is not None and output.exists() and path.exists() and output.samefile(path):
             raise InvalidRequest(f"{output} is read by this command and would be overwritten; name another file")
+
+
+def refuse_landmarks_alone(draw: Path | None, landmarks: bool) -> None:
+    """Check that landmarks are drawn somewhere.
+
+    Raises:
+        InvalidRequest: there is no drawing.
+    """
+    if landmarks and draw is None:
+        raise InvalidRequest("--landmarks needs --draw, the file that they are drawn into")
 
 
 def write_file(path: Path, data: bytes) -> None:

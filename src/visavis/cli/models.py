@@ -13,7 +13,7 @@ from visavis.cli.add_model import add
 from visavis.cli.command import Group
 from visavis.cli.engine import STORE, settings_options
 from visavis.cli.options import argument
-from visavis.cli.process import DONE
+from visavis.cli.process import DONE, PROBLEM
 
 if TYPE_CHECKING:
     from visavis.models.store import ModelStore, Status
@@ -47,10 +47,14 @@ def fetch(*, settings: Settings) -> int:
 @models.command()
 @settings_options(STORE)
 def verify(*, settings: Settings) -> int:
-    """Check the SHA-256 of every file on this machine."""
-    for path in _store(settings).verify():
+    """Check the SHA-256 of every file on this machine, and of the networks that were built from them."""
+    store = _store(settings)
+    for path in store.verify():
         print(f"right  {path}")
-    return DONE
+    damaged = store.damaged()
+    for path in damaged:
+        print(f"damaged  {path}; it is built again when it is next needed, or delete it")
+    return PROBLEM if damaged else DONE
 
 
 @models.command()

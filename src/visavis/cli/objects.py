@@ -3,46 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from visavis.api.s3 import DEFAULT_S3_SECONDS
+from visavis.api.stores import StoreOptions
 from visavis.cli import values
 from visavis.cli.options import flag, name_of, option
 from visavis.errors import SettingsError
 
-if TYPE_CHECKING:
-    from visavis.api.objects import ListedStore
-
-__all__ = ["Objects", "objects_options"]
+__all__ = ["objects_options"]
 
 Function = Callable[..., Any]
 
 OBJECTS = "S3 objects"
-
-
-@dataclass(frozen=True, slots=True)
-class Objects:
-    """What a command was told about S3 objects.
-
-    Attributes:
-        folders: folders by bucket.
-        s3: whether other buckets are read from S3.
-        endpoint_url: the S3-compatible store that other buckets are read from, or None.
-    """
-
-    folders: Mapping[str, Path]
-    s3: bool
-    endpoint_url: str | None
-
-    def store(self) -> ListedStore:
-        """The store of all buckets."""
-        from visavis.api.stores import open_objects
-
-        return open_objects(self.folders, s3=self.s3, endpoint_url=self.endpoint_url)
+HOUR = 3600  # seconds
 
 
 def _folders(ctx: click.Context, param: click.Parameter, buckets: tuple[tuple[str, Path], ...]) -> dict[str, Path]:
@@ -74,15 +52,25 @@ _OPTIONS = (
         section=OBJECTS,
         help="Read other buckets from this S3-compatible store.",
     ),
+    option(
+        "--s3-seconds",
+        parse=partial(values.number, above=0, most=HOUR),
+        metavar="S",
+        default=f"{DEFAULT_S3_SECONDS:g}",
+        section=OBJECTS,
+        help="Longest time to read the objects of a request from S3, or one object of a batch.",
+    ),
 )
 
 
 def objects_options(function: Function) -> Function:
-    """Add the options to a command, whose function gets `objects`, an `Objects`."""
+    """Add the options to a command, whose function gets `stores`, a `StoreOptions`."""
 
     @wraps(function)
-    def with_objects(*, bucket: Mapping[str, Path], s3: bool, s3_endpoint_url: str | None, **given: Any) -> Any:
-        return function(objects=Objects(bucket, s3, s3_endpoint_url), **given)
+    def with_objects(
+        *, bucket: Mapping[str, Path], s3: bool, s3_endpoint_url: str | None, s3_seconds: float, **given: Any
+    ) -> Any:
+        return function(stores=StoreOptions(bucket, s3, s3_endpoint_url, s3_seconds), **given)
 
     decorated: Function = with_objects
     for one in reversed(_OPTIONS):

@@ -16,7 +16,18 @@ from visavis.parsing import flag as parse_flag
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["Choice", "Option", "Parsed", "argument", "choice", "flag", "name_of", "option", "quality_option"]
+__all__ = [
+    "Choice",
+    "Option",
+    "Parsed",
+    "argument",
+    "choice",
+    "flag",
+    "landmarks_flag",
+    "name_of",
+    "option",
+    "quality_option",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -165,6 +176,8 @@ def choice(choices: Iterable[str] | Callable[[], Iterable[str]]) -> Choice:
     """The type of an option with several names to choose from, given as values or as a function."""
     return Choice(choices if callable(choices) else partial(tuple, tuple(choices)))
 
+
+landmarks_flag = flag("--landmarks", help="With --draw: also draw landmarks and the axes of the pose.")
 
 quality_option = option(
     "--quality",

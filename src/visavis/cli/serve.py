@@ -17,7 +17,7 @@ from visavis.aws.service import DEFAULT_REGION
 from visavis.cli import values
 from visavis.cli.command import Command
 from visavis.cli.engine import SERVER, settings_options
-from visavis.cli.objects import Objects, objects_options
+from visavis.cli.objects import objects_options
 from visavis.cli.options import choice, flag, option
 from visavis.cli.process import DONE, OutputError
 from visavis.errors import SettingsError
@@ -31,6 +31,7 @@ from visavis.server.config import (
 
 if TYPE_CHECKING:
     from visavis.api.response import FieldSet
+    from visavis.api.stores import StoreOptions
     from visavis.server.opening import ServiceOptions
     from visavis.settings import Settings
 
@@ -158,6 +159,12 @@ LISTEN, CALLERS, LOAD = "Where it listens", "Who may call", "Load"
     default="ALL",
     help="In CompareFaces: ALL documented fields, or DEFAULT, those in recorded responses of Amazon's service.",
 )
+@option(
+    "--log-level",
+    parse=choice(values.log_levels),
+    default="info",
+    help="The least important lines of the log: debug, info (each request), warning or error.",
+)
 @settings_options(SERVER)
 def serve(
     *,
@@ -172,7 +179,7 @@ def serve(
     insecure_no_auth: bool,
     cors_origin: tuple[str, ...],
     allow_host: tuple[str, ...],
-    objects: Objects,
+    stores: StoreOptions,
     tps: float | None,
     processes: int,
     workers: int | None,
@@ -180,6 +187,7 @@ def serve(
     queue_seconds: float,
     grace: float,
     attributes: FieldSet,
+    log_level: str,
 ) -> int:
     """Answer CompareFaces and DetectFaces over HTTP, as Amazon Rekognition does.
 
@@ -207,16 +215,22 @@ def serve(
         credentials=credentials,
         allow_readable_credentials=allow_readable_credentials,
         region=None if region == "any" else region,
-        buckets=objects.folders,
-        s3=objects.s3,
-        s3_endpoint_url=objects.endpoint_url,
+        stores=stores,
         tps=tps,
         attributes=attributes,
+        log_level=log_level,
     )
-    log_to(sys.stderr)
     where = {"host": host, "port": port, "insecure_no_auth": insecure_no_auth, "grace": grace, "announce": _announce}
-    _serve_processes(options, processes, where) if processes > 1 else _serve_alone(options, where)
+    with log_to(sys.stderr, log_level):
+        _serve(options, processes, where)
     return DONE
+
+
+def _serve(options: ServiceOptions, processes: int, where: Mapping[str, Any]) -> None:
+    if processes > 1:
+        _serve_processes(options, processes, where)
+    else:
+        _serve_alone(options, where)
 
 
 def _serve_alone(options: ServiceOptions, where: Mapping[str, Any]) -> None:

@@ -39,6 +39,7 @@ __all__ = [
     "image",
     "image_to_write",
     "inputs",
+    "log_levels",
     "model_name",
     "nonempty",
     "number",
@@ -245,6 +246,13 @@ def attribute_sets() -> tuple[FieldSet, ...]:
     from visavis.api.response import FieldSet
 
     return tuple(FieldSet)
+
+
+def log_levels() -> tuple[str, ...]:
+    """The levels of the server's log."""
+    from visavis.server.logs import LEVELS
+
+    return LEVELS
 
 
 def templates() -> tuple[str, ...]:

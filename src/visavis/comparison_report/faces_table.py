@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from visavis.comparison import Comparison, Match
 from visavis.document import Table
 from visavis.face import Face
-from visavis.report import shown
+from visavis.similarity_scale import shown
 
 __all__ = ["best_of", "faces_of_target", "faces_table", "roles_of", "verdict_of"]
 
@@ -15,9 +15,9 @@ _HEAD = ("Face", "Similarity", "Verdict", "Box in pixels", "Pose in degrees", "Q
 
 
 def roles_of(comparison: Comparison) -> list[str]:
-    """The names of the sources: `source`, or `source 1` and so on."""
+    """The names of the sources with those of the drawing: `source S`, or `source S1` and so on."""
     count = len(comparison.sources)
-    return ["source"] if count == 1 else [f"source {i}" for i in range(1, count + 1)]
+    return ["source S"] if count == 1 else [f"source S{i}" for i in range(1, count + 1)]
 
 
 def faces_of_target(comparison: Comparison) -> tuple[Match, ...]:
@@ -49,7 +49,7 @@ def faces_table(comparison: Comparison) -> Table:
 def _rows(comparison: Comparison, *, fused: bool) -> Iterator[tuple[str, ...]]:
     strangers = dict(comparison.strangers)
     for i, (role, face) in enumerate(zip(roles_of(comparison), comparison.sources, strict=True)):
-        unlike = f"unlike source 1: {shown(strangers[i])}" if i in strangers else ""
+        unlike = f"unlike S1: {shown(strangers[i])}" if i in strangers else ""
         yield (role, "", *([""] if fused else []), unlike, *_described(face))
     for number, match in enumerate(faces_of_target(comparison), 1):
         to_each = [", ".join(map(shown, match.by_source))] if fused else []

@@ -25,8 +25,8 @@ from visavis.document import Items, Paragraph, Picture, Table
 from visavis.errors import InvalidRequest
 from visavis.html_page import element, html_page, section, shown_block
 from visavis.image import Image, decode
-from visavis.report import draw_comparison, draw_faces, shown
 from visavis.settings import Settings, settings_or_env
+from visavis.similarity_scale import shown
 
 __all__ = ["LIMITS", "report_comparison"]
 
@@ -40,6 +40,8 @@ LIMITS = (
     "Where a decision affects someone's rights, have a person review it.",
 )
 """What a comparison does not say, in the words of the README."""
+
+_DRAWING = "The source on the left and the target on the right, with the faces numbered as in the table"
 
 
 def report_comparison(
@@ -95,7 +97,7 @@ def report_comparison(
     files = images_table([*roles_of(comparison), "target"], [*sources, target], [image.size for image in decoded])
     body = [
         _verdict(comparison, calibration, made),
-        *_pictures(comparison, decoded),
+        _picture(comparison, decoded),
         shown_block(faces_table(comparison)),
         section("What the similarities mean", _meaning(comparison, calibration, options)),
         section("Limits", [shown_block(Items(LIMITS))]),
@@ -143,26 +145,15 @@ def _sentences(comparison: Comparison, calibration: Calibration) -> Iterator[str
 def _warnings(comparison: Comparison) -> Iterator[str]:
     for i, similarity in comparison.strangers:
         yield (
-            f"Source {i + 1} does not look like source 1 (similarity {shown(similarity)}); "
+            f"Source S{i + 1} does not look like S1 (similarity {shown(similarity)}); "
             "all sources should show one person."
         )
 
 
-def _pictures(comparison: Comparison, decoded: Sequence[Image]) -> Iterator[Element]:
+def _picture(comparison: Comparison, decoded: Sequence[Image]) -> Element:
     *sources, target = decoded
-    both = draw_comparison(sources[0], target, comparison, ".jpg")
-    of = "Source" if len(sources) == 1 else "Source 1"
-    yield _figure(both, f"{of} on the left, target on the right, with the faces marked")
-    if others := list(zip(sources[1:], comparison.sources[1:], strict=True)):
-        figures = [
-            _figure(draw_faces(image, [face], ".jpg"), f"Source {i}") for i, (image, face) in enumerate(others, 2)
-        ]
-        yield element("div", *figures, class_="row")
-
-
-def _figure(drawing: bytes, text: str) -> Element:
-    figure = shown_block(Picture("drawing.jpg", text, drawing))
-    figure.append(element("figcaption", f"{text}."))
+    figure = shown_block(Picture("drawing.jpg", _DRAWING, comparison.draw(sources, target, ".jpg")))
+    figure.append(element("figcaption", f"{_DRAWING}."))
     return figure
 
 

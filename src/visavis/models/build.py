@@ -20,7 +20,7 @@ from visavis.models.weight_update import shipped_update, updated_weights, weight
 
 __all__ = ["BUILD_VERSION", "build", "build_onnx", "dequantize", "shapes_of", "update_weights", "weights_of"]
 
-BUILD_VERSION = "1"
+BUILD_VERSION = "2"
 """The version of the builder. Increase it when the same file would become another network, to build networks again."""
 
 

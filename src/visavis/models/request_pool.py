@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from visavis.forks import forks_wait, keep_for_ever
 from visavis.models.core import InferRequest
+from visavis.models.network import Compiler
 
 __all__ = ["RequestPool"]
 
@@ -19,21 +20,18 @@ class RequestPool:
     """Infer requests of one network for one shape.
 
     Args:
-        compile_: creates a request. It is called when all requests are in use and there are fewer than `size`.
+        compiler: creates a request. It is called when all requests are in use and there are fewer than `size`.
         size: the largest number of requests.
 
     Attributes:
         users: how many threads use the pool; guarded by the lock of the session that has it.
     """
 
-    def __init__(self, compile_: Callable[[], InferRequest], size: int) -> None:
-        self._compile = compile_
+    def __init__(self, compiler: Compiler, size: int) -> None:
+        self._compiler = compiler
         self._size = size
-        self._made = 0
         self._all: list[InferRequest] = []
-        self._idle: list[InferRequest] = []
-        self._changed = threading.Condition()
-        self.users = 0
+        self._reset()
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         """Run the network on its inputs, in their order, and return copies of the outputs by name."""
@@ -65,10 +63,22 @@ class RequestPool:
         self._all.clear()
         self._idle.clear()
 
-    def abandon(self) -> None:
-        """Keep the parent's requests for ever, because a forked child can neither use nor destroy them."""
+    def renew(self) -> None:
+        """Start without requests in a forked child. The parent's are kept for ever.
+
+        A child can neither use nor destroy them.
+        """
         for request in self._all:
             keep_for_ever(request)
+        self._compiler.renew()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._made = 0
+        self._all = []
+        self._idle: list[InferRequest] = []
+        self._changed = threading.Condition()
+        self.users = 0
 
     def _take(self) -> InferRequest:
         with self._changed:
@@ -82,7 +92,7 @@ class RequestPool:
 
     def _new(self) -> InferRequest:
         try:
-            request = self._compile()
+            request = self._compiler()
         except BaseException:
             with self._changed:
                 self._made -= 1

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.errors import EngineClosed, ModelStoreError
+from visavis.errors import EngineClosed, ModelError
 from visavis.forks import forks_wait, renew_in_children
 from visavis.models.core import Core
+from visavis.models.network import Compiler, Network
 from visavis.models.openvino_import import import_openvino
 from visavis.models.request_pool import RequestPool
 
@@ -65,8 +65,8 @@ class OpenVinoRuntime:
     Args:
         concurrency: how many inferences of one network may run at the same time. Each needs a compiled network, with
             its own copy of the weights.
-        cache: a folder for compiled networks, or None to compile every time. A folder that cannot be written is not
-            used.
+        cache: a folder for compiled networks, or None to compile every time. It is used on the CPU only. A folder that
+            cannot be written is read.
         device: OpenVINO's name of the device that networks run on, in capitals.
 
     Example:
@@ -101,17 +101,29 @@ class OpenVinoRuntime:
         """
         self._core.check_precision(precision)
 
-    def session(self, network: Path, *, shapes: int = 1, images: int = 1, precision: str = "f32") -> OpenVinoSession:
+    def session(
+        self,
+        network: Path,
+        *,
+        shapes: int = 1,
+        precision: str = "f32",
+        restore: Callable[[], None] | None = None,
+    ) -> OpenVinoSession:
         """Open a ready network.
 
         Args:
-            network: its .xml file. The file is read when it is first needed.
+            network: its .xml file, whose folder has its checksums, or an .onnx file. It is read when it is first
+                needed.
             shapes: how many input shapes stay compiled at the same time.
-            images: how many images a run takes, for which `prepare` compiles.
             precision: in which the network runs, `f32` or `bf16`.
+            restore: builds the ready network again if it is damaged; None: it is refused.
         """
         session = OpenVinoSession(
-            self._core, network, shapes=shapes, images=images, precision=precision, concurrency=self._concurrency
+            self._core,
+            Network(self._core, network, restore),
+            shapes=shapes,
+            precision=precision,
+            concurrency=self._concurrency,
         )
         self._sessions.append(session)
         return session
@@ -126,16 +138,12 @@ class OpenVinoRuntime:
 class OpenVinoSession:
     """A ready network, with a pool of infer requests for each recently used input shape."""
 
-    def __init__(
-        self, core: Core, network: Path, *, shapes: int, images: int, precision: str, concurrency: int
-    ) -> None:
+    def __init__(self, core: Core, network: Network, *, shapes: int, precision: str, concurrency: int) -> None:
         self._core = core
         self._precision = precision
-        self._file = network
+        self._network = network
         self._shapes = shapes
-        self._images = images
         self._concurrency = concurrency
-        self._network: Any = None
         self._pools: OrderedDict[tuple[int, ...], RequestPool] = OrderedDict()
         self._lock = threading.Lock()
         self._preparing: list[threading.Thread] = []
@@ -145,24 +153,23 @@ class OpenVinoSession:
         """Read the network's file now. Afterwards the file is not needed any more.
 
         Raises:
-            ModelStoreError: the file cannot be read.
+            ModelError: the network is damaged, and cannot be restored.
         """
-        self._loaded()
+        self._network.model(pin=True)
 
-    def prepare(self) -> None:
-        """Compile one more infer request, up to `concurrency`. The sides of the network's input must be fixed."""
-        _, *sides = self._loaded().input(0).partial_shape
-        with self._pool_for((self._images, *(side.get_length() for side in sides))) as pool:
+    def prepare(self, shape: tuple[int, ...]) -> None:
+        """Compile one more infer request for images of a shape, (n, h, w, channels), up to `concurrency`."""
+        with self._pool_for(shape) as pool:
             pool.add()
 
-    def prepare_in_background(self) -> None:
+    def prepare_in_background(self, shape: tuple[int, ...]) -> None:
         """Do the same in a thread. An error there is ignored, because the first run raises it again."""
         # Imported in this thread, because Python would alternate between two imports in two threads.
         import_openvino()
 
         def work() -> None:
-            with suppress(RuntimeError, EngineClosed, ModelStoreError):
-                self.prepare()
+            with suppress(RuntimeError, EngineClosed, ModelError):
+                self.prepare(shape)
 
         thread = threading.Thread(target=work, name="visavis-compile")
         self._preparing.append(thread)
@@ -172,7 +179,7 @@ class OpenVinoSession:
         """Run the network, as `Session.run` or `MeasuresSession.run` describes.
 
         Raises:
-            ModelStoreError: the network's file cannot be read.
+            ModelError: the network is damaged, and cannot be restored.
             EngineClosed: the runtime is closed.
         """
         with self._pool_for(images.shape) as pool:
@@ -184,7 +191,7 @@ class OpenVinoSession:
             thread.join()
         with self._lock:
             pools, self._pools = self._pools, OrderedDict()
-            self._network = None
+        self._network.release()
         with forks_wait():
             for pool in pools.values():
                 pool.clear()
@@ -193,25 +200,19 @@ class OpenVinoSession:
         """Replace the lock and the compiled networks in a forked child."""
         self._lock = threading.Lock()
         self._preparing = []
+        self._network.renew()
         for pool in self._pools.values():
-            pool.abandon()
-        self._pools = OrderedDict()
-
-    def _loaded(self) -> Any:
-        with self._lock:
-            if self._network is None:
-                self._network = self._core.read(self._file)
-            return self._network
+            pool.renew()
 
     @contextmanager
     def _pool_for(self, shape: tuple[int, ...]) -> Iterator[RequestPool]:
         """Yield the pool for a shape. No other thread drops it before the block ends."""
-        network = self._loaded()
         with self._lock:
             if shape not in self._pools:
                 # Not bound to this session, because a reference cycle would keep the networks in memory.
-                compile_ = partial(self._core.compile, network, shape, self._precision)
-                self._pools[shape] = RequestPool(compile_, self._concurrency)
+                several = self._concurrency > 1
+                compiler = Compiler(self._core, self._network, shape, self._precision, several=several)
+                self._pools[shape] = RequestPool(compiler, self._concurrency)
             self._pools.move_to_end(shape)
             pool = self._pools[shape]
             pool.users += 1

@@ -1,15 +1,15 @@
 """The cache of model files and ready networks.
 
     <root>/files/<sha256>/<file>          the file as its origin published it, with a checked hash
-    <root>/ready/<sha256>-<version>/      the ready network that `build.py` built from it: model.xml, model.bin
-    <root>/compiled/                      OpenVINO's own cache
+    <root>/ready/<sha256>-<version>/      the ready network that `build.py` built from it, with its checksums
+    <root>/compiled/                      compiled networks, each with its SHA-256 (`compiled.py`)
     <root>/.lock                          locked while a file is fetched or a network is built
 
 The whole folder can be deleted; visavis then fetches and builds its contents again. It also contains the ready networks
 of a user's embedders, whose files are in the user's data folder (`user_provided.py`).
 
-Each file or folder is made in a temporary folder and moved to its place in one step. So it is always complete, and its
-hash is right.
+Each file or folder is made in a temporary folder and moved to its place in one step, so it is complete. Whoever reads a
+ready network checks its hashes (`network.py`), and has it built again if it is damaged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visavis.errors import ModelCorrupt, ModelStoreError, ModelUnavailable
-from visavis.files import sha256_of
+from visavis.models.checksums import CHECKSUMS, check_file, is_intact, write_checksums
+from visavis.models.compiled import damaged_networks
 from visavis.models.manifest import Manifest
 from visavis.models.model_file import ModelFile
 from visavis.models.weight_update import shipped_update
@@ -110,12 +111,24 @@ class ModelStore:
 
     def ready_network(self, model: ModelFile) -> Path:
         """Do the same as `ready` with a model that need not be in the manifest."""
-        network = self._ready_folder(model) / "model.xml"
-        if not network.is_file():
+        folder = self._ready_folder(model)
+        if not (folder / CHECKSUMS).is_file():
             with self.locked():
-                if not network.is_file():
+                if not (folder / CHECKSUMS).is_file():
                     self._build(model)
-        return network
+        return folder / "model.xml"
+
+    def restore(self, name: str) -> None:
+        """Build a model's ready network again if it is damaged. Of several processes, one does it.
+
+        Raises:
+            ModelError: the network is damaged, and cannot be built.
+        """
+        model = self._manifest[name]
+        with self.locked():
+            if not is_intact(self._ready_folder(model)):
+                self._say(f"{self._ready_folder(model)} is damaged; building the network again")
+                self._build(model)
 
     def fetch(self, names: Sequence[str] | None = None) -> list[Path]:
         """Fetch and build the models `names`, by default all, if they are missing; return the paths of their files."""
@@ -127,7 +140,7 @@ class ModelStore:
     def status(self) -> list[Status]:
         """List for each model what is in the cache. Hashes are not checked."""
         return [
-            Status(m, self._file(m), self._file(m).is_file(), (self._ready_folder(m) / "model.xml").is_file())
+            Status(m, self._file(m), self._file(m).is_file(), (self._ready_folder(m) / CHECKSUMS).is_file())
             for m in self._manifest.models.values()
         ]
 
@@ -143,6 +156,17 @@ class ModelStore:
             shipped_update(update)
         # Each file once, because a model may be another one with changed weights.
         return list(dict.fromkeys(map(self._verified, models)))
+
+    def damaged(self) -> list[Path]:
+        """Check the ready and the compiled networks in the cache, and list those that do not have their SHA-256.
+
+        They are built again when they are next needed, or can be deleted.
+        """
+        folders = {self._ready_folder(model) for model in self._manifest.models.values()}
+        return [
+            *(folder for folder in sorted(folders) if folder.is_dir() and not is_intact(folder)),
+            *damaged_networks(self._root / "compiled"),
+        ]
 
     def export(self, target: Path) -> None:
         """Write the files of the shipped models to one zip file, which machines without a network import.
@@ -189,7 +213,9 @@ class ModelStore:
         with self._temporary() as folder:
             with archive.open(member) as data, (folder / model.file).open("wb") as out:
                 shutil.copyfileobj(data, out)
-            return self._place(model, folder / model.file)
+            check_file(model, folder / model.file)
+            self._move(folder / model.file, self._file(model))
+            return self._file(model)
 
     def _build(self, model: ModelFile) -> None:
         source = self._verified(model) if self._file(model).is_file() else self._fetch(model)
@@ -197,9 +223,12 @@ class ModelStore:
             ready = folder / "ready"
             ready.mkdir()
             self._builder(model, source, ready)
+            write_checksums(ready)
             self._move(ready, self._ready_folder(model))
 
     def _fetch(self, model: ModelFile) -> Path:
+        from visavis.models.fetch import fetch_from_any
+
         if model.user_provided:
             raise ModelUnavailable(_missing(model, self._file(model)))
         if self._offline:
@@ -213,36 +242,13 @@ class ModelStore:
             # One wheel may contain several models. All missing ones are taken from it, so that it is downloaded once.
             for file, each in shipped.items():
                 if not file.is_file() and (file == self._file(model) or _same_wheel(each, model)):
-                    self._fetch_one(each, folder)
+                    self._move(fetch_from_any(each, folder, say=self._say), file)
         return self._file(model)
-
-    def _fetch_one(self, model: ModelFile, folder: Path) -> None:
-        from visavis.models.fetch import fetch
-
-        failures: list[str] = []
-        for source in model.sources:
-            try:
-                self._say(f"fetching {model.file} ({model.size / 1e6:.1f} MB) from {source}")
-                self._place(model, fetch(model, source, folder, progress=sys.stderr.isatty()))
-            except (ModelUnavailable, ModelCorrupt) as error:
-                failures.append(str(error))
-            else:
-                return
-        raise ModelUnavailable(
-            f"the model {model.file} could not be fetched. " + " ".join(f"[{f}]" for f in failures) + " "
-            "Without a network, copy it from another machine with `visavis models export` and `visavis models import`."
-        )
-
-    def _place(self, model: ModelFile, arrived: Path) -> Path:
-        _check_sha256(model, arrived)
-        target = self._file(model)
-        self._move(arrived, target)
-        return target
 
     def _move(self, made: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():  # a user deleted its network, because only complete folders are moved here
-            shutil.rmtree(target)
+        if target.is_dir():  # its network is damaged; moved aside first, because only an empty folder can be replaced
+            os.replace(target, made.with_name("damaged"))  # noqa: PTH105
         os.replace(made, target)  # noqa: PTH105  # named so because it is the atomic step
 
     def _verified(self, model: ModelFile) -> Path:
@@ -250,7 +256,7 @@ class ModelStore:
         if not path.is_file():
             missing = f"the model {model.file} is not in {self._root}; run `visavis models fetch`"
             raise ModelUnavailable(_missing(model, path) if model.user_provided else missing)
-        _check_sha256(model, path)
+        check_file(model, path)
         return path
 
     def file(self, name: str) -> Path:
@@ -285,16 +291,3 @@ def _same_wheel(one: ModelFile, other: ModelFile) -> bool:
 
 def _missing(model: ModelFile, path: Path) -> str:
     return f"the file {path} is missing. {model.remedy}"
-
-
-def _check_sha256(model: ModelFile, path: Path) -> None:
-    """Check that a file has the SHA-256 of a model.
-
-    Raises:
-        ModelCorrupt: it has another; the message contains both.
-    """
-    found = sha256_of(path)
-    if found != model.sha256:
-        raise ModelCorrupt(
-            f"{path} is not the model {model.file}: its SHA-256 is {found}, it should be {model.sha256}. {model.remedy}"
-        )

@@ -28,7 +28,7 @@ from typing import get_args
 import numpy as np
 
 from visavis.errors import ManifestError, ModelStoreError, ModelUnfit, SettingsError
-from visavis.files import sha256_of
+from visavis.files import open_regular, sha256_of
 from visavis.models.build import shapes_of
 from visavis.models.manifest import Manifest, load_manifest, parse_user_provided
 from visavis.models.model_file import Build, Layout, ModelFile, Template
@@ -250,8 +250,9 @@ def _printable(text: str) -> str:
 
 def _read(file: Path) -> ModelFile:
     try:
-        return parse_user_provided(file.read_text("utf-8"), file.parent)
-    except (ManifestError, UnicodeDecodeError) as error:
+        with open_regular(file) as opened:
+            return parse_user_provided(opened.read().decode("utf-8"), file.parent)
+    except (ManifestError, ValueError) as error:  # ValueError: not UTF-8, or a number too long to be shown
         raise ManifestError(f"{file}: {error}") from error
     except OSError as error:
         raise ModelStoreError(f"{file} cannot be read: {error.strerror}") from error

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from visavis.api.response import FieldSet
+from visavis.api.s3 import DEFAULT_S3_SECONDS
+from visavis.api.stores import StoreOptions
 from visavis.aws.service import DEFAULT_REGION
 from visavis.errors import SettingsError
 from visavis.inputs import choice_of
@@ -42,9 +44,9 @@ def app(args: Mapping[str, Any]) -> Any:
 
     Args:
         args: options of `visavis serve` by their names with underscores: `credentials`, `allow_readable_credentials`,
-            `region`, `bucket` (a mapping from names to folders), `s3`, `s3_endpoint_url`, `prefix`, `queue`,
-            `queue_seconds`, `tps` (of a replica), `attributes`, `cors_origin`, `allow_host` (lists); and those of the
-            engine: `home`, `offline`, `accuracy`, `embedder`, `precision`, `face_cache`.
+            `region`, `bucket` (a mapping from names to folders), `s3`, `s3_endpoint_url`, `s3_seconds`, `prefix`,
+            `queue`, `queue_seconds`, `tps` (of a replica), `attributes`, `cors_origin`, `allow_host` (lists); and those
+            of the engine: `home`, `offline`, `accuracy`, `embedder`, `precision`, `face_cache`.
 
     Raises:
         SettingsError: an argument has another name or a value that is not allowed, or Ray is missing.
@@ -132,9 +134,12 @@ def options_of(args: Mapping[str, Any]) -> ServiceOptions:
         credentials=None if credentials is None else Path(credentials),
         allow_readable_credentials=bool(given.pop("allow_readable_credentials", False)),
         region=None if region == "any" else region,
-        buckets={name: Path(folder) for name, folder in given.pop("bucket", {}).items()},
-        s3=bool(given.pop("s3", False)),
-        s3_endpoint_url=given.pop("s3_endpoint_url", None),
+        stores=StoreOptions(
+            {name: Path(folder) for name, folder in given.pop("bucket", {}).items()},
+            s3=bool(given.pop("s3", False)),
+            endpoint_url=given.pop("s3_endpoint_url", None),
+            seconds=float(given.pop("s3_seconds", DEFAULT_S3_SECONDS)),
+        ),
         tps=given.pop("tps", None),
         attributes=choice_of("attributes", given.pop("attributes", FieldSet.ALL), FieldSet),
     )

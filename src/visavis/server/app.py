@@ -61,7 +61,7 @@ def build_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        endpoint.queue.close()
+        endpoint.close()
 
     # Some SDKs sign and send the path of an endpoint URL without adding a slash.
     root = f"{config.prefix}/"

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from visavis.aws.policy import Caller, Policy
 from visavis.errors import SettingsError
+from visavis.files import open_regular
 from visavis.gateway import Principal
 
 __all__ = ["CredentialsFile", "parse_keys"]
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 1.0
 """Seconds between two checks whether the file changed."""
+
+LARGEST_FILE = 1_000_000
+"""Bytes of the largest file that is read, about 4,000 keys with a policy. Other files are no credentials."""
 
 _FIELDS = {"access_key_id", "secret_access_key", "session_token", "expires", "user", "account_id", "policy"}
 _NO_ACCOUNT = "000000000000"
@@ -97,24 +101,28 @@ class CredentialsFile:
 
     def _load(self) -> tuple[tuple[int, ...], dict[str, Principal]]:
         try:
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 status = os.fstat(file.fileno())
-                text = file.read().decode("utf-8")
+                data = file.read(LARGEST_FILE + 1)
         except OSError as error:
             raise SettingsError(f"{self._path}: {error.strerror or error}") from error
-        except UnicodeDecodeError as error:
-            raise SettingsError(f"{self._path} is not UTF-8") from error
         # Windows does not have these bits, and every file would seem accessible.
         if os.name == "posix" and status.st_mode & 0o077 and not self._allow_readable:
             raise SettingsError(
                 f"{self._path} contains secrets, but other users can access it (mode {status.st_mode & 0o777:04o}): "
                 f"run `chmod 600 {self._path}`, or accept that with --allow-readable-credentials"
             )
+        if len(data) > LARGEST_FILE:
+            raise SettingsError(f"{self._path} has more than {LARGEST_FILE} bytes, the limit for access keys")
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{self._path} is not UTF-8") from error
         return _stamp(status), parse_keys(text, str(self._path))
 
 
 def _stamp(status: os.stat_result) -> tuple[int, ...]:
-    return (status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode)
+    return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_mode)
 
 
 def parse_keys(text: str, where: str) -> dict[str, Principal]:
@@ -129,7 +137,7 @@ def parse_keys(text: str, where: str) -> dict[str, Principal]:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a number with too many digits
         # The message quotes at most one character of the file, so it cannot contain a secret.
         raise SettingsError(f"{where} is not TOML: {error}") from error
     tables = document.get("keys")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,9 +19,11 @@ from starlette.types import Receive, Scope, Send
 from visavis.aws.wire import WireError
 from visavis.errors import Overloaded
 from visavis.gateway import Gateway, Request, Response, error_response
-from visavis.server.admission import BodyError, MemoryBudget, WorkQueue, read_body
+from visavis.server.admission import BodyError, MemoryBudget, read_body
 from visavis.server.config import ServerConfig
+from visavis.server.hosts import network_of
 from visavis.server.metrics import Metrics
+from visavis.server.work_queue import WorkQueue
 
 __all__ = ["Endpoint", "response_of"]
 
@@ -43,6 +47,9 @@ class Endpoint:
         self._config = config
         self._ready = ready
         self._memory = MemoryBudget(config.memory)
+        # One thread, because it hashes bodies faster than the event loop receives them. What waits for it is bounded by
+        # the memory of bodies.
+        self._verifier = ThreadPoolExecutor(1, thread_name_prefix="visavis-verify")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, as ASGI calls it."""
@@ -53,7 +60,7 @@ class Endpoint:
         close = _expects_continue(request)
         try:
             response, close = await self._respond(request), False
-        except Overloaded as error:
+        except (Overloaded, WireError) as error:
             response = error_response(error, _request(scope), _now())
         except BodyError as error:
             refused = error_response(error.response_error, _request(scope), _now())
@@ -62,6 +69,11 @@ class Endpoint:
             response, close = error_response(error, _request(scope), _now()), True
         await response_of(response, close=close)(scope, receive, send)
         self._record(response, request, started)
+
+    def close(self) -> None:
+        """Accept no more work. What runs is not stopped."""
+        self._verifier.shutdown(wait=False, cancel_futures=True)
+        self.queue.close()
 
     def ready(self) -> bool:
         """Whether a request would be accepted now."""
@@ -84,23 +96,33 @@ class Endpoint:
         declared = int(request.headers.get("content-length", config.max_body))
         if declared > config.max_body and _expects_continue(request):
             raise BodyError.too_large(declared, config.max_body)
+        refusal = self._gateway.refusal(_request(request.scope), _now())
+        if refusal is not None:
+            if not _expects_continue(request):
+                await read_body(request.receive, limit=config.max_body, seconds=config.body_seconds, keep=False)
+            raise refusal
         with self._memory.reserve(min(declared, config.max_body)):
             started = time.perf_counter()
             body = await read_body(request.receive, limit=config.max_body, seconds=config.body_seconds)
             self.metrics.observe("body", time.perf_counter() - started)
-            return await self._work(_request(request.scope, body))
+            return await self._work(_request(request.scope, body), network_of(_client(request) or ""))
 
-    async def _work(self, request: Request) -> Response:
+    async def _work(self, request: Request, network: str) -> Response:
+        loop = asyncio.get_running_loop()
+        admitted = await loop.run_in_executor(self._verifier, self._gateway.admit, request, _now(), network)
+        if isinstance(admitted, Response):
+            return admitted
+
         def work(waited: float) -> Response:
             self.metrics.observe("queue", waited)
-            return self._gateway.handle(request, _now())
+            return self._gateway.answer(admitted, _now())
 
-        return await self.queue.run(work)
+        return await self.queue.run(admitted.key, work)
 
     def _record(self, response: Response, request: HttpRequest, started: float) -> None:
         seconds = time.perf_counter() - started
         self.metrics.observe("total", seconds)
-        self.record(response, request.headers, request.client.host if request.client else None, seconds)
+        self.record(response, request.headers, _client(request), seconds)
 
     def record(self, response: Response, headers: Headers, client: str | None, seconds: float = 0.0) -> None:
         """Add a response to the metrics and the log.
@@ -134,6 +156,10 @@ def response_of(response: Response, *, close: bool = False) -> HttpResponse:
     """`response` as Starlette's type; `close` asks the client to close the connection."""
     headers = dict(response.headers)
     return HttpResponse(response.body, response.status, {**headers, "connection": "close"} if close else headers)
+
+
+def _client(request: HttpRequest) -> str | None:
+    return request.client.host if request.client else None
 
 
 def _expects_continue(request: HttpRequest) -> bool:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from visavis.aws.wire import WireError, printable
 from visavis.parsing import BadValue
 
-__all__ = ["ANY_ORIGIN", "Hosts", "host_of", "origin_of"]
+__all__ = ["ANY_ORIGIN", "Hosts", "host_of", "network_of", "origin_of"]
 
 ANY_ORIGIN = "*"
 
@@ -70,6 +70,25 @@ def origin_of(text: str) -> str:
         )
     is_default = port is None or _DEFAULT_PORTS.get(found["scheme"]) == str(int(port))
     return f"{found['scheme']}://{found['host']}" + ("" if is_default else f":{port}")
+
+
+def network_of(client: str) -> str:
+    """What tells the clients of a server without credentials apart: the address, or the first half of an IPv6 address.
+
+    The second half does not, because a network of IPv6 has 64 bits for its hosts (RFC 4291, section 2.5.1), and one
+    host may use them all.
+
+    Args:
+        client: the address of a client; any other text is its own network.
+
+    Example:
+        >>> network_of("192.0.2.7"), network_of("::ffff:192.0.2.7"), network_of("2001:db8::7")
+        ('192.0.2.7', '192.0.2.7', '2001:db8::/64')
+    """
+    address = _address(client)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((int(address), 64), strict=False))
+    return client if address is None else str(address)
 
 
 class Hosts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from visavis.gateway import Response
+from visavis.server.logs import dropped_lines
 
 __all__ = ["FOLDER", "Metrics"]
 
@@ -49,6 +51,13 @@ class Metrics:
         self._faces = Histogram(
             "visavis_faces_per_image", "Faces that a response lists", buckets=FACES, registry=self._registry
         )
+        self._dropped = Counter(
+            "visavis_log_lines_dropped",
+            "Lines of the log that nobody read in time, or that could not be written",
+            registry=self._registry,
+        )
+        self._dropped_before = 0
+        self._lock = threading.Lock()
         self._folder = os.environ.get(FOLDER)
         self._queue_depth = queue_depth
         self._depth = Gauge(
@@ -63,6 +72,7 @@ class Metrics:
     def record(self, response: Response) -> None:
         """Add `response`, with its stages and faces."""
         self._requests.labels(response.outcome).inc()
+        self._count_dropped_lines()
         for stage, seconds in response.seconds.items():
             self.observe(stage, seconds)
         if response.faces is not None:
@@ -71,12 +81,19 @@ class Metrics:
     def render(self) -> bytes:
         """The metrics in the text format of Prometheus."""
         self._depth.set(self._queue_depth())
+        self._count_dropped_lines()
         if self._folder is None:
             return generate_latest(self._registry)
         _forget_dead_processes(Path(self._folder))
         together = CollectorRegistry()
         MultiProcessCollector(together, self._folder)  # type: ignore[no-untyped-call]
         return generate_latest(together)
+
+    def _count_dropped_lines(self) -> None:
+        with self._lock:
+            dropped = dropped_lines()
+            self._dropped.inc(dropped - self._dropped_before)
+            self._dropped_before = dropped
 
 
 def _forget_dead_processes(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,15 +12,15 @@ from starlette.applications import Starlette
 
 from visavis.api.dispatcher import Dispatcher
 from visavis.api.response import FieldSet
-from visavis.api.stores import open_objects
+from visavis.api.stores import StoreOptions
 from visavis.aws.service import DEFAULT_REGION
 from visavis.gateway import Gateway, RateLimit
 from visavis.runtime import open_engine
-from visavis.server.admission import TokenBuckets
 from visavis.server.app import build_app
 from visavis.server.config import ServerConfig
 from visavis.server.credentials import CredentialsFile
 from visavis.server.logs import log_to
+from visavis.server.token_buckets import TokenBuckets
 from visavis.settings import Settings
 
 __all__ = ["ServiceOptions", "open_app", "open_app_for_process"]
@@ -36,11 +36,10 @@ class ServiceOptions:
         credentials: the TOML file of access keys; None: no signature is verified.
         allow_readable_credentials: accept a file that other users can read.
         region: the region that signatures must name; None accepts every region.
-        buckets: folders that serve as buckets, by name.
-        s3: whether other buckets are read from S3.
-        s3_endpoint_url: the S3-compatible store that other buckets are read from, or None.
+        stores: what objects are read from.
         tps: requests a second for each access key; None for no limit.
         attributes: how much CompareFaces returns about a face.
+        log_level: one of `logs.LEVELS`, for a process that does nothing else.
     """
 
     settings: Settings
@@ -48,11 +47,10 @@ class ServiceOptions:
     credentials: Path | None = None
     allow_readable_credentials: bool = False
     region: str | None = DEFAULT_REGION
-    buckets: Mapping[str, Path] = field(default_factory=dict)
-    s3: bool = False
-    s3_endpoint_url: str | None = None
+    stores: StoreOptions = field(default_factory=StoreOptions)
     tps: float | None = None
     attributes: FieldSet = FieldSet.ALL
+    log_level: str = "info"
 
 
 @contextmanager
@@ -71,7 +69,8 @@ def open_app(options: ServiceOptions, *, rate: RateLimit | None = None) -> Itera
     keys = None
     if options.credentials is not None:
         keys = CredentialsFile(options.credentials, allow_readable=options.allow_readable_credentials)
-    objects = open_objects(options.buckets, s3=options.s3, endpoint_url=options.s3_endpoint_url, region=options.region)
+    # One worker is left for other requests if the store hangs.
+    objects = options.stores.open(region=options.region, most_reads=max(1, options.config.workers - 1))
     if rate is None and options.tps:
         rate = TokenBuckets(options.tps)
     with open_engine(options.settings) as engine:
@@ -92,5 +91,5 @@ def open_app_for_process(options: ServiceOptions, *, rate: RateLimit | None = No
 
     Arguments and errors are those of `open_app`.
     """
-    log_to(sys.stderr)
+    _opened.enter_context(log_to(sys.stderr, options.log_level))
     return _opened.enter_context(open_app(options, rate=rate))

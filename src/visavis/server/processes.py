@@ -116,6 +116,7 @@ class _Process:
             app = open_app_for_process(self.options, rate=self.rate)
         except Exception:
             logging.getLogger(__name__).exception("the process cannot start")
+            logging.shutdown()  # the log is written in a thread
             # Any other status would make the supervisor try again for ever.
             os._exit(uvicorn.config.STARTUP_FAILURE)
         return _Ending(app)

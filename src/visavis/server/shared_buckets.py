@@ -15,17 +15,19 @@ from filelock import FileLock
 
 __all__ = ["SharedTokenBuckets"]
 
-SLOTS = 8192
-"""Keys that have a bucket at one time. Two keys with the same slot take it from each other."""
+SETS, WAYS = 1024, 8
+"""Sets of buckets, one of which a key's hash chooses, and the keys that have a bucket in a set at one time."""
 
 _SLOT = struct.Struct("=Qdd")
 """The hash of a key, its tokens, and when they were counted, by the machine's monotonic clock."""
 
 
 class SharedTokenBuckets:
-    """As `admission.TokenBuckets`, for several processes, to which it can be sent.
+    """As `token_buckets.TokenBuckets`, for several processes, to which it can be sent.
 
-    A key that loses its slot to another one starts with a full bucket. A process that is killed leaves no lock behind.
+    A key whose set is full takes over the fullest bucket of the set. A full bucket is as good as none, and of another
+    one the key gets the tokens, so that nobody gains by sending under several keys of the same set. A process that is
+    killed leaves no lock behind.
 
     Args:
         folder: that only these processes use.
@@ -49,7 +51,7 @@ class SharedTokenBuckets:
         self._clock = clock
         self._file = folder / "buckets"
         if not self._file.exists():
-            self._file.write_bytes(bytes(SLOTS * _SLOT.size))
+            self._file.write_bytes(bytes(SETS * WAYS * _SLOT.size))
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self._file.parent, self.rate)
@@ -67,14 +69,16 @@ class SharedTokenBuckets:
     def take(self, key: str) -> bool:
         """Whether `key` may make one more request now. If it may, the request is counted."""
         mark = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big") or 1
-        at = mark % SLOTS * _SLOT.size
+        first = mark % SETS * WAYS
         threads, processes = self._locks
         with threads, processes:
             now = self._clock()
-            found, tokens, counted_at = _SLOT.unpack_from(self._slots, at)
-            if found != mark:
-                tokens, counted_at = self._burst, now
-            tokens = min(self._burst, tokens + (now - counted_at) * self.rate)
-            allowed = bool(tokens >= 1)
+            buckets = []
+            for at in range(first * _SLOT.size, (first + WAYS) * _SLOT.size, _SLOT.size):
+                found, tokens, counted_at = _SLOT.unpack_from(self._slots, at)
+                filled = min(self._burst, tokens + (now - counted_at) * self.rate) if found else self._burst
+                buckets.append((found == mark, filled, at))
+            _, tokens, at = max(buckets)  # the key's own, or else the fullest
+            allowed = tokens >= 1
             _SLOT.pack_into(self._slots, at, mark, tokens - 1 if allowed else tokens, now)
             return allowed

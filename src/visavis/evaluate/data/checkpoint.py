@@ -8,7 +8,6 @@ bytes. A last line that is cut short is dropped.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import os
 from collections.abc import Mapping
@@ -126,7 +125,7 @@ class EmbeddingCheckpoint:
             embedding = None if raw is None else np.frombuffer(base64.b64decode(raw, validate=True), "<f4")
             record = EmbeddingRecord(embedding, float(stored["quality"]), str(stored["failure"]))
             self.done[stored["sha256"]] = record
-        except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise InvalidRequest(f"{file} is not a file to resume from: {error}") from error
 
     def _check(self, file: Path, stored: Mapping[str, object]) -> None:
