@@ -1,4 +1,4 @@
-"""What an S3 server sends to the bytes of an object: status line, headers, body, and errors in XML.
+"""What an S3 server sends to the bytes of an object, or to keys: status line, headers, body, lists and errors in XML.
 
 An input is what arrives on each connection, one after the other, with `BETWEEN` between them. The client's own parsers
 read it: those of http.client, urllib3 and botocore.
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from http.client import HTTPException, HTTPResponse
+from itertools import islice
 from typing import Any
 from unittest.mock import patch
 
@@ -25,6 +26,8 @@ BETWEEN = b"\n====\n"
 
 LIMIT = 1000
 """Bytes of the largest object that is read."""
+
+MOST_KEYS = 1000
 
 MOST_REASON = 2000
 """Characters of the text of an error."""
@@ -87,7 +90,13 @@ def connected(parts: list[bytes]) -> Iterator[Connections]:
 
 
 def run(data: bytes) -> None:
-    with connected(data.split(BETWEEN)) as connections:
+    check_object(data.split(BETWEEN))
+    check_list(data.split(BETWEEN))
+
+
+def check_object(parts: list[bytes]) -> None:
+    """Read what arrives as an object, which is whole and within the limit, or an error that does not name it."""
+    with connected(parts) as connections:
         try:
             found = store().read(S3ObjectRef(BUCKET, NAME), limit=LIMIT)
         except (ObjectUnavailable, ImageTooLarge) as error:
@@ -96,6 +105,17 @@ def run(data: bytes) -> None:
     assert len(found) <= LIMIT
     assert connections.arrived
     assert found == body_of(connections.arrived[-1]), "an object was taken that did not arrive like this"
+
+
+def check_list(parts: list[bytes]) -> None:
+    """Read what arrives as a list of keys, which are texts, or an error of ours."""
+    with connected(parts):
+        try:
+            names = list(islice(store().keys(BUCKET, ""), MOST_KEYS))
+        except ObjectUnavailable as error:
+            check_error(error)
+        else:
+            assert all(isinstance(name, str) and not name.endswith("/") for name in names)
 
 
 def check_error(error: VisavisError) -> None:

@@ -197,6 +197,11 @@ def objects() -> Seeds:
 
     head = response(200, Content_Length=5, ETag='"x"', Last_Modified="Sat, 31 Jan 2026 12:00:00 GMT")
     error = b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code><Message>no</Message><Key>k</Key></Error>'
+    listed = (
+        b"<ListBucketResult><Name>photos</Name><IsTruncated>false</IsTruncated><NextContinuationToken>t"
+        b"</NextContinuationToken><Contents><Key>a%2Fb.jpg</Key><Size>1</Size></Contents><Contents><Key>c/</Key>"
+        b"</Contents><EncodingType>url</EncodingType></ListBucketResult>"
+    )
     chunks = b"3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nTrailer: 1\r\n\r\n"
     sent = {
         "whole": [head, response(200, b"hello", Content_Length=5)],
@@ -223,6 +228,10 @@ def objects() -> Seeds:
         "moved": [response(301, x_amz_bucket_region="eu-west-1"), response(200), head, head + b"hello"],
         "redirect": [response(307, Location="http://127.0.0.1/x"), head],
         "length": [response(200, Content_Length=-1), response(200, b"hello", Content_Length="5, 5")],
+        "status-300": [head, response(300, Content_Length=5)],
+        "list": [response(200, listed, Content_Length=len(listed))],
+        "list-pages": [response(200, listed.replace(b"false", b"true"), Content_Length=len(listed) - 1)] * 2,
+        "list-cut": [response(200, listed[:90], Content_Length=90)],
         "nothing": [b"", b""],
         "noise": [b"SSH-2.0-x\r\n", b"\xff\0"],
     }
@@ -258,6 +267,7 @@ def credentials() -> Seeds:
         "comment": f"# \u00e9\r\n{key}\r\n",
         "half": key[:50],
         "table": "[keys]\na.b.'c d' = [1, 2.5, inf, true, [ ], {}]\n",
+        "nested": "keys = " + "[" * 2000,
         "nothing": "",
         "dotted": 'keys.x = 1\n[a]\n"" = """x\\\n  y"""',
     }
