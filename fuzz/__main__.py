@@ -18,10 +18,10 @@ ROOT = Path(__file__).parent.parent
 FOUND, CRASHES = CORPUS.parent / "found", CORPUS.parent / "crashes"
 
 SLOWEST = 10
-"""Seconds that one input may take. The slowest that are kept take a tenth of a second; the machine may be busy."""
+"""Seconds that one input may take. The inputs that are kept take less than one on a busy machine."""
 
-MOST_MEMORY = 1024
-"""Megabytes of the process. It has 300 with all libraries, and an image of `images.LIMITS` takes 20."""
+MOST_MEMORY = 512
+"""Megabytes of the process. It has 80 to 100 with the libraries and the inputs that are kept."""
 
 ROW = "{:12} {:>10} {:>8} {:>8} {:>8} {:>6} {:>7}"
 

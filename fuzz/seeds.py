@@ -89,6 +89,12 @@ def images() -> Seeds:
     yield from pngs()
     for other in ("GIF", "BMP", "WEBP", "TIFF"):
         yield other.lower(), encoded(gradient(8, 8), other)[:300]
+    for other in ("heic", "avif", "qt  ", "crx "):
+        yield f"box-{other.strip()}", b"\0\0\0\x18ftyp" + other.encode() + b"\0\0\0\0mif1"
+    for n, start in enumerate(
+        (b"<?xml version='1.0'?><svg/>", b"%PDF-1.7", b"<!doctype html>", b"data:image/png;base64,")
+    ):
+        yield f"text-{n}", start
 
 
 def pngs() -> Seeds:
@@ -133,6 +139,12 @@ def requests() -> Seeds:
         "unknown": {"Image": {"Bytes": blob}, "Attributes": ["Smile", "", 1, None]},
         "surrogate": {"Image": {"S3Object": {"Bucket": "b", "Name": "\ud83d"}}},
     }
+    wrong: list[object] = [1, True, "YQ", "Y Q=", "YR==", "a===", ["a"], {"a": 1}, 10**400, "Infinity"]
+    for n, value in enumerate(wrong):
+        detected[f"blob-{n}"] = {"Image": {"Bytes": value}}
+        detected[f"list-{n}"] = {"Image": stored, "Attributes": value}
+        detected[f"text-{n}"] = {"Image": {"S3Object": {"Bucket": value, "Name": "n"}}}
+        compared[f"float-{n}"] = {"SourceImage": stored, "TargetImage": stored, "SimilarityThreshold": value}
     for operation, first, bodies in (("compare", b"\0", compared), ("detect", b"\1", detected)):
         for name, body in bodies.items():
             yield f"{operation}-{name}", first + json.dumps(body).encode()
