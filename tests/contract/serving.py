@@ -284,6 +284,11 @@ def main(options: list[str]) -> None:
         with patch("visavis.runtime.open_engine", return_value=nullcontext(MadeUpEngine())):
             sys.exit(run_command(["serve", "--port", "0", *options]))
     grace = float(options[options.index("--grace") + 1]) if "--grace" in options else 30.0
+    if "--descriptors" in options:
+        import resource
+
+        most = int(options[options.index("--descriptors") + 1])
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     app = build_app(make_gateway(keys="--no-auth" not in options))
     with log_to(sys.stderr):
         unfinished = serve(app, port=0, grace=grace, announce=partial(print, flush=True))

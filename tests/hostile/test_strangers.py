@@ -42,7 +42,7 @@ def test_the_body_of_a_stranger_takes_no_memory_and_the_answer_is_the_usual_one(
         ):
             with begin(it, headers, 990) as wire:
                 time.sleep(0.1)
-                assert it.endpoint._memory._left == 1000
+                assert it.endpoint._bodies.left == 1000
                 assert ask(it.port, body=BODY, headers=signed(it.url)).status == 200
                 wire.sendall(bytes(989))
                 reply = http.client.HTTPResponse(wire)

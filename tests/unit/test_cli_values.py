@@ -69,6 +69,7 @@ ORIGIN = (
     "SCHEME://HOST or SCHEME://HOST:PORT such as https://app.example.com, without a path and with a name beyond ASCII "
     "written as xn--..., or *"
 )
+PROXY = "an address or network of a proxy such as 10.0.0.1 or 10.0.0.0/8, or *"
 NAME = "a name such as visavis or faces.example.com, or an IP address, without scheme, port or path"
 PREFIX = "a path such as /faces, without a slash at its end"
 ATTRIBUTES = (
@@ -158,6 +159,10 @@ BAD: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
                 for bad in ("", "app.example.com", "https://x/y", "https://x:0", "https://é")
             ],
             *[("--allow-host", bad, NAME) for bad in ("", "http://x", "x:80", "x/y", "a b", "-x")],
+            *[
+                ("--forwarded-allow-ips", bad, PROXY)
+                for bad in ("", "proxy", "10.0.0.1/8", "10.0.0.0/33", "::1]", " *")
+            ],
             *OBJECTS,
             *[("--processes", *bad) for bad in not_from(1, 256)],
             *[("--tps", bad, "a number above 0") for bad in ("", "0", "-1", "nan", "inf", "1e999", "x")],

@@ -31,6 +31,7 @@ GIVEN = {
     "VISAVIS_SERVE_INSECURE_NO_AUTH": ("1", True),
     "VISAVIS_SERVE_CORS_ORIGIN": ("https://a.example, https://b.example", ("https://a.example", "https://b.example")),
     "VISAVIS_SERVE_ALLOW_HOST": ("visavis, ,faces.example.com,", ("visavis", "faces.example.com")),
+    "VISAVIS_SERVE_FORWARDED_ALLOW_IPS": ("10.0.0.0/8, ::1", ("10.0.0.0/8", "::1")),
     "VISAVIS_SERVE_BUCKET": ("one=., two=a b", {"one": Path(), "two": Path("a b")}),
     "VISAVIS_SERVE_S3": ("true", True),
     "VISAVIS_SERVE_S3_ENDPOINT_URL": ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
@@ -51,6 +52,7 @@ WRONG = {
     "VISAVIS_SERVE_REGION": "us east",
     "VISAVIS_SERVE_CORS_ORIGIN": "https://a.example,b",
     "VISAVIS_SERVE_ALLOW_HOST": "visavis:80",
+    "VISAVIS_SERVE_FORWARDED_ALLOW_IPS": "proxy",
     "VISAVIS_SERVE_BUCKET": "photos=missing",
 }
 

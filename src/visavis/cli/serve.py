@@ -104,6 +104,14 @@ LISTEN, CALLERS, LOAD = "Where it listens", "Who may call", "Load"
     section=CALLERS,
     help="Without credentials, also answer requests to this host name; may be repeated.",
 )
+@option(
+    "--forwarded-allow-ips",
+    parse=values.proxy,
+    multiple=True,
+    metavar="ADDRESS",
+    section=CALLERS,
+    help="Address or network of a proxy whose X-Forwarded-For is believed, or *; may be repeated.",
+)
 @objects_options
 @option(
     "--tps",
@@ -179,6 +187,7 @@ def serve(
     insecure_no_auth: bool,
     cors_origin: tuple[str, ...],
     allow_host: tuple[str, ...],
+    forwarded_allow_ips: tuple[str, ...],
     stores: StoreOptions,
     tps: float | None,
     processes: int,
@@ -203,14 +212,14 @@ def serve(
         settings=settings,
         config=ServerConfig(
             prefix=prefix,
-            # Twice the images that are analysed at a time, so that the next are read and decoded meanwhile.
-            workers=workers or 2 * settings.threads,
+            workers=workers or 2 * settings.threads,  # images are read and decoded while others are analysed
             waiting=queue,
             waiting_seconds=queue_seconds,
             cors_origins=cors_origin,
             host=host,
             allowed_hosts=allow_host,
             page=not no_page,
+            forwarded_allow_ips=forwarded_allow_ips,
         ),
         credentials=credentials,
         allow_readable_credentials=allow_readable_credentials,

@@ -50,6 +50,7 @@ __all__ = [
     "path_prefix",
     "percent",
     "port",
+    "proxy",
     "quality_filters",
     "region",
     "templates",
@@ -218,6 +219,13 @@ def host_name(text: str) -> str:
     from visavis.server.hosts import host_of
 
     return host_of(text)
+
+
+def proxy(text: str) -> str:
+    """The address or network of a proxy, or `*`."""
+    from visavis.server.hosts import proxy_of
+
+    return proxy_of(text)
 
 
 def origin(text: str) -> str:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Event
 
 from starlette.datastructures import Headers
 from starlette.requests import Request as HttpRequest
@@ -19,7 +20,8 @@ from starlette.types import Receive, Scope, Send
 from visavis.aws.wire import WireError
 from visavis.errors import Overloaded
 from visavis.gateway import Gateway, Request, Response, error_response
-from visavis.server.admission import BodyError, MemoryBudget, read_body
+from visavis.server.bodies import Bodies, Body, BodyError
+from visavis.server.callers import caller_gone, while_connected
 from visavis.server.config import ServerConfig
 from visavis.server.hosts import network_of
 from visavis.server.metrics import Metrics
@@ -35,18 +37,19 @@ class Endpoint:
 
     Attributes:
         verifies: whether signatures are verified.
+        config: the limits.
         queue: the requests that wait or are processed.
         metrics: the metrics of this app.
     """
 
     def __init__(self, gateway: Gateway, config: ServerConfig, *, ready: Callable[[], bool]) -> None:
         self.verifies = gateway.verifies
+        self.config = config
         self.queue = WorkQueue(workers=config.workers, waiting=config.waiting, seconds=config.waiting_seconds)
         self.metrics = Metrics(lambda: self.queue.depth)
         self._gateway = gateway
-        self._config = config
         self._ready = ready
-        self._memory = MemoryBudget(config.memory)
+        self._bodies = Bodies(config)
         # One thread, because it hashes bodies faster than the event loop receives them. What waits for it is bounded by
         # the memory of bodies.
         self._verifier = ThreadPoolExecutor(1, thread_name_prefix="visavis-verify")
@@ -55,18 +58,18 @@ class Endpoint:
         """Serve one request, as ASGI calls it."""
         started = time.perf_counter()
         request = HttpRequest(scope, receive)
-        # A client that sent `Expect: 100-continue` may or may not send its body after a refusal, so the next bytes on
-        # the connection are not necessarily the start of a request.
-        close = _expects_continue(request)
-        try:
-            response, close = await self._respond(request), False
-        except (Overloaded, WireError) as error:
-            response = error_response(error, _request(scope), _now())
-        except BodyError as error:
-            refused = error_response(error.response_error, _request(scope), _now())
-            response, close = replace(refused, outcome=error.outcome), True
-        except Exception as error:  # noqa: BLE001 - the caller gets a response and the log the reason
-            response, close = error_response(error, _request(scope), _now()), True
+        with self._bodies.open() as body:
+            try:
+                response = await self._respond(request, body)
+            except (Overloaded, WireError) as error:
+                response = error_response(error, _request(scope), _now())
+            except BodyError as error:
+                refused = error_response(error.response_error, _request(scope), _now())
+                response = replace(refused, outcome=error.outcome)
+            except Exception as error:  # noqa: BLE001 - the caller gets a response and the log the reason
+                response = error_response(error, _request(scope), _now())
+        # Unless the body was read, the next bytes on the connection are not the start of a request.
+        close = not body.complete
         await response_of(response, close=close)(scope, receive, send)
         self._record(response, request, started)
 
@@ -82,32 +85,32 @@ class Endpoint:
     async def refuse(self, request: HttpRequest, error: WireError) -> HttpResponse:
         """The response with `error` to a request that does not reach the operation. The request is recorded."""
         started = time.perf_counter()
-        expects_continue = _expects_continue(request)
-        if not expects_continue:
-            # A connection that is closed with unread bytes is reset, and the client then does not see the response.
-            with suppress(BodyError):
-                await read_body(request.receive, limit=0, seconds=self._config.body_seconds)
+        with self._bodies.open() as body:
+            # A client that sent `Expect: 100-continue` waits for an answer before it sends its body.
+            if not _expects_continue(request):
+                with suppress(BodyError):
+                    await body.discard(request.receive)
         response = error_response(error, _request(request.scope), _now())
         self._record(response, request, started)
-        return response_of(response, close=expects_continue)
+        return response_of(response, close=not body.complete)
 
-    async def _respond(self, request: HttpRequest) -> Response:
-        config = self._config
-        declared = int(request.headers.get("content-length", config.max_body))
-        if declared > config.max_body and _expects_continue(request):
-            raise BodyError.too_large(declared, config.max_body)
+    async def _respond(self, request: HttpRequest, body: Body) -> Response:
+        limit, declared = self.config.max_body, int(request.headers.get("content-length", 0))
+        if declared > limit:
+            raise BodyError.too_large(declared, limit)
         refusal = self._gateway.refusal(_request(request.scope), _now())
         if refusal is not None:
             if not _expects_continue(request):
-                await read_body(request.receive, limit=config.max_body, seconds=config.body_seconds, keep=False)
+                await body.discard(request.receive)
             raise refusal
-        with self._memory.reserve(min(declared, config.max_body)):
-            started = time.perf_counter()
-            body = await read_body(request.receive, limit=config.max_body, seconds=config.body_seconds)
-            self.metrics.observe("body", time.perf_counter() - started)
-            return await self._work(_request(request.scope, body), network_of(_client(request) or ""))
+        started = time.perf_counter()
+        data = await body.read(request.receive)
+        self.metrics.observe("body", time.perf_counter() - started)
+        gone = Event()
+        work = self._work(_request(request.scope, data), network_of(_client(request) or ""), gone)
+        return await while_connected(request.receive, work, gone)
 
-    async def _work(self, request: Request, network: str) -> Response:
+    async def _work(self, request: Request, network: str, gone: Event) -> Response:
         loop = asyncio.get_running_loop()
         admitted = await loop.run_in_executor(self._verifier, self._gateway.admit, request, _now(), network)
         if isinstance(admitted, Response):
@@ -115,6 +118,9 @@ class Endpoint:
 
         def work(waited: float) -> Response:
             self.metrics.observe("queue", waited)
+            # The gateway and the stages of the analysis may look at it too: give them `gone.is_set`.
+            if gone.is_set():
+                raise caller_gone()
             return self._gateway.answer(admitted, _now())
 
         return await self.queue.run(admitted.key, work)

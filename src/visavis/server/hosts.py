@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from visavis.aws.wire import WireError, printable
 from visavis.parsing import BadValue
 
-__all__ = ["ANY_ORIGIN", "Hosts", "host_of", "network_of", "origin_of"]
+__all__ = ["ANY_ORIGIN", "Hosts", "host_of", "network_of", "origin_of", "proxy_of"]
 
-ANY_ORIGIN = "*"
+ANY_ORIGIN = ANY_PROXY = "*"
 
 MAX_NAME = 253
 """Characters of the longest name in DNS: RFC 1035 allows 255 bytes, two of which are the first length and the root's.
@@ -152,3 +152,21 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 def _is_loopback(host: str) -> bool:
     address = _address(host)
     return host == "localhost" if address is None else address.is_loopback
+
+
+def proxy_of(text: str) -> str:
+    """The address or network of a proxy, or `*`.
+
+    Raises:
+        BadValue: the text is neither.
+
+    Example:
+        >>> proxy_of("10.0.0.0/8")
+        '10.0.0.0/8'
+    """
+    try:
+        if text != ANY_PROXY:
+            ip_network(text)
+    except ValueError as error:
+        raise BadValue("an address or network of a proxy such as 10.0.0.1 or 10.0.0.0/8, or *", text) from error
+    return text

@@ -14,14 +14,14 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TextIO, cast
 
 from visavis.server.log_writer import LineWriter
 
-__all__ = ["LEVELS", "JsonLines", "dropped_lines", "log_to"]
+__all__ = ["LEVELS", "JsonLines", "OncePerSecond", "dropped_lines", "log_to"]
 
 LEVELS = ("debug", "info", "warning", "error")
 """The levels of `--log-level`, from all lines to the fewest."""
@@ -246,3 +246,28 @@ def _thread_failed(failure: threading.ExceptHookArgs) -> None:
     if failure.exc_type is not SystemExit and failure.exc_value is not None:
         name = failure.thread.name if failure.thread else None
         log.error("a thread ended by an exception", extra={"thread_name": name}, exc_info=failure.exc_value)
+
+
+class OncePerSecond(logging.Filter):
+    """Lets a record of a logger pass if none has passed for a second, for events that a caller can cause at any rate.
+
+    Args:
+        clock: returns seconds; must be monotonic.
+
+    Example:
+        >>> logging.getLogger("visavis.example").addFilter(OncePerSecond())
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._passed_at = -1.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether `record` passes."""
+        del record
+        now = self._clock()
+        if now - self._passed_at < 1:
+            return False
+        self._passed_at = now
+        return True

@@ -17,7 +17,7 @@ from uvicorn.supervisors import Multiprocess
 from visavis.errors import SettingsError
 from visavis.server.metrics import FOLDER
 from visavis.server.opening import ServiceOptions, open_app_for_process
-from visavis.server.run import address_of, bind, uvicorn_config
+from visavis.server.run import address_of, bind, hang_up_as_terminate, uvicorn_config
 from visavis.server.shared_buckets import SharedTokenBuckets
 
 __all__ = ["divided", "serve_processes"]
@@ -61,7 +61,7 @@ def serve_processes(
         os.environ[FOLDER] = folder
         rate = SharedTokenBuckets(Path(folder), options.tps) if options.tps else None
         process = _Process(replace(divided(options, processes), tps=None), rate)
-        config = uvicorn_config(process, grace=grace, factory=True, workers=processes)
+        config = uvicorn_config(process, options.config, grace=grace, factory=True, workers=processes)
         config.timeout_worker_healthcheck = HEALTH_SECONDS
         supervisor = Multiprocess(config, [listener])
         announce(f"visavis is listening on {address_of(listener)} with {processes} processes")
@@ -112,6 +112,8 @@ class _Process:
     rate: SharedTokenBuckets | None
 
     def __call__(self) -> ASGIApp:
+        # A terminal that closes sends it to each process.
+        hang_up_as_terminate()
         try:
             app = open_app_for_process(self.options, rate=self.rate)
         except Exception:

@@ -6,9 +6,11 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -16,10 +18,12 @@ import uvicorn
 from starlette.applications import Starlette
 
 from visavis.errors import SettingsError
-from visavis.server.config import DEFAULT_GRACE, DEFAULT_HOST, DEFAULT_PORT
+from visavis.server.config import DEFAULT_GRACE, DEFAULT_HOST, DEFAULT_PORT, ServerConfig
+from visavis.server.connection_limit import Connections
+from visavis.server.connections import Connection
 from visavis.server.endpoint import Endpoint
 
-__all__ = ["address_of", "bind", "make_server", "serve", "uvicorn_config"]
+__all__ = ["address_of", "bind", "hang_up_as_terminate", "make_server", "serve", "uvicorn_config"]
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +43,7 @@ def serve(
     grace: float = DEFAULT_GRACE,
     announce: Callable[[str], None] = log.info,
 ) -> bool:
-    """Serve `app` until SIGTERM or SIGINT, then finish the requests in progress and return.
+    """Serve `app` until SIGTERM, SIGINT or SIGHUP, then finish the requests in progress and return.
 
     Args:
         app: the result of `build_app`.
@@ -61,6 +65,7 @@ def serve(
     if not endpoint.verifies:
         announce("no credentials file: every request is answered, whoever signed it")
     with _ignore_signals():
+        hang_up_as_terminate()
         make_server(app, grace=grace, announce=announce).run(sockets=[listener])
     unfinished = endpoint.queue.running
     if unfinished:
@@ -75,28 +80,30 @@ def make_server(
 
     Its `run(sockets=[...])` serves until its `should_exit` is set.
     """
-    return _Announcing(uvicorn_config(app, grace=grace), announce)
+    return _Announcing(uvicorn_config(app, app.state.endpoint.config, grace=grace), announce)
 
 
-def uvicorn_config(app: Any, *, grace: float, **further: Any) -> uvicorn.Config:
+def uvicorn_config(app: Any, config: ServerConfig, *, grace: float, **further: Any) -> uvicorn.Config:
     """How uvicorn serves an app.
 
     Args:
         app: an ASGI app, or with `factory=True` a function that makes one.
+        config: the limits of connections.
         grace: seconds to finish the requests in progress.
         **further: arguments of `uvicorn.Config`.
     """
-    # uvicorn's own choice of a parser depends on what is installed, and parsers differ on unusual requests.
     return uvicorn.Config(
         app,
-        http="h11",
-        loop="asyncio",
+        http=partial(Connection, Connections(config)),  # type: ignore[arg-type]  # makes what a class makes
+        loop="visavis.server.accepting:Loop",
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         date_header=False,
+        # Without a list uvicorn believes local callers, and those that a variable names.
+        forwarded_allow_ips=list(config.forwarded_allow_ips),
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=grace,  # type: ignore[arg-type]
         **further,
@@ -157,6 +164,18 @@ class _Announcing(uvicorn.Server):
         await super().startup(sockets)
         for listener in sockets or []:
             self._announce(f"visavis is listening on {address_of(listener)}")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in self.server_state.connections.copy():  # those that the time of grace did not suffice for
+            connection.transport.abort()
+
+
+def hang_up_as_terminate() -> None:
+    """Let SIGHUP stop this process as SIGTERM does, unless it is ignored, as under nohup."""
+    if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
 
 
 @contextmanager
