@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 RUN    := $(VENV)/.installed
 STAMP  := $(VENV)/.installed-dev
+FUZZ   := $(VENV)/.installed-fuzz
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # What installs an extra. `make LOCKED=1 ...` takes the versions of locks/ and checks each file by its SHA-256.
@@ -13,9 +14,11 @@ else
 INSTALL = $(PIP) -e '.[$(1)]'
 endif
 
+SECONDS ?= 60
+
 .DEFAULT_GOAL := help
 .PHONY: help install models demo test test-fast coverage check lint types imports docs wheel
-.PHONY: bandit audit sbom lock lowest mutants bench clean
+.PHONY: bandit audit sbom lock lowest mutants fuzz bench clean
 
 help:
 	@echo "make demo       compare real photos (installs everything first)"
@@ -29,6 +32,7 @@ help:
 	@echo "make lowest     run tests with the lowest versions that pyproject.toml allows (Python 3.11; fifteen minutes)"
 	@echo "make sbom       write dist/sbom.cdx.json, the list of packages and networks"
 	@echo "make mutants    break the core in some 180 places, one at a time, and check that the tests notice (ten minutes)"
+	@echo "make fuzz       give random bytes to the parsers, SECONDS=60 to each, and look for errors (Linux on x86-64)"
 	@echo "make bench      measure speed, also of other libraries, and accuracy on labelled images (VISAVIS_DATA=...)"
 	@echo "make clean      remove everything that make created in this folder"
 
@@ -42,6 +46,11 @@ $(RUN): pyproject.toml
 $(STAMP): $(RUN)
 	@echo "installing the development tools into $(VENV)"
 	@$(call INSTALL,dev)
+	@touch $@
+
+$(FUZZ): $(RUN)
+	@echo "installing the fuzzer into $(VENV)"
+	@$(PIP) -e '.[fuzz,server]'
 	@touch $@
 
 install: $(STAMP)
@@ -98,10 +107,14 @@ check: lint types imports docs bandit audit test wheel
 mutants: $(STAMP) models
 	@$(BIN)/python -m tools.mutants
 
+fuzz: $(FUZZ)
+	@$(BIN)/python -m fuzz --seconds $(SECONDS)
+
 bench: $(STAMP) models
 	@$(BIN)/python -m bench
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build site bench/.peers
+	rm -rf fuzz/crashes fuzz/found
 	rm -rf htmlcov .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
