@@ -16,7 +16,7 @@ DEFAULT_IMAGE_MEMORY = 512 * 1024 * 1024
 """Bytes. The largest JPEG of a camera, 100 million pixels, takes 400 MB when it is decoded whole, with its halved
 copies; ten photographs of 12 megapixels fit at once."""
 
-_POLL_SECONDS = 0.1  # how often an image that waits for memory looks at its deadline
+_BETWEEN_LOOKS = 0.1  # seconds after which an image that waits for memory looks at its deadline again
 
 
 class PixelMemory:
@@ -65,7 +65,7 @@ class PixelMemory:
         with self._changed:
             while self._used + size > self.total:
                 deadline.check()
-                self._changed.wait(_POLL_SECONDS)
+                self._changed.wait(_BETWEEN_LOOKS)
             self._used += size
 
     def release(self, size: int) -> None:
