@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import PHOTOS
-from tests.contract.serving import HEADERS, Reply, ask, signed
+from tests.contract.serving import HEADERS, Reply, ask, signed, until
 from visavis.settings import Settings
 
 SAME = ("ardern_2018", "ardern_2022")
@@ -39,12 +39,17 @@ class Served:
     log: Path
 
     def lines(self) -> list[dict[str, Any]]:
-        """The lines of the log until now."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        """The whole lines of the log until now."""
+        return [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
-    def events(self, begin: str) -> list[dict[str, Any]]:
-        """The lines of the log whose event begins so."""
-        return [line for line in self.lines() if line["event"].startswith(begin)]
+    def events(self, begin: str, count: int = 1) -> list[dict[str, Any]]:
+        """The lines of the log whose event begins so, once there are `count`, because a thread writes them."""
+
+        def found() -> list[dict[str, Any]]:
+            return [line for line in self.lines() if line["event"].startswith(begin)]
+
+        until(lambda: len(found()) >= count, 60)
+        return found()
 
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -132,12 +132,18 @@ class _Process:
         threading.Thread(target=_end_with_supervisor, daemon=True).start()
         try:
             app = open_app_for_process(self.options, rate=self.rate)
-        except Exception:
-            logging.getLogger(__name__).exception("the process cannot start")
-            logging.shutdown()  # the log is written in a thread
-            # Any other status would make the supervisor try again for ever.
-            os._exit(uvicorn.config.STARTUP_FAILURE)
+        except OSError as error:
+            # The disk is full, or descriptors are short. The supervisor tries again, and the other processes go on.
+            _end("the process cannot start now, and is started again", error, status=1)
+        except Exception as error:  # noqa: BLE001  # any, because otherwise the supervisor tries again for ever
+            _end("the process cannot start", error, status=uvicorn.config.STARTUP_FAILURE)
         return _Ending(app)
+
+
+def _end(event: str, error: Exception, *, status: int) -> NoReturn:
+    logging.getLogger(__name__).error(event, exc_info=error)
+    logging.shutdown()  # the log is written in a thread
+    os._exit(status)
 
 
 def _end_with_supervisor() -> None:
