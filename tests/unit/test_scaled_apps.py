@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from visavis.errors import SettingsError
 from visavis.scale import ray as scale
+from visavis.server import metrics as metrics_module
 from visavis.server import processes
-from visavis.server.metrics import Metrics
+from visavis.server.metrics import FILE_SIZE, Metrics
+from visavis.server.opening import ServiceOptions
+from visavis.settings import Settings
 
 
 class App:
@@ -53,6 +59,35 @@ def test_a_process_ends_although_requests_are_unfinished(
     app = processes._Ending(App({"type": "lifespan.shutdown.complete"}, running))
     assert len(sent_by(app, kind)) == 1
     assert statuses == ended
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(OSError(28, "No space left on device"), 1), (SettingsError("a wrong key"), 3)]
+)
+def test_a_process_that_cannot_start_is_tried_again_only_if_that_may_help(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception, status: int
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(processes, "open_app_for_process", fail)
+    monkeypatch.setattr(processes, "hang_up_as_terminate", lambda: None)
+    monkeypatch.setattr(logging, "shutdown", lambda: None)
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    with pytest.raises(SystemExit) as ended:
+        processes._Process(ServiceOptions(settings=Settings.from_env({})), None)()
+    assert ended.value.code == status
+    assert str(error) in caplog.text
+
+
+def test_the_files_of_metrics_take_their_room_once(tmp_path: Path) -> None:
+    metrics_module._allocate_files(tmp_path)
+    files = sorted(tmp_path.iterdir())
+    assert [file.name.partition("_")[0] for file in files] == ["counter", "gauge", "histogram"]
+    assert {len(file.read_bytes()) for file in files} == {FILE_SIZE}
+    files[0].write_bytes(b"counted")
+    metrics_module._allocate_files(tmp_path)
+    assert files[0].read_bytes() == b"counted"
 
 
 def test_metrics_of_several_processes_forget_those_that_were_killed(tmp_path: Path) -> None:

@@ -220,12 +220,15 @@ def _discard(number: int) -> None:
 
 
 def _occupy_closed_streams() -> None:
-    """Open closed standard streams, so that no file that is opened later gets their descriptors."""
+    """Open closed standard streams, so that no file that is opened later gets their descriptors.
+
+    Processes that are started inherit them, as they inherit all standard streams.
+    """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     if sys.stderr is None:
         # print() would write to standard output instead.
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from visavis.files import writing_atomically
 from visavis.gateway import Response
 from visavis.server.logs import dropped_lines
 
@@ -23,6 +24,9 @@ __all__ = ["FOLDER", "Metrics"]
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which prometheus_client finds the folder of the metrics that processes share."""
+
+FILE_SIZE = 64 * 1024
+"""Bytes of each file of a process in that folder. With fifty outcomes the fullest uses 13,700 of them."""
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 FACES = (0, 1, 2, 3, 5, 10, 20, 50, 100)
@@ -34,6 +38,9 @@ class Metrics:
     media_type = CONTENT_TYPE_LATEST
 
     def __init__(self, queue_depth: Callable[[], int]) -> None:
+        self._folder = os.environ.get(FOLDER)
+        if self._folder is not None:
+            _allocate_files(Path(self._folder))
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "visavis_requests",
@@ -58,7 +65,6 @@ class Metrics:
         )
         self._dropped_before = 0
         self._lock = threading.Lock()
-        self._folder = os.environ.get(FOLDER)
         self._queue_depth = queue_depth
         self._depth = Gauge(
             "visavis_queue_depth", "Requests waiting for a worker", registry=self._registry, multiprocess_mode="livesum"
@@ -94,6 +100,21 @@ class Metrics:
             dropped = dropped_lines()
             self._dropped.inc(dropped - self._dropped_before)
             self._dropped_before = dropped
+
+
+def _allocate_files(folder: Path) -> None:
+    """Write this process's files in full before prometheus_client maps them.
+
+    It makes them without content, and the system kills a process that writes to them when the disk has become full.
+
+    Raises:
+        OSError: there is no room for them.
+    """
+    for kind in ("counter", "gauge_livesum", "histogram"):
+        file = folder / f"{kind}_{os.getpid()}.db"
+        if not file.exists():
+            with writing_atomically(file) as temporary:
+                temporary.write_bytes(bytes(FILE_SIZE))
 
 
 def _forget_dead_processes(folder: Path) -> None:

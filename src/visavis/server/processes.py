@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -38,8 +41,9 @@ def serve_processes(
 ) -> None:
     """Serve until SIGTERM or SIGINT; each process then finishes its requests in progress.
 
-    A process that dies is replaced, and costs only its own requests. SIGHUP replaces all processes, one after the
-    other, without losing a request. `GET /metrics` answers for all of them.
+    A process that dies is replaced, and costs only its own requests. If this process dies, the others finish their
+    requests in progress and end too, so that the port is free for the next server. SIGHUP replaces all processes, one
+    after the other, without losing a request. `GET /metrics` answers for all of them.
 
     Args:
         options: of the server. Its limits of load are divided among the processes, but not `tps`, which they share.
@@ -63,7 +67,7 @@ def serve_processes(
         process = _Process(replace(divided(options, processes), tps=None), rate)
         config = uvicorn_config(process, options.config, grace=grace, factory=True, workers=processes)
         config.timeout_worker_healthcheck = HEALTH_SECONDS
-        supervisor = Multiprocess(config, [listener])
+        supervisor = _Supervisor(config, [listener])
         announce(f"visavis is listening on {address_of(listener)} with {processes} processes")
         try:
             supervisor.run()
@@ -104,6 +108,17 @@ def divided(options: ServiceOptions, processes: int) -> ServiceOptions:
     )
 
 
+class _Supervisor(Multiprocess):
+    """Starts the processes, and replaces those that die or hang."""
+
+    def keep_subprocess_alive(self) -> None:
+        """As uvicorn's, which waits `HEALTH_SECONDS` for a process that was killed while its answer is awaited."""
+        for process in self.processes:
+            # The pipe of answers ends with the process only if no other process holds that end.
+            process.child_conn.close()
+        super().keep_subprocess_alive()
+
+
 @dataclass(frozen=True, slots=True)
 class _Process:
     """Makes the app, in a process."""
@@ -114,14 +129,29 @@ class _Process:
     def __call__(self) -> ASGIApp:
         # A terminal that closes sends it to each process.
         hang_up_as_terminate()
+        threading.Thread(target=_end_with_supervisor, daemon=True).start()
         try:
             app = open_app_for_process(self.options, rate=self.rate)
-        except Exception:
-            logging.getLogger(__name__).exception("the process cannot start")
-            logging.shutdown()  # the log is written in a thread
-            # Any other status would make the supervisor try again for ever.
-            os._exit(uvicorn.config.STARTUP_FAILURE)
+        except OSError as error:
+            # The disk is full, or descriptors are short. The supervisor tries again, and the other processes go on.
+            _end("the process cannot start now, and is started again", error, status=1)
+        except Exception as error:  # noqa: BLE001  # any, because otherwise the supervisor tries again for ever
+            _end("the process cannot start", error, status=uvicorn.config.STARTUP_FAILURE)
         return _Ending(app)
+
+
+def _end(event: str, error: Exception, *, status: int) -> NoReturn:
+    logging.getLogger(__name__).error(event, exc_info=error)
+    logging.shutdown()  # the log is written in a thread
+    os._exit(status)
+
+
+def _end_with_supervisor() -> None:
+    """Wait until the process that started this one is gone, however it ended, and end as on SIGTERM."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+        supervisor.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class _Ending:
