@@ -69,6 +69,8 @@ def main() -> None:
     )
     parser.add_argument("--docs", action="store_true", help="copy the plot of soak to docs/")
     args = parser.parse_args()
+    if args.seconds < 10:
+        parser.error("--seconds must be at least 10")
     options = {"soak": ("seconds", "load", "docs"), **dict.fromkeys(("degraded", "fused", "steadier"), ("students",))}
     faults: list[str] = []
     for what in args.what or (list(WHAT) if args.data else list(NEED_NO_DATA)):

@@ -35,14 +35,12 @@ from bench.soak_kinds import (
     Kind,
     Manner,
     Verdict,
+    difference,
     endless,
     kinds,
     with_references,
 )  # fmt: skip
 from bench.soak_watch import Sample, Tally, growth, sample, settling, spreads, tally, watch
-
-SECONDS, LOAD = 120.0, 2.0
-"""The duration of the load, and the requests a second as a multiple of those at saturation."""
 
 CALLERS = 8
 """Callers that saturate the server; 8 and 32 reach the same throughput (`python -m bench server`)."""
@@ -59,8 +57,8 @@ SIGNERS = SECRETS | {WRONG: (SECRETS[GREEDY][0], "another-secret"), STRANGER: ("
 LEAVING = 2.0
 """Seconds in which the server is to notice that connections were closed."""
 
-PARTS = 40
-"""Parts of the time in the plot."""
+PARTS, PART_SECONDS = 60, 5.0
+"""The most parts of the time in the plot, and the shortest."""
 
 SHOWN = 5
 """Faults that are shown with their answers."""
@@ -80,6 +78,7 @@ class Soak:
         results: of all requests, those before the load included.
         left_out: requests that were not sent, because too many were in progress.
         samples: of the server, during the load.
+        unseen: samples that failed, because no metrics were answered.
         idle: the server without connections, before the load and after it.
         cores: cores that the callers kept busy during the load, and the server.
         answered_after: whether a request after the load was answered correctly.
@@ -93,6 +92,7 @@ class Soak:
     results: list[Result]
     left_out: int
     samples: list[Sample]
+    unseen: int
     idle: tuple[Sample, Sample]
     cores: tuple[float, float]
     answered_after: bool
@@ -104,14 +104,26 @@ class Soak:
         return [one for one in self.results if one.due >= self.began]
 
     @property
+    def settled(self) -> list[Sample]:
+        """The samples that count for what grows."""
+        return [one for one in self.samples if one.at >= settling(self.seconds)]
+
+    @property
     def outcomes(self) -> Counter[str]:
         """The server's own count of outcomes during the load."""
         before, after = (Counter({k: int(v) for k, v in one.outcomes.items()}) for one in self.idle)
         return after - before
 
 
-def run(data: Path | None, seconds: float = SECONDS, load: float = LOAD, docs: bool = False) -> list[str]:
-    """Measure, print, save and draw; the faults that were found. With `docs` the plot is copied there."""
+def run(data: Path | None, seconds: float, load: float, docs: bool) -> list[str]:
+    """Measure, print, save and draw; the faults that were found.
+
+    Args:
+        data: not needed.
+        seconds: how long to load the server.
+        load: requests a second, as a multiple of those at saturation.
+        docs: copy the plot to `docs/`.
+    """
     del data
     everything = with_references(kinds())
     with TemporaryDirectory() as name:
@@ -121,8 +133,8 @@ def run(data: Path | None, seconds: float = SECONDS, load: float = LOAD, docs: b
         with server("--credentials", str(keys), log=log) as endpoint:
             soak = asyncio.run(_measure(endpoint, everything, seconds, load))
         soak = replace(soak, log=_remarks(log))
-    _show(soak)
-    save("soak", _figures(soak))
+    show(soak)
+    save("soak", figures(soak))
     draw(soak, FOLDER / "soak.png")
     if docs:
         shutil.copy(FOLDER / "soak.png", DOCS)
@@ -159,7 +171,7 @@ async def _measure(endpoint: str, everything: Sequence[Kind], seconds: float, lo
     callers, served = ((_seconds(one) - was) / took for one, was in zip((ourselves, process), busy, strict=True))
     after = await client.ask(modest[0], time.perf_counter())
     return Soak(
-        saturation, load, seconds, began, client.results[:-1], client.left_out, watching.result(),
+        saturation, load, seconds, began, client.results[:-1], client.left_out, *watching.result(),
         (before, await _idle(client, process, endpoint)), (callers, served), after.verdict is Verdict.RIGHT,
     )  # fmt: skip
 
@@ -185,27 +197,27 @@ def faults(soak: Soak) -> list[str]:
         found.append(f"{kept_waiting} requests of the modest key refused")
     if soak.outcomes["InternalServerError"]:
         found.append(f"{soak.outcomes['InternalServerError']} internal errors")
+    if soak.unseen:
+        found.append(f"{soak.unseen} requests for metrics without an answer")
     if not soak.answered_after:
         found.append("no right answer after the load")
     return found
 
 
-def _figures(soak: Soak) -> dict[str, Any]:
-    after = settling(soak.seconds)
-    settled = [one.mb for one in soak.samples if one.at >= after]
-    loaded = soak.loaded
+def figures(soak: Soak) -> dict[str, Any]:
+    loaded, memory = soak.loaded, [one.mb for one in soak.settled]
     return {
         "saturation": soak.saturation, "load": soak.load, "seconds": soak.seconds, "left_out": soak.left_out,
         "cores": dict(zip(("callers", "server"), soak.cores, strict=True)),
         "by_key": {name: one.as_json() for name, one in tally(loaded, lambda one: one.kind.key).items()},
         "by_kind": {name: one.as_json() for name, one in _by_kind(loaded).items()},
         "memory": {
-            "settled_after": after, "growth_percent": growth(soak.samples, after),
-            "least_mb": min(settled), "most_mb": max(settled), "idle_mb": [one.mb for one in soak.idle],
+            "growth_percent": growth(memory), "least_mb": min(memory), "most_mb": max(memory),
+            "idle_mb": [one.mb for one in soak.idle],
         },
         **{
             name: {
-                "spread_by_half": spreads([getattr(one, name) for one in soak.samples]),
+                "spread_by_half": spreads([getattr(one, name) for one in soak.settled]),
                 "idle": [getattr(one, name) for one in soak.idle],
             }
             for name in ("descriptors", "threads")
@@ -219,8 +231,8 @@ def _by_kind(results: Sequence[Result]) -> dict[str, Tally]:
     return tally((one for one in results if one.kind.key != MODEST), lambda one: one.kind.name)
 
 
-def _show(soak: Soak) -> None:
-    loaded, after = soak.loaded, settling(soak.seconds)
+def show(soak: Soak) -> None:
+    loaded, memory = soak.loaded, [one.mb for one in soak.settled]
     print(
         f"saturation: {soak.saturation:.1f} requests a second by {CALLERS} callers; load: {len(loaded)} requests in "
         f"{soak.seconds:.0f} s, {len(loaded) / soak.seconds:.1f} a second, and {soak.left_out} left out; the callers "
@@ -230,25 +242,25 @@ def _show(soak: Soak) -> None:
     for first, groups in (("key", tally(loaded, lambda one: one.kind.key)), ("kind", _by_kind(loaded))):
         table([first, *head], [[name, *one.row()] for name, one in sorted(groups.items())])
     for one in [one for one in soak.results if one.verdict in FAULTS][:SHOWN]:
-        answer = f"{one.answer.status} {one.answer.body[:200]!r}" if one.answer else f"after {one.seconds:.1f} s"
-        print(f"{one.verdict.value}: {one.kind.name} of {one.kind.key}: {answer}")
+        what = difference(one.kind, one.answer) if one.answer else f"after {one.seconds:.1f} s"
+        print(f"{one.verdict.value}: {one.kind.name} of {one.kind.key}: {what}")
     print(f"by the server: {dict(soak.outcomes)}; its log besides: {dict(soak.log)}")
     idle = [f"{one.mb:.0f}" for one in soak.idle]
     print(
-        f"memory: {growth(soak.samples, after):+.1f} % after the first {after:.0f} s, at most "
-        f"{max(one.mb for one in soak.samples):.0f} MB; idle before and after {' and '.join(idle)} MB"
+        f"after the first {settling(soak.seconds):.0f} s memory changes by {growth(memory):+.1f} %, from "
+        f"{min(memory):.0f} to {max(memory):.0f} MB; idle before and after {' and '.join(idle)} MB"
     )
     for name in ("descriptors", "threads"):
-        early, late = spreads([getattr(one, name) for one in soak.samples])
+        early, late = spreads([getattr(one, name) for one in soak.settled])
         before, later = (getattr(one, name) for one in soak.idle)
-        print(f"{name}: idle {before} before, {later} after; spread {early} in the first half, {late} in the second")
+        print(f"{name}: idle {before} before, {later} after; then spread {early} in a first half, {late} in a second")
     print(f"a request after the load was answered correctly: {soak.answered_after}")
 
 
 def draw(soak: Soak, file: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 6.4), layout="constrained")
+    figure = Figure(figsize=(12, 7), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True)
     at = [one.at for one in soak.samples]
     axes[0, 0].plot(at, [one.mb for one in soak.samples], label="MB resident")
@@ -258,8 +270,8 @@ def draw(soak: Soak, file: Path) -> None:
     axes[0, 1].plot(at, [one.depth for one in soak.samples], label="requests in the queue")
     _draw_results(soak, axes[1, 0], axes[1, 1])
     for one in axes.flat:
-        one.set_ylim(0)
-        one.legend()
+        one.set_ylim(0, 1.35 * one.get_ylim()[1])  # room for the legend
+        one.legend(loc="upper left", ncols=2)
     for one in axes[1]:
         one.set(xlabel="seconds of load")
     figure.savefig(file, dpi=110)
@@ -268,16 +280,19 @@ def draw(soak: Soak, file: Path) -> None:
 
 def _draw_results(soak: Soak, counts: Any, times: Any) -> None:
     """Requests a second by verdict, and the latency of answers by key, over parts of the time."""
-    width = soak.seconds / PARTS
-    parts: list[list[Result]] = [[] for _ in range(PARTS)]
+    number = max(1, min(PARTS, int(soak.seconds / PART_SECONDS)))
+    width = soak.seconds / number
+    parts: list[list[Result]] = [[] for _ in range(number)]
     for one in soak.loaded:
-        parts[min(PARTS - 1, int((one.due - soak.began) / width))].append(one)
-    at = [(i + 0.5) * width for i in range(PARTS)]
+        parts[min(number - 1, int((one.due - soak.began) / width))].append(one)
+    at = [(i + 0.5) * width for i in range(number)]
     for verdict in Verdict:
         rates = [sum(one.verdict is verdict for one in part) / width for part in parts]
         if any(rates):
             counts.plot(at, rates, label=f"{verdict.value}, a second")
     for key in (GREEDY, MODEST):
-        tallies = [tally(part, lambda one: one.kind.key).get(key, Tally()) for part in parts]
-        (curve,) = times.plot(at, [one.quantile(0.5) for one in tallies], label=f"{key} key, ms, median")
-        times.plot(at, [one.quantile(1) for one in tallies], ":", color=curve.get_color(), label=f"{key} key, longest")
+        waits = [tally((one for one in part if one.kind.queued), lambda one: one.kind.key) for part in parts]
+        tallies = [one.get(key, Tally()) for one in waits]
+        (curve,) = times.plot(at, [one.quantile(0.5) / 1000 for one in tallies], label=f"{key} key: median, s")
+        longest = [one.quantile(1) / 1000 for one in tallies]
+        times.plot(at, longest, ":", color=curve.get_color(), label="longest, s")

@@ -66,6 +66,7 @@ class Client:
     """Callers that share connections and judge their answers.
 
     Attributes:
+        endpoint: the address of the server.
         results: of all requests that ended.
         left_out: requests that were due while too many were in progress.
     """
@@ -74,7 +75,7 @@ class Client:
         """Keep where the server is, and the id and secret of each key."""
         self.results: list[Result] = []
         self.left_out = 0
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._keys = {name: Credentials(*pair) for name, pair in keys.items()}
         self._kept: list[_Wire] = []
         self._open = 0
@@ -155,18 +156,18 @@ class Client:
             if not wire.reader.at_eof() and time.perf_counter() - wire.used < KEPT_SECONDS:
                 return wire
             wire.writer.close()
-        where = urlsplit(self._endpoint)
+        where = urlsplit(self.endpoint)
         return _Wire(*await asyncio.open_connection(where.hostname, where.port))
 
     def _head(self, kind: Kind) -> bytes:
         """The head of a request, signed now by botocore over a digest of the body that was computed before."""
         headers = {
-            "Host": urlsplit(self._endpoint).netloc,
+            "Host": urlsplit(self.endpoint).netloc,
             "Content-Type": CONTENT_TYPE,
             "X-Amz-Target": f"RekognitionService.{kind.operation}",
             "X-Amz-Content-SHA256": kind.digest,
         }
-        request = AWSRequest("POST", self._endpoint + "/", headers=headers)
+        request = AWSRequest("POST", self.endpoint + "/", headers=headers)
         SigV4Auth(self._keys[kind.key], "rekognition", "us-east-1").add_auth(request)
         lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
         return f"POST / HTTP/1.1\r\n{lines}Content-Length: {len(kind.body)}\r\n\r\n".encode()

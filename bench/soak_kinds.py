@@ -23,11 +23,14 @@ from visavis.server.config import MAX_BODY
 
 __all__ = [
     "CONTENT_TYPE", "FAULTS", "GREEDY", "MODEST", "STRANGER", "UNSTEADY", "WRONG", "Answer", "Kind", "Manner",
-    "Verdict", "code_of", "endless", "judge", "kinds", "with_references",
+    "Verdict", "code_of", "difference", "endless", "judge", "kinds", "with_references",
 ]  # fmt: skip
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 THROTTLED = "ThrottlingException"
+
+SHOWN = 160
+"""Characters of a wrong answer that are shown."""
 
 GREEDY, MODEST, UNSTEADY, WRONG, STRANGER = "greedy", "modest", "unsteady", "wrong signature", "unknown key"
 """Who signs. The last two are not in the server's file: the greedy key's id with another secret, and another id."""
@@ -109,6 +112,15 @@ def judge(kind: Kind, answer: Answer) -> Verdict:
     return Verdict.RIGHT if same and answer.status == kind.status else Verdict.WRONG
 
 
+def difference(kind: Kind, answer: Answer) -> str:
+    """Where a wrong answer begins to differ from the right one, for a person to read."""
+    right = kind.reference or (kind.code or "").encode()
+    unequal = (i for i, (one, other) in enumerate(zip(answer.body, right, strict=False)) if one != other)
+    same = next(unequal, min(len(answer.body), len(right)))
+    part = slice(max(0, same - SHOWN // 2), same + SHOWN // 2)
+    return f"{answer.status} {answer.body[part]!r}, not {kind.status} {right[part]!r}"
+
+
 def code_of(answer: Answer) -> str | None:
     """The code of an error; None for another answer."""
     try:
@@ -168,7 +180,7 @@ def _answered() -> list[Kind]:
 def _failing() -> list[Kind]:
     portrait = _detect("portrait", 1, photo("ardern_2018")).body
     pair = (photo("ardern_2018"), photo("obama"))
-    fault = {"status": 400, "code": "InvalidImageFormatException"}
+    fault: dict[str, Any] = {"status": 400, "code": "InvalidImageFormatException"}
     return [
         replace(_detect("not an image", 3, b"GIF89a" + bytes(100)), **fault),
         replace(_compare("cut image", 2, pair[0], pair[1][:50_000]), **fault),

@@ -26,6 +26,10 @@ SETTLING = 120.0
 """Seconds of a long run after which memory counts. Before, threads, caches and the allocator's pools are filled."""
 
 
+METRICS_SECONDS = 10.0
+"""The time in which metrics must be answered, the default of Prometheus' `scrape_timeout`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """The server at one time.
@@ -87,12 +91,11 @@ def settling(seconds: float) -> float:
     return min(SETTLING, seconds / 4)
 
 
-def growth(samples: Sequence[Sample], after: float) -> float:
-    """The growth of memory in %, from the first to the last quarter of the samples after `after` seconds, by medians.
+def growth(values: Sequence[float]) -> float:
+    """The growth in % from the first to the last quarter of the values, by medians.
 
     The memory of bodies in progress comes and goes, so that single samples differ by more than a leak would add.
     """
-    values = [one.mb for one in samples if one.at >= after]
     quarter = max(1, len(values) // 4)
     return 100 * (statistics.median(values[-quarter:]) / statistics.median(values[:quarter]) - 1)
 
@@ -104,17 +107,24 @@ def spreads(values: Sequence[float]) -> tuple[float, float]:
     return max(first) - min(first), max(second) - min(second)
 
 
-async def watch(process: psutil.Process, endpoint: str, seconds: float) -> list[Sample]:
-    """Samples of so many seconds from now."""
-    began, samples = time.perf_counter(), list[Sample]()
+async def watch(process: psutil.Process, endpoint: str, seconds: float) -> tuple[list[Sample], int]:
+    """Samples of so many seconds from now, and how many failed because no metrics were answered."""
+    began, samples, failed = time.perf_counter(), list[Sample](), 0
     while (at := time.perf_counter() - began) < seconds:
-        samples.append(await sample(process, endpoint, at))
+        try:
+            samples.append(await sample(process, endpoint, at))
+        except OSError:
+            failed += 1
         await asyncio.sleep(INTERVAL - (time.perf_counter() - began) % INTERVAL)
-    return samples
+    return samples, failed
 
 
 async def sample(process: psutil.Process, endpoint: str, at: float) -> Sample:
-    """The server now. Its metrics must be answered within 30 s, as Prometheus would have it."""
+    """The server now.
+
+    Raises:
+        OSError: its metrics are not answered within `METRICS_SECONDS`.
+    """
     with process.oneshot():
         memory, descriptors, threads = process.memory_info().rss, process.num_fds(), process.num_threads()
     text = await asyncio.to_thread(_get, endpoint + "/metrics")
@@ -128,6 +138,6 @@ async def sample(process: psutil.Process, endpoint: str, at: float) -> Sample:
 
 
 def _get(url: str) -> str:
-    with urlopen(url, timeout=30) as reply:
+    with urlopen(url, timeout=METRICS_SECONDS) as reply:
         text: bytes = reply.read()
     return text.decode()
