@@ -80,7 +80,7 @@ class Soak:
         samples: of the server, during the load.
         unseen: samples that failed, because no metrics were answered.
         idle: the server without connections, before the load and after it.
-        cores: cores that the callers kept busy during the load, and the server.
+        cores: cores that the callers kept busy during the load, those that the server did, and those that idled.
         answered_after: whether a request after the load was answered correctly.
         log: lines of the server's log that are not about an answer, by event.
     """
@@ -94,7 +94,7 @@ class Soak:
     samples: list[Sample]
     unseen: int
     idle: tuple[Sample, Sample]
-    cores: tuple[float, float]
+    cores: tuple[float, float, float]
     answered_after: bool
     log: Counter[str] = field(default_factory=Counter)
 
@@ -162,17 +162,18 @@ async def _measure(endpoint: str, everything: Sequence[Kind], seconds: float, lo
     modest = [replace(kind, key=MODEST) for kind in everything if kind.name in MODEST_KINDS]
     chance = random.Random(6)
     poisson = iter(lambda: chance.expovariate(load * saturation), None)
-    began, busy = time.perf_counter(), [_seconds(one) for one in (ourselves, process)]
+    began, used = time.perf_counter(), _cores(ourselves, process)
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(watch(process, endpoint, seconds))
         group.create_task(client.drive(endless(everything), poisson, seconds))
         group.create_task(client.drive(cycle(modest), repeat(1.0), seconds))
     took = time.perf_counter() - began
-    callers, served = ((_seconds(one) - was) / took for one, was in zip((ourselves, process), busy, strict=True))
+    callers, served, idle = (now - was for now, was in zip(_cores(ourselves, process), used, strict=True))
     after = await client.ask(modest[0], time.perf_counter())
     return Soak(
         saturation, load, seconds, began, client.results[:-1], client.left_out, *watching.result(),
-        (before, await _idle(client, process, endpoint)), (callers, served), after.verdict is Verdict.RIGHT,
+        (before, await _idle(client, process, endpoint)), (callers / took, served / took, idle / took),
+        after.verdict is Verdict.RIGHT,
     )  # fmt: skip
 
 
@@ -182,10 +183,10 @@ async def _idle(client: Client, process: psutil.Process, endpoint: str) -> Sampl
     return await sample(process, endpoint, 0.0)
 
 
-def _seconds(process: psutil.Process) -> float:
-    """Seconds of a core that the process has used."""
-    times = process.cpu_times()
-    return float(times.user + times.system)
+def _cores(*processes: psutil.Process) -> list[float]:
+    """Seconds of a core that each process has used so far, and those in which a core of the machine idled."""
+    times = [process.cpu_times() for process in processes]
+    return [*(one.user + one.system for one in times), psutil.cpu_times().idle]
 
 
 def faults(soak: Soak) -> list[str]:
@@ -208,7 +209,7 @@ def figures(soak: Soak) -> dict[str, Any]:
     loaded, memory = soak.loaded, [one.mb for one in soak.settled]
     return {
         "saturation": soak.saturation, "load": soak.load, "seconds": soak.seconds, "left_out": soak.left_out,
-        "cores": dict(zip(("callers", "server"), soak.cores, strict=True)),
+        "cores": dict(zip(("callers", "server", "idle"), soak.cores, strict=True)),
         "by_key": {name: one.as_json() for name, one in tally(loaded, lambda one: one.kind.key).items()},
         "by_kind": {name: one.as_json() for name, one in _by_kind(loaded).items()},
         "memory": {
@@ -235,8 +236,11 @@ def show(soak: Soak) -> None:
     loaded, memory = soak.loaded, [one.mb for one in soak.settled]
     print(
         f"saturation: {soak.saturation:.1f} requests a second by {CALLERS} callers; load: {len(loaded)} requests in "
-        f"{soak.seconds:.0f} s, {len(loaded) / soak.seconds:.1f} a second, and {soak.left_out} left out; the callers "
-        f"kept {soak.cores[0]:.2f} of {os.cpu_count()} cores busy, and the server {soak.cores[1]:.2f}"
+        f"{soak.seconds:.0f} s, {len(loaded) / soak.seconds:.1f} a second, and {soak.left_out} left out"
+    )
+    print(
+        f"of {os.cpu_count()} cores the callers used {soak.cores[0]:.2f}, the server {soak.cores[1]:.2f}; "
+        f"{soak.cores[2]:.2f} idled"
     )
     head = [*(verdict.value for verdict in Verdict), "p50 ms", "p95 ms", "p99 ms", "longest"]
     for first, groups in (("key", tally(loaded, lambda one: one.kind.key)), ("kind", _by_kind(loaded))):

@@ -113,7 +113,7 @@ def test_a_server_is_watched_and_metrics_without_an_answer_are_counted(monkeypat
 def soak(*results: Result, errors: int = 0, unseen: int = 0, answered_after: bool = True) -> Soak:
     idle = Sample(0, 1, 1, 1, 0, {"OK": 5}), Sample(0, 1, 1, 1, 0, {"OK": 6, "InternalServerError": errors})
     watched = [Sample(at, mb, 10, 5) for at, mb in ((0, 900), (1, 2), (2, 3))]
-    return Soak(1, 2, 3, 1.0, list(results), 0, watched, unseen, idle, (0, 0), answered_after)
+    return Soak(1, 2, 3, 1.0, list(results), 0, watched, unseen, idle, (0, 0, 0), answered_after)
 
 
 def test_refusals_are_faults_only_for_the_modest_key() -> None:
