@@ -169,9 +169,10 @@ async def _measure(endpoint: str, everything: Sequence[Kind], seconds: float, lo
         group.create_task(client.drive(cycle(modest), repeat(1.0), seconds))
     took = time.perf_counter() - began
     callers, served, idle = (now - was for now, was in zip(_cores(ourselves, process), used, strict=True))
+    results = list(client.results)
     after = await client.ask(modest[0], time.perf_counter())
     return Soak(
-        saturation, load, seconds, began, client.results[:-1], client.left_out, *watching.result(),
+        saturation, load, seconds, began, results, client.left_out, *watching.result(),
         (before, await _idle(client, process, endpoint)), (callers / took, served / took, idle / took),
         after.verdict is Verdict.RIGHT,
     )  # fmt: skip
