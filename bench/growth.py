@@ -9,11 +9,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import psutil
-
 from bench.images import enlarged, group, photo
 from bench.results import FOLDER, save, table
-from bench.server import measure_load, server
+from bench.server import measure_load, process_of, server
 from bench.timing import interleaved
 from visavis.compare_options import CompareOptions
 from visavis.face import Detail
@@ -80,13 +78,12 @@ def _resident(what: str, amount: float) -> list[float]:
 def _clients() -> list[dict[str, float]]:
     rows = []
     with server("--queue", "64", "--queue-seconds", "120", "--attributes", "DEFAULT") as endpoint:
-        port = int(endpoint.rpartition(":")[2])
-        process = next(c.pid for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port and c.pid)
+        process = process_of(endpoint)
         for clients in CLIENTS:
             load = measure_load(endpoint, clients, "raw HTTP")
             rows.append({
                 "clients": clients, "per_second": load["per_second"], "p50": load["p50"], "p99": load["p99"],
-                "refused": load["refused"], "mb": psutil.Process(process).memory_info().rss / 1e6,
+                "refused": load["refused"], "mb": process.memory_info().rss / 1e6,
             })  # fmt: skip
     table(list(rows[0]), [[str(row["clients"]), *list(row.values())[1:]] for row in rows])
     return rows

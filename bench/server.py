@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import statistics
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -126,9 +128,11 @@ def boto3_client(endpoint: str, images: dict[str, bytes]) -> Callable[[], bool]:
 
 
 @contextmanager
-def server(*options: str) -> Iterator[str]:
+def server(*options: str, log: Path | None = None) -> Iterator[str]:
+    """The address of a server in a process of its own, which writes its log to the file `log`."""
     command = [sys.executable, "-m", "visavis", "serve", "--port", "0", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    with Path(log or os.devnull).open("wb") as written:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=written, text=True)
     assert process.stdout is not None
     try:
         address = next(m[0] for line in process.stdout if (m := re.search(r"http://\S+", line)))
@@ -136,6 +140,13 @@ def server(*options: str) -> Iterator[str]:
     finally:
         process.terminate()
         print(f"the server stopped with {process.wait(60)}")
+
+
+def process_of(endpoint: str) -> psutil.Process:
+    """The process that listens at the address."""
+    port = int(endpoint.rpartition(":")[2])
+    pid = next(c.pid for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port and c.pid)
+    return psutil.Process(pid)
 
 
 def client_of(endpoint: str) -> Any:
