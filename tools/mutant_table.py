@@ -198,7 +198,7 @@ UNIT_MUTANTS = [
             ("np.exp(box[:, 2:]) * stride / 2", "np.exp(box[:, 2:]) * stride"),
             ("found.points * back", "found.points"),
             ("-together.scores", "together.scores"),
-            ("np.minimum(area, areas)", "np.maximum(area, areas)"),
+            ("np.minimum(box[4], boxes[4])", "np.maximum(box[4], boxes[4])"),
             ("np.clip(self.boxes, 0,", "np.clip(self.boxes, -1e9,"),
         ],
         ("vision/embed.py", "embed"): [

@@ -96,7 +96,7 @@ def train(student: Student, samples: Samples, out: Path, part: Part, steps: int,
     mean = {name: torch.zeros_like(p) for name, p in free.items()}
     first, checkpoint = 0, out / "checkpoint.pt"
     if checkpoint.exists():
-        kept = torch.load(checkpoint)
+        kept = torch.load(checkpoint, weights_only=True)
         first, mean = kept["step"], kept["mean"]
         optimiser.load_state_dict(kept["optimiser"])
         for name, p in free.items():

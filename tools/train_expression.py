@@ -142,7 +142,7 @@ def _part(faces: Faces, rows: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDA
 
 def teacher(folder: Path, network: ExpressionNetwork) -> ExpressionNetwork:
     """The result of a complete training with the blocks of `network`."""
-    kept = torch.load(folder / "checkpoint.pt")
+    kept = torch.load(folder / "checkpoint.pt", weights_only=True)
     if kept["step"] != kept["steps"]:
         raise SystemExit(f"the training in {folder} is not complete")
     found = _with_state(network, kept["average"])
@@ -197,7 +197,7 @@ class Training:
         self._steps = plan.epochs * self._an_epoch
         self._step, self._seconds = 0, 0.0
         if self._checkpoint.exists():
-            self._restore(torch.load(self._checkpoint))
+            self._restore(torch.load(self._checkpoint, weights_only=True))
 
     def run(self, check: Check) -> None:
         """Train to the last step. The results on `check` are only printed."""

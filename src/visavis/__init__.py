@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from visavis.compare_options import CompareOptions
     from visavis.comparison import Comparison, Match
     from visavis.comparison_report import ReportedImage, report_comparison
+    from visavis.deadline import Deadline
     from visavis.engine import Engine
     from visavis.errors import (
         BadImage,
         CalibrationMismatch,
+        Cancelled,
         EngineClosed,
         FaceBelowQuality,
         ImageTooLarge,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
         Overloaded,
         SettingsError,
         SourcesDiffer,
+        TimedOut,
         VisavisError,
     )
     from visavis.face import (
@@ -83,8 +86,10 @@ _HOME = {
     "Box": "geometry",
     "Calibration": "calibration",
     "CalibrationMismatch": "errors",
+    "Cancelled": "errors",
     "CompareOptions": "compare_options",
     "Comparison": "comparison",
+    "Deadline": "deadline",
     "Detail": "face",
     "Emotion": "face",
     "EmotionType": "face",
@@ -121,6 +126,7 @@ _HOME = {
     "SettingsError": "errors",
     "Size": "geometry",
     "SourcesDiffer": "errors",
+    "TimedOut": "errors",
     "VisavisError": "errors",
     "client": "boto3_client",
     "compare": "boto3_client",
@@ -139,8 +145,10 @@ __all__ = [
     "Box",
     "Calibration",
     "CalibrationMismatch",
+    "Cancelled",
     "CompareOptions",
     "Comparison",
+    "Deadline",
     "Detail",
     "Emotion",
     "EmotionType",
@@ -177,6 +185,7 @@ __all__ = [
     "SettingsError",
     "Size",
     "SourcesDiffer",
+    "TimedOut",
     "VisavisError",
     "client",
     "compare",

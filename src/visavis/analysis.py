@@ -39,7 +39,11 @@ MAX_FACES = 100
 
 _DETECTIONS_AT_ONCE, _MOST_DETECTIONS = 150, 300
 """An image of a crowd may have thousands of detections. The largest 150 are read, and if they are too few faces, the
-next 150. The largest by the detector's boxes are nearly the largest by the final ones."""
+next 150, unless most of the first were none. The largest by the detector's boxes are nearly the largest by the final
+ones."""
+
+_LEAST_FACES = 1 / 3
+"""The part of the first detections that must be faces, or the next are not read."""
 
 _MAYBE_LARGEST = 0.4
 """The order of the detector's boxes by size differs slightly from that of the final boxes. A face whose detected box
@@ -197,7 +201,7 @@ class Analyzer:
             candidates = _deduplicate(candidates + read)
             # Without an embedding a candidate has the presence of an upright face.
             faces = sum(c.embedded is None or _confidence(c, c.embedded) >= MIN_CONFIDENCE for c in candidates)
-            if faces >= limit:
+            if faces >= limit or faces < _LEAST_FACES * len(candidates) or len(read) < len(indices):
                 break
         return candidates
 

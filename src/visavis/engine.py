@@ -6,27 +6,23 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
-from types import TracebackType
 from typing import Self, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from visavis.analysis import Analysis, AnalyzedImage, Analyzer
 from visavis.calibration import Calibration
 from visavis.compare_options import CompareOptions
 from visavis.comparison import Comparison
-from visavis.errors import CalibrationMismatch, InvalidRequest, SourcesDiffer, VisavisError
+from visavis.deadline import Deadline
+from visavis.errors import CalibrationMismatch, SourcesDiffer, VisavisError
 from visavis.face import Detail
-from visavis.image import DEFAULT_LIMITS, Limits
+from visavis.image import DEFAULT_IMAGE_MEMORY, DEFAULT_LIMITS, Limits
 from visavis.image_analyzer import ImageAnalyzer
-from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, short_repr, unchanged
-from visavis.roles import ABOUT_ONE_IMAGE, compare_analyzed, compare_images, result_of
+from visavis.inputs import ImageInput, bytes_or_pixels, choice_of, unchanged
+from visavis.roles import check_arguments, compare_analyzed, compare_images, or_error, result_of, strangers_text
 from visavis.workers import Workers
 
 __all__ = ["Engine"]
 
-R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -41,6 +37,7 @@ class Engine:
         threads: how many images are analysed at once, or faces of one image if there are fewer images.
         limits: the smallest and largest image that is decoded.
         face_cache_size: for how many images the faces stay in memory until `close`, by the SHA-256 of their bytes.
+        image_memory: bytes that the decoded images may take together; an image waits for memory that others use.
         release: called once at the end of `close`, to release the resources of the analyzer.
 
     Example:
@@ -60,19 +57,21 @@ class Engine:
         threads: int,
         limits: Limits = DEFAULT_LIMITS,
         face_cache_size: int = 0,
+        image_memory: int = DEFAULT_IMAGE_MEMORY,
         release: Callable[[], None] = lambda: None,
     ) -> None:
-        self._analyze = ImageAnalyzer(analyzer, limits, face_cache_size)
-        self._calibration = calibration
         self._workers = Workers(threads)
+        self._analyze = ImageAnalyzer(analyzer, limits, face_cache_size, image_memory, self._workers.parallel_map)
+        self._submit: Callable[..., Future[Analysis]] = lambda *image, **how: self._workers.submit(
+            self._analyze, *image, **how
+        )
+        self._calibration = calibration
         self._release = release
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -93,17 +92,25 @@ class Engine:
             self._analyze.cache.clear()
         self._release()
 
-    def compare(self, source: ImageInput, target: ImageInput, options: CompareOptions = CompareOptions()) -> Comparison:
+    def compare(
+        self,
+        source: ImageInput,
+        target: ImageInput,
+        options: CompareOptions = CompareOptions(),
+        *,
+        deadline: Deadline | None = None,
+    ) -> Comparison:
         """Compare the largest face of `source` with the faces of `target`, at most the 100 largest.
 
         Args:
             source: a JPEG or PNG as bytes, a path or an open file, or RGB pixels (h, w, 3) uint8.
             target: likewise.
             options: threshold, quality filter, review band and detail.
+            deadline: when the work must end. Default: never.
 
         Raises:
             InvalidRequest: an argument has a type that is not accepted, or a file cannot be read.
-            EngineClosed: the engine was closed.
+            EngineClosed, TimedOut, Cancelled: the engine was closed, or `deadline` ended the work.
             BadImage, ImageTooLarge, ImageTooSmall: an image cannot be analysed.
             NoFace: an image shows no face; its `role` says which. The source is reported first.
             FaceBelowQuality: the quality of the source's largest face is below `options.quality_filter`.
@@ -118,10 +125,15 @@ class Engine:
             >>> [round(match.similarity) for match in comparison.matches]
             [100]
         """
-        return self.compare_many([source], target, options)
+        return self.compare_many([source], target, options, deadline=deadline)
 
     def compare_many(
-        self, sources: Sequence[ImageInput], target: ImageInput, options: CompareOptions = CompareOptions()
+        self,
+        sources: Sequence[ImageInput],
+        target: ImageInput,
+        options: CompareOptions = CompareOptions(),
+        *,
+        deadline: Deadline | None = None,
     ) -> Comparison:
         """Compare one person, shown by several images, with the faces of `target`.
 
@@ -133,11 +145,12 @@ class Engine:
             sources: at least one image, all of the same person; with one image this is `compare`.
             target: an image, as for `compare`.
             options: as for `compare`.
+            deadline: as for `compare`.
 
         Raises:
             InvalidRequest: `sources` is empty or not a sequence, or an image has a type that is not accepted.
             CalibrationMismatch: the calibration was not fitted for several sources.
-            BadImage, ImageTooLarge, ImageTooSmall, NoFace, FaceBelowQuality, EngineClosed: as for `compare`.
+            VisavisError: for an image, the calibration or the end of the work, as for `compare`.
 
         Example:
             >>> from pathlib import Path
@@ -148,16 +161,11 @@ class Engine:
             >>> len(comparison.matches), len(comparison.unmatched[0].by_source)
             (0, 2)
         """
-        if isinstance(sources, bytes | bytearray | memoryview | str | np.ndarray) or not isinstance(sources, Sequence):
-            raise InvalidRequest(f"sources must be a list of images, not {type(sources).__name__}")
-        if not sources:
-            raise InvalidRequest("sources must contain at least one image")
-        if not isinstance(options, CompareOptions):
-            raise InvalidRequest(f"options must be CompareOptions(similarity_threshold=...), not {short_repr(options)}")
-        comparison = compare_images(self._submit, sources, target, options, self.calibration.similarity)
+        check_arguments(sources, options)
+        similarity, deadline = self.calibration.similarity, deadline or Deadline()
+        comparison = compare_images(self._submit, sources, target, options, similarity, deadline)
         if comparison.strangers:
-            which = ", ".join(f"{i + 1} (similarity {similarity:.2f})" for i, similarity in comparison.strangers)
-            warnings.warn(f"these sources do not match the first: {which}", SourcesDiffer, stacklevel=2)
+            warnings.warn(strangers_text(comparison), SourcesDiffer, stacklevel=2)
         return comparison
 
     @property
@@ -173,18 +181,25 @@ class Engine:
             )
         return self._calibration
 
-    def analyze(self, image: ImageInput, *, largest_only: bool = False, detail: Detail = Detail.ALL) -> Analysis:
+    def analyze(
+        self,
+        image: ImageInput,
+        *,
+        largest_only: bool = False,
+        detail: Detail = Detail.ALL,
+        deadline: Deadline | None = None,
+    ) -> Analysis:
         """Find and describe the faces of one image, at most the 100 largest. No face is not an error.
 
         Args:
             image: a JPEG or PNG as bytes, a path or an open file, or RGB pixels (h, w, 3) uint8.
             largest_only: describe only the largest face, which takes less time.
             detail: which fields of a face are computed.
+            deadline: as for `compare`.
 
         Raises:
             InvalidRequest: an argument has a type that is not accepted, or a file cannot be read.
-            BadImage, ImageTooLarge, ImageTooSmall: the image cannot be analysed.
-            EngineClosed: the engine was closed.
+            BadImage, ImageTooLarge, ImageTooSmall, EngineClosed, TimedOut, Cancelled: as for `compare`.
 
         Example:
             >>> from pathlib import Path
@@ -195,7 +210,8 @@ class Engine:
             (1, False)
         """
         detail = choice_of("detail", detail, Detail)
-        return result_of(self._submit(bytes_or_pixels(image), largest_only=largest_only, detail=detail))
+        given, deadline = bytes_or_pixels(image), deadline or Deadline()
+        return result_of(self._submit(given, largest_only=largest_only, detail=detail, deadline=deadline))
 
     def analyze_many(
         self, images: Iterable[ImageInput], *, largest_only: bool = False, detail: Detail = Detail.ALL
@@ -214,8 +230,7 @@ class Engine:
             For each image, in their order, its analysis, or the error that `analyze` would raise for it.
 
         Raises:
-            InvalidRequest: `detail` is not a `Detail`.
-            EngineClosed: the engine was closed.
+            InvalidRequest, EngineClosed: `detail` is not a `Detail`, or the engine was closed.
 
         Example:
             >>> from pathlib import Path
@@ -228,7 +243,7 @@ class Engine:
         """
         detail = choice_of("detail", detail, Detail)
         analyze = partial(self._analyze, largest_only=largest_only, detail=detail)
-        return self._stream(analyze, images, unchanged)
+        return self._workers.stream(or_error(lambda image: analyze(bytes_or_pixels(image))), images)
 
     def analyze_for_comparisons(
         self, images: Iterable[T], *, read: Callable[[T], ImageInput] = unchanged, detail: Detail = Detail.ALL
@@ -256,7 +271,8 @@ class Engine:
             1
         """
         detail = choice_of("detail", detail, Detail)
-        return self._stream(partial(self._analyze.for_both_roles, detail=detail), images, read)
+        analyze = partial(self._analyze.for_both_roles, detail=detail)
+        return self._workers.stream(or_error(lambda image: analyze(bytes_or_pixels(read(image)))), images)
 
     def compare_analyzed(
         self,
@@ -282,19 +298,3 @@ class Engine:
             visavis.errors.BadImage: source: cut short
         """
         return compare_analyzed(source, target, options, self.calibration.similarity)
-
-    def _stream(
-        self, analyze: Callable[..., R], images: Iterable[T], read: Callable[[T], ImageInput]
-    ) -> Iterator[R | VisavisError]:
-        def analysed(image: T) -> R | VisavisError:
-            try:
-                return analyze(bytes_or_pixels(read(image)), map_function=self._workers.parallel_map)
-            except ABOUT_ONE_IMAGE as error:
-                return error
-
-        return self._workers.stream(analysed, images)
-
-    def _submit(self, image: bytes | NDArray[np.uint8], *, largest_only: bool, detail: Detail) -> Future[Analysis]:
-        return self._workers.submit(
-            self._analyze, image, largest_only=largest_only, detail=detail, map_function=self._workers.parallel_map
-        )

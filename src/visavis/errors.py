@@ -8,7 +8,9 @@
     │   └── FaceBelowQuality     the largest face does not pass the quality filter
     ├── InvalidRequest           arguments that are missing, contradict each other or are out of range
     ├── ObjectUnavailable        an S3 object is missing, forbidden or unreachable
-    ├── Overloaded               the work queue is full
+    ├── Overloaded               the work queue is full, or memory is short
+    │   └── TimedOut             the work on a request took too long
+    ├── Cancelled                nobody waits for the result any more
     ├── EngineClosed             the engine was used after its close()
     ├── CalibrationMismatch      the similarity curve was fitted on another model
     ├── SettingsError            a setting is missing, malformed or out of range
@@ -27,6 +29,7 @@ from typing import Literal
 __all__ = [
     "BadImage",
     "CalibrationMismatch",
+    "Cancelled",
     "EngineClosed",
     "FaceBelowQuality",
     "ImageTooLarge",
@@ -43,6 +46,7 @@ __all__ = [
     "Overloaded",
     "SettingsError",
     "SourcesDiffer",
+    "TimedOut",
     "VisavisError",
 ]
 
@@ -98,6 +102,14 @@ class ObjectUnavailable(VisavisError):
 
 class Overloaded(VisavisError):
     """The queue is full, or the wait was too long. The same call may succeed later."""
+
+
+class TimedOut(Overloaded):
+    """The work on a request took longer than it may. The same call may succeed when the machine is less busy."""
+
+
+class Cancelled(VisavisError):
+    """Nobody waits for the result any more, so the work was ended."""
 
 
 class EngineClosed(VisavisError):

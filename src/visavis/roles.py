@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from visavis.analysis import Analysis, AnalyzedImage
 from visavis.compare_options import CompareOptions, passes_filter
 from visavis.comparison import Comparison, Similarity
 from visavis.comparison import compare as compare_faces
+from visavis.deadline import Deadline
 from visavis.errors import (
     BadImage,
     EngineClosed,
@@ -26,13 +28,42 @@ from visavis.errors import (
     VisavisError,
 )
 from visavis.face import Detail, Face
-from visavis.inputs import ImageInput, bytes_or_pixels
+from visavis.inputs import ImageInput, bytes_or_pixels, short_repr
 from visavis.vision.quality import QUALITY_THRESHOLDS
 
-__all__ = ["ABOUT_ONE_IMAGE", "compare_analyzed", "compare_images", "result_of"]
+__all__ = ["check_arguments", "compare_analyzed", "compare_images", "or_error", "result_of", "strangers_text"]
+
+R = TypeVar("R")
+T = TypeVar("T")
 
 ABOUT_ONE_IMAGE = (BadImage, ImageTooLarge, ImageTooSmall, InvalidRequest, ObjectUnavailable)
 """The errors because of which one image cannot be analysed."""
+
+
+def or_error(analyze: Callable[[T], R]) -> Callable[[T], R | VisavisError]:
+    """A function that returns the errors of `ABOUT_ONE_IMAGE` that `analyze` raises."""
+
+    def analysed(image: T) -> R | VisavisError:
+        try:
+            return analyze(image)
+        except ABOUT_ONE_IMAGE as error:
+            return error
+
+    return analysed
+
+
+def check_arguments(sources: object, options: object) -> None:
+    """Check the types of the arguments of a comparison.
+
+    Raises:
+        InvalidRequest: `sources` is not a sequence of images or is empty, or `options` is of another type.
+    """
+    if isinstance(sources, bytes | bytearray | memoryview | str | np.ndarray) or not isinstance(sources, Sequence):
+        raise InvalidRequest(f"sources must be a list of images, not {type(sources).__name__}")
+    if not sources:
+        raise InvalidRequest("sources must contain at least one image")
+    if not isinstance(options, CompareOptions):
+        raise InvalidRequest(f"options must be CompareOptions(similarity_threshold=...), not {short_repr(options)}")
 
 
 def compare_images(
@@ -41,6 +72,7 @@ def compare_images(
     target: ImageInput,
     options: CompareOptions,
     similarity: Similarity,
+    deadline: Deadline,
 ) -> Comparison:
     """Analyse all images at once, and compare their faces.
 
@@ -50,6 +82,7 @@ def compare_images(
         target: an image.
         options: threshold, quality filter, review band and detail.
         similarity: maps a cosine to a similarity.
+        deadline: of the work. It is cancelled after an error, because the other images need no analysis then.
 
     Raises:
         EngineClosed: the engine was closed meanwhile.
@@ -57,12 +90,13 @@ def compare_images(
     """
     roles = ["source"] if len(sources) == 1 else [f"source {i}" for i in range(1, len(sources) + 1)]
     given = [_read(role, image) for image, role in zip([*sources, target], [*roles, "target"], strict=True)]
-    futures = [submit(image, largest_only=True, detail=Detail.MINIMAL) for image in given[:-1]]
-    futures.append(submit(given[-1], largest_only=False, detail=options.detail))
+    futures = [submit(image, largest_only=True, detail=Detail.MINIMAL, deadline=deadline) for image in given[:-1]]
+    futures.append(submit(given[-1], largest_only=False, detail=options.detail, deadline=deadline))
     *of_sources, of_target = (partial(result_of, future) for future in futures)
     try:
         return _compare(dict(zip(roles, of_sources, strict=True)), of_target, options, similarity)
     except BaseException:
+        deadline.cancel()
         for future in futures:
             future.cancel()
         raise
@@ -78,6 +112,12 @@ def result_of(future: Future[Analysis]) -> Analysis:
         return future.result()
     except CancelledError as error:
         raise EngineClosed("the engine was closed before it analysed this image") from error
+
+
+def strangers_text(comparison: Comparison) -> str:
+    """The text of the warning about sources that do not match the first."""
+    which = ", ".join(f"{i + 1} (similarity {similarity:.2f})" for i, similarity in comparison.strangers)
+    return f"these sources do not match the first: {which}"
 
 
 def compare_analyzed(

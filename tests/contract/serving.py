@@ -86,7 +86,7 @@ def make_face(confidence: float = 99.5) -> Face:
 class MadeUpEngine:
     """Does what the texts ask for: `faces=N`, `id=N` (as confidence), `sleep=SECONDS`, `crash`, `noface`, `small`."""
 
-    def compare(self, source: bytes, target: bytes, options: CompareOptions) -> Comparison:
+    def compare(self, source: bytes, target: bytes, options: CompareOptions, *, deadline: object = None) -> Comparison:
         asked = _obey(source + b" " + target)
         if "noface" in asked:
             raise NoFace("no face", role="source")
@@ -95,7 +95,7 @@ class MadeUpEngine:
         matches = tuple(Match(99.5, 0.9, make_face()) for _ in range(int(asked.get("faces", 1))))
         return Comparison((make_face(float(asked.get("id", 1))),), matches, (), options.similarity_threshold)
 
-    def analyze(self, image: bytes, *, detail: Detail) -> Analysis:
+    def analyze(self, image: bytes, *, detail: Detail, deadline: object = None) -> Analysis:
         asked = _obey(image)
         if "small" in asked:
             raise ImageTooSmall("64 x 512 pixels, at least 80 are needed")

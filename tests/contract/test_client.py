@@ -29,7 +29,7 @@ class Operations:
         self.failures = list(failures)
         self.asked: list[tuple[str, Mapping[str, object]]] = []
 
-    def dispatch(self, operation: str, params: Mapping[str, object], caller: Caller) -> dict[str, object]:
+    def dispatch(self, operation: str, params: Mapping[str, object], caller: Caller, *_: object) -> dict[str, object]:
         self.asked.append((operation, params))
         if self.failures:
             raise self.failures.pop(0)

@@ -92,7 +92,7 @@ class KnowsAll(MadeUpEngine):
 
     detail: Detail | None = None
 
-    def analyze(self, image: bytes, *, detail: Detail) -> Analysis:
+    def analyze(self, image: bytes, *, detail: Detail, deadline: object = None) -> Analysis:
         self.detail = detail
         return ANALYSIS
 
@@ -229,7 +229,7 @@ class Failing(MadeUpEngine):
     def __init__(self, error: VisavisError) -> None:
         self.error = error
 
-    def analyze(self, image: bytes, *, detail: Detail) -> Analysis:
+    def analyze(self, image: bytes, *, detail: Detail, deadline: object = None) -> Analysis:
         raise self.error
 
 

@@ -258,6 +258,21 @@ def test_of_a_crowd_more_are_read_where_the_largest_are_no_faces() -> None:
     assert (len(analysis.faces), analysis.more) == (100, True)
 
 
+def mostly_none(count: int, faces: int) -> Scene:
+    """A crowd of which only the largest few are faces."""
+    return Scene([
+        face if i < faces else replace(face, presence=2, norm=4, wrong_norm=4) for i, face in enumerate(crowd(count))
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(("faces", "read"), [(0, 75), (20, 150)])
+def test_a_pattern_in_which_hardly_anything_is_a_face_is_not_read_to_its_end(faces: int, read: int) -> None:
+    long, short = mostly_none(180, faces), mostly_none(read, faces)
+    found = long.analyzer(long.image, detail=Detail.MINIMAL).faces
+    assert len(found) == len(short.analyzer(short.image, detail=Detail.MINIMAL).faces) == faces
+    assert long.runs["mesh"] == short.runs["mesh"]
+
+
 def crowd(count: int) -> list[SceneFace]:
     """Small faces in rows of fifteen, in falling order of size."""
     return [

@@ -169,6 +169,7 @@ BAD: dict[str, tuple[list[str], list[tuple[str, str, str]]]] = {
             *[("--workers", *bad) for bad in [*not_from(1, 1000), ("0", "a whole number from 1 to 1000")]],
             *[("--queue", *bad) for bad in not_from(0)],
             *[("--queue-seconds", bad, "a number above 0 up to 86400") for bad in ("", "0", "-1", "nan", "86401")],
+            *[("--request-seconds", bad, "a number above 0 up to 86400") for bad in ("", "0", "-1", "nan", "86401")],
             *[("--grace", bad, "a number from 0 to 86400") for bad in ("", "-1", "nan", "inf", "86401", "x")],
             *[("--face-cache", *bad) for bad in not_from(0)],
             ("--log-level", "loud", "debug, info, warning or error"),

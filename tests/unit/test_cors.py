@@ -12,7 +12,7 @@ from visavis.server.hosts import origin_of
 
 
 class Nothing:
-    def dispatch(self, operation: str, params: Mapping[str, object], caller: Caller) -> dict[str, object]:
+    def dispatch(self, operation: str, params: Mapping[str, object], caller: Caller, *_: object) -> dict[str, object]:
         return {}
 
 

@@ -45,13 +45,13 @@ class FakeEngine:
     error: Exception | None = None
     asked: list[tuple[bytes, bytes, CompareOptions]] = field(default_factory=list)
 
-    def compare(self, source: bytes, target: bytes, options: CompareOptions) -> Comparison:
+    def compare(self, source: bytes, target: bytes, options: CompareOptions, *, deadline: object = None) -> Comparison:
         self.asked.append((source, target, options))
         if self.error is not None:
             raise self.error
         return make_comparison()
 
-    def analyze(self, image: bytes, *, detail: Detail) -> Analysis:
+    def analyze(self, image: bytes, *, detail: Detail, deadline: object = None) -> Analysis:
         raise NotImplementedError
 
 

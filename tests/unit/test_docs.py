@@ -55,6 +55,7 @@ OPTIONS_OF_OTHERS = {
     "--provenance": "docker",
     "--push": "docker",
     "--read-only": "docker",
+    "--require-hashes": "pip",
     "--rm": "docker",
     "--sbom": "docker",
     "--secret": "docker",

@@ -110,3 +110,28 @@ def test_all_jobs_of_ci_are_required() -> None:
     ci = load(ROOT / ".github/workflows/ci.yml")["jobs"]
     assert set(ci["required"]["needs"]) == set(ci) - {"required"}
     assert ci["required"]["if"] == "always()"
+
+
+def test_ci_installs_what_is_locked_and_requires_the_answer_of_the_audit() -> None:
+    ci = load(ROOT / ".github/workflows/ci.yml")
+    assert "LOCKED" in ci["env"]
+    (check,) = [step["run"] for step in ci["jobs"]["check"]["steps"] if "run" in step]
+    assert check.startswith("make check ")
+    assert "AUDIT=--require" in check
+    assert [step["run"] for step in ci["jobs"]["lowest"]["steps"] if "run" in step] == ["make lowest PYTHON=python"]
+
+
+def test_check_looks_for_vulnerabilities() -> None:
+    (needs,) = re.findall(r"(?m)^check: (.+)$", (ROOT / "Makefile").read_text("utf-8"))
+    assert {"bandit", "audit"} <= set(needs.split())
+
+
+def test_the_list_of_packages_is_attached_to_a_release_and_not_uploaded_as_a_package() -> None:
+    jobs = load(ROOT / ".github/workflows/release.yml")["jobs"]
+    downloads = {
+        name: [step["with"]["name"] for step in job["steps"] if "download-artifact" in step.get("uses", "")]
+        for name, job in jobs.items()
+        if "steps" in job
+    }
+    assert downloads["publish"] == ["dist"]
+    assert downloads["announce"] == ["dist", "sbom"]

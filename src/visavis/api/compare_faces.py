@@ -50,7 +50,7 @@ def _run(request: CompareFacesRequest, context: Context) -> Comparison:
     target = _read(context, request.target, "target")
     detail = DETAIL[context.attributes]
     options = CompareOptions(request.similarity_threshold, request.quality_filter, detail=detail)
-    return context.engine.compare(source, target, options)
+    return context.engine.compare(source, target, options, deadline=context.deadline)
 
 
 def _read(context: Context, image: RequestImage, role: Role) -> bytes:

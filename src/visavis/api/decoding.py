@@ -140,10 +140,11 @@ def _float(value: object) -> float:
 
 
 def _whole_number(value: object, kind: str) -> int:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value != int(value):  # type: ignore[arg-type, call-overload]
+    if isinstance(value, float) and value.is_integer():  # not for infinity and NaN
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
         raise _not_convertible(value, kind)
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return value
 
 
 def _boolean(value: object) -> bool:

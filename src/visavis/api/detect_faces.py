@@ -87,7 +87,8 @@ def _parse(fields: Fields) -> DetectFacesRequest:
 
 
 def _run(request: DetectFacesRequest, context: Context) -> Analysis:
-    return context.engine.analyze(context.read(request.image), detail=detail_for(request.attributes))
+    image, detail = context.read(request.image), detail_for(request.attributes)
+    return context.engine.analyze(image, detail=detail, deadline=context.deadline)
 
 
 def detail_for(attributes: Collection[FaceAttribute]) -> Detail:

@@ -13,6 +13,7 @@ from visavis.api.operations import OPERATIONS, SERVICE
 from visavis.api.response import FieldSet, Json
 from visavis.aws.policy import Caller, Verdict
 from visavis.aws.wire import MAX_SHOWN, WireError, printable
+from visavis.deadline import Deadline
 from visavis.errors import ImageTooLarge, ObjectUnavailable
 
 __all__ = ["Dispatcher"]
@@ -40,13 +41,16 @@ class Dispatcher:
         self._objects = objects
         self._attributes = attributes
 
-    def dispatch(self, operation: str, params: Mapping[str, object], caller: Caller) -> Json:
+    def dispatch(
+        self, operation: str, params: Mapping[str, object], caller: Caller, deadline: Deadline | None = None
+    ) -> Json:
         """The members of the response to one request.
 
         Args:
             operation: the name, as `Service.operation_of` gives it.
             params: JSON values; `Bytes` may also be plain bytes.
             caller: the verified sender. If it has a policy, the policy is applied here.
+            deadline: when the work must end. Default: never.
 
         Raises:
             WireError: the operation is unknown, a type is wrong, the policy does not allow the request, or a
@@ -59,7 +63,7 @@ class Dispatcher:
         fields = found.decode(params)
         _authorize(caller, found.action)
         request = found.accept(fields)
-        context = Context(self._engine, self._attributes, partial(_read, for_request(self._objects), caller))
+        context = Context(self._engine, self._attributes, partial(_read, for_request(self._objects), caller), deadline)
         return found.render(found.run(request, context), request, context)
 
 

@@ -11,6 +11,7 @@ from visavis.aws.wire import WireError
 from visavis.errors import (
     BadImage,
     CalibrationMismatch,
+    Cancelled,
     EngineClosed,
     ImageTooLarge,
     ImageTooSmall,
@@ -29,9 +30,10 @@ Row: TypeAlias = tuple[int, str, str]
 """Status, code, text. A row is not a WireError, because an exception that is raised twice keeps the first traceback."""
 
 INVALID_PARAMETER: Row = (400, "InvalidParameterException", "Request has invalid parameters")
+THROTTLED: Row = (400, "ThrottlingException", "Slow down; sudden increase in rate of requests.")
 INTERNAL: Row = (500, "InternalServerError", "Internal server error")
 
-TABLE: dict[type[VisavisError], Row] = {
+TABLE: dict[type[Exception], Row] = {
     BadImage: (400, "InvalidImageFormatException", "Request has invalid image format"),
     ImageTooLarge: (400, "ImageTooLargeException", "Image size is too large"),
     ImageTooSmall: INVALID_PARAMETER,
@@ -42,7 +44,9 @@ TABLE: dict[type[VisavisError], Row] = {
         "InvalidS3ObjectException",
         "Unable to get object metadata from S3. Check object key, region and/or access permissions.",
     ),
-    Overloaded: (400, "ThrottlingException", "Slow down; sudden increase in rate of requests."),
+    Overloaded: THROTTLED,
+    MemoryError: THROTTLED,
+    Cancelled: THROTTLED,  # nobody reads it
     CalibrationMismatch: INTERNAL,
     EngineClosed: INTERNAL,
     SettingsError: INTERNAL,

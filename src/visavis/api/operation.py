@@ -14,6 +14,7 @@ from visavis.api.response import FieldSet, Json
 from visavis.api.shapes import Shape
 from visavis.compare_options import CompareOptions
 from visavis.comparison import Comparison
+from visavis.deadline import Deadline
 from visavis.face import Detail
 
 __all__ = ["Context", "FaceEngine", "Operation"]
@@ -25,11 +26,13 @@ ResultT = TypeVar("ResultT")
 class FaceEngine(Protocol):
     """The part of `visavis.Engine` that operations use."""
 
-    def compare(self, source: bytes, target: bytes, options: CompareOptions, /) -> Comparison:
+    def compare(
+        self, source: bytes, target: bytes, options: CompareOptions, /, *, deadline: Deadline | None
+    ) -> Comparison:
         """As `Engine.compare`."""
         ...
 
-    def analyze(self, image: bytes, /, *, detail: Detail) -> Analysis:
+    def analyze(self, image: bytes, /, *, detail: Detail, deadline: Deadline | None) -> Analysis:
         """As `Engine.analyze`."""
         ...
 
@@ -43,11 +46,13 @@ class Context:
         attributes: how much a response contains about a face in operations whose requests cannot choose.
         read: returns the bytes of an image. It raises `ObjectUnavailable` for an S3 object that is missing or that the
             caller may not read, and `ImageTooLarge`.
+        deadline: when the work must end; None for never.
     """
 
     engine: FaceEngine
     attributes: FieldSet
     read: Callable[[RequestImage], bytes]
+    deadline: Deadline | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,8 @@ class S3Store:
         """S3's error code if S3 responded; else the deadline if it is over; else the type of the error."""
         response = getattr(error, "response", None)
         if response:
-            return str(response["Error"].get("Code", "an error without a code"))[:MOST_CODE]
+            # For status 300 botocore raises an error, but does not read the body as one.
+            return str(response.get("Error", {}).get("Code", "an error without a code"))[:MOST_CODE]
         if time.monotonic() >= ends:
             return f"it did not arrive within {self._deadline:g} seconds"
         return type(error).__name__

@@ -27,6 +27,8 @@ from visavis.server.config import (
     DEFAULT_PORT,
     DEFAULT_WAITING,
     DEFAULT_WAITING_SECONDS,
+    DEFAULT_WORK_SECONDS,
+    ServerConfig,
 )
 
 if TYPE_CHECKING:
@@ -154,6 +156,14 @@ LISTEN, CALLERS, LOAD = "Where it listens", "Who may call", "Load"
     help="Longest wait of a request, in seconds.",
 )
 @option(
+    "--request-seconds",
+    parse=partial(values.number, above=0, most=DAY),
+    metavar="S",
+    default=f"{DEFAULT_WORK_SECONDS:g}",
+    section=LOAD,
+    help="Longest work on a request, in seconds.",
+)
+@option(
     "--grace",
     parse=partial(values.number, least=0, most=DAY),
     metavar="S",
@@ -194,6 +204,7 @@ def serve(
     workers: int | None,
     queue: int,
     queue_seconds: float,
+    request_seconds: float,
     grace: float,
     attributes: FieldSet,
     log_level: str,
@@ -204,7 +215,6 @@ def serve(
     separated by commas, and an option without a value is 1 or 0.
     """
     _require_server_extra()
-    from visavis.server.config import ServerConfig
     from visavis.server.logs import log_to
     from visavis.server.opening import ServiceOptions
 
@@ -215,6 +225,7 @@ def serve(
             workers=workers or 2 * settings.threads,  # images are read and decoded while others are analysed
             waiting=queue,
             waiting_seconds=queue_seconds,
+            work_seconds=request_seconds,
             cors_origins=cors_origin,
             host=host,
             allowed_hosts=allow_host,

@@ -20,6 +20,7 @@ from visavis.aws.forms import Form, unsupported_request
 from visavis.aws.policy import LOCAL_CALLER, Caller
 from visavis.aws.sigv4 import SignedRequest, verify
 from visavis.aws.wire import WireError, parse_body
+from visavis.deadline import Deadline
 from visavis.gateway.messages import Exchange, Request, Response
 
 __all__ = ["Admitted", "Dispatch", "Gateway", "Principal", "RateLimit"]
@@ -39,7 +40,9 @@ class Principal(Credential):
 class Dispatch(Protocol):
     """The part of `api.dispatcher.Dispatcher` that a gateway uses."""
 
-    def dispatch(self, operation: str, params: Mapping[str, object], caller: Caller) -> dict[str, object]:
+    def dispatch(
+        self, operation: str, params: Mapping[str, object], caller: Caller, deadline: Deadline | None, /
+    ) -> dict[str, object]:
         """The members of the response; may raise any error."""
 
 
@@ -165,13 +168,19 @@ class Gateway:
             return exchange.failed(error, now)
         return Admitted(request.body, operation, caller, key, exchange)
 
-    def answer(self, admitted: Admitted, now: datetime) -> Response:
-        """The response to a request that `admit` has admitted; `now` is its date, aware."""
+    def answer(self, admitted: Admitted, now: datetime, deadline: Deadline | None = None) -> Response:
+        """The response to a request that `admit` has admitted.
+
+        Args:
+            admitted: the request.
+            now: the date of the response, aware.
+            deadline: when the work must end; None for never.
+        """
         exchange = admitted.exchange
         try:
             with _timed(exchange.seconds, "operation"):
                 params = parse_body(admitted.body)
-                result = self._operations.dispatch(admitted.operation, params, admitted.caller)
+                result = self._operations.dispatch(admitted.operation, params, admitted.caller, deadline)
             return exchange.succeeded(result, now)
         except Exception as error:  # noqa: BLE001 - the caller gets a response and the log the reason
             return exchange.failed(error, now)

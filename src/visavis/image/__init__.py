@@ -8,6 +8,16 @@ files.
 from visavis.image.decoding import decode, from_pixels
 from visavis.image.jpeg import MIN_DECODED_SIDE
 from visavis.image.limits import DEFAULT_LIMITS, Limits
+from visavis.image.memory import DEFAULT_IMAGE_MEMORY, PixelMemory
 from visavis.image.pyramid import Image
 
-__all__ = ["DEFAULT_LIMITS", "MIN_DECODED_SIDE", "Image", "Limits", "decode", "from_pixels"]
+__all__ = [
+    "DEFAULT_IMAGE_MEMORY",
+    "DEFAULT_LIMITS",
+    "MIN_DECODED_SIDE",
+    "Image",
+    "Limits",
+    "PixelMemory",
+    "decode",
+    "from_pixels",
+]

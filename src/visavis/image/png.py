@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visavis.errors import BadImage
+from visavis.errors import BadImage, ImageTooLarge
 from visavis.geometry import Size
 from visavis.image.limits import Limits
-from visavis.image.pyramid import Image, Pixels
+from visavis.image.memory import Allowance
+from visavis.image.pyramid import Image, Pixels, in_strips
 
 __all__ = ["decode"]
 
@@ -28,6 +29,16 @@ _PALETTE = 3
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
 """First column, first row, and the steps between columns and rows, of each pass of an interlaced image."""
+
+
+MAX_CHUNKS = 1024
+"""Chunks of a PNG, and one more for each KiB of the file. Encoders write rows in chunks of 8 kB (libpng) or more."""
+
+MAX_STREAM = 225_000_000
+"""Bytes of the decompressed rows, which take about 1.3 seconds: 56 million pixels of four channels with 8 bits each."""
+
+_RGB_WITH_COPIES = 4
+"""Bytes for each pixel of the decoded image: three, and a third more for its halved copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +60,25 @@ class _Header:
             total += rows * (1 + (columns * bits + 7) // 8) if columns else 0
         return total
 
+    @property
+    def memory(self) -> int:
+        """The bytes that the image takes while it is decoded, those of Pillow included."""
+        pillow = 4 if self.colour in (2, 4, 6) else 2 if self.depth == 16 else 1
+        return self.size.pixels * (pillow + _RGB_WITH_COPIES)
 
-def decode(data: bytes, limits: Limits) -> Image:
+
+def decode(data: bytes, limits: Limits, allowance: Allowance) -> Image:
     """Decode a PNG.
 
     Raises:
         BadImage: a chunk that a decoder needs is damaged, unknown, missing or in the wrong place, or rows are missing.
-        ImageTooLarge, ImageTooSmall: the size is outside `limits`.
+        ImageTooLarge, ImageTooSmall: the size is outside `limits`, or decoding takes too much time or memory.
+        TimedOut, Cancelled: as for `Allowance.take`.
     """
     from PIL.PngImagePlugin import PngImageFile
 
     header, palette, idat = _critical(data, limits)
+    allowance.take(header.memory)
     plain = b"".join(
         [
             _SIGNATURE,
@@ -78,7 +97,8 @@ def decode(data: bytes, limits: Limits) -> Image:
             last -= header.size.height % 2  # the last pass has the odd rows
         if not np.asarray(image.crop((0, last, header.size.width, last + 1))).any():
             _count_rows(header, b"".join(idat))
-        return Image(_to_rgb(image))
+        # The memory of Pillow's own copy stays counted until the image is forgotten.
+        return Image(_to_rgb(image), check=allowance.check)
 
 
 def _critical(data: bytes, limits: Limits) -> tuple[_Header, bytes, list[memoryview]]:
@@ -86,6 +106,10 @@ def _critical(data: bytes, limits: Limits) -> tuple[_Header, bytes, list[memoryv
     chunks = _chunks(data)
     header = _header(*next(chunks, (b"", memoryview(b""))))
     limits.check(header.size)
+    if header.stream_bytes > MAX_STREAM:
+        raise ImageTooLarge(
+            f"the rows of the PNG take {header.stream_bytes / 1e6:.0f} MB, at most {MAX_STREAM / 1e6:g} MB are decoded"
+        )
     palette, idat, done = b"", list[memoryview](), False
     for name, body in chunks:
         if name == b"IDAT":
@@ -111,7 +135,7 @@ def _critical(data: bytes, limits: Limits) -> tuple[_Header, bytes, list[memoryv
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """The names and bodies of the chunks up to IEND. Ancillary chunks have an empty body and an unchecked checksum."""
     view, at = memoryview(data), len(_SIGNATURE)
-    name = b""
+    name, left = b"", MAX_CHUNKS + len(data) // 1024
     while name != b"IEND" and at + 12 <= len(data):
         (length,) = struct.unpack_from(">L", data, at)
         name = data[at + 4 : at + 8]
@@ -129,6 +153,9 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
                 raise BadImage(f"the image is damaged: the checksum of its {_quoted(name)} chunk is wrong")
             yield name, body
         at = end
+        left -= 1
+        if not left:
+            raise BadImage(f"the image is a PNG with more than {MAX_CHUNKS + len(data) // 1024} chunks")
 
 
 def _header(name: bytes, body: memoryview) -> _Header:
@@ -172,11 +199,17 @@ def _to_rgb(image: object) -> Pixels:
     from PIL import Image as Pil
 
     assert isinstance(image, Pil.Image)
-    if image.mode.startswith("I"):
-        # 16-bit grey: Pillow's conversion clips at 255 instead of scaling.
-        grey = (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    whole = image
+
+    def rows(top: int, bottom: int) -> Pixels:
+        strip = whole.crop((0, top, whole.width, bottom))
+        if strip.mode.startswith("I"):
+            # 16-bit grey: Pillow's conversion clips at 255 instead of scaling.
+            grey = (np.asarray(strip).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
+            return np.repeat(grey[:, :, None], 3, axis=2)
+        return np.asarray(strip.convert("RGB"))
+
+    return in_strips(Size(*image.size), rows)
 
 
 def _chunk(name: bytes, body: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from visavis.geometry import Matrix, Size
 
-__all__ = ["Image", "Pixels"]
+__all__ = ["Image", "Pixels", "in_strips"]
 
 Pixels = NDArray[np.uint8]
+
+_STRIP_ROWS = 256
 
 
 class Image:
@@ -24,6 +26,7 @@ class Image:
         size: of the whole image. Default: that of `pixels`.
         halvings: how often the sides of `pixels` were halved.
         decode_finer: called with 0 to `halvings` - 1; returns the image halved that often. It may raise `BadImage`.
+        check: called before each use of the image; raises an error if the work on it must end.
 
     Raises:
         ValueError: `pixels` has another shape or dtype.
@@ -36,12 +39,14 @@ class Image:
         size: Size | None = None,
         halvings: int = 0,
         decode_finer: Callable[[int], Pixels] | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
             raise ValueError(f"an image is (height, width, 3) uint8, not {pixels.shape} {pixels.dtype}")
         self._size = size or Size(pixels.shape[1], pixels.shape[0])
         self._levels = {halvings: pixels}
         self._decode_finer = decode_finer
+        self._check = check
         self._lock = threading.Lock()
 
     @property
@@ -107,6 +112,8 @@ class Image:
 
     def _level(self, shrink: float) -> tuple[Pixels, int]:
         """The smallest halved copy that is at least as large as the image reduced by `shrink`, and its halvings."""
+        # Every stage takes its crops from the image, so the work ends between any two of them.
+        self._check()
         wanted = max(0, int(math.log2(shrink))) if shrink >= 1 else 0
         with self._lock:
             if wanted < min(self._levels) and self._decode_finer is not None:
@@ -119,6 +126,20 @@ class Image:
                 level += 1
                 self._levels[level] = halved
             return self._levels[level], level
+
+
+def in_strips(size: Size, rows: Callable[[int, int], Pixels]) -> Pixels:
+    """Copy an image strip by strip, because a conversion of the whole would take its memory several times.
+
+    Args:
+        size: of the image.
+        rows: returns the rows from the first number up to the second, (n, size.width, 3) uint8.
+    """
+    pixels = np.empty((size.height, size.width, 3), np.uint8)
+    for top in range(0, size.height, _STRIP_ROWS):
+        bottom = min(top + _STRIP_ROWS, size.height)
+        pixels[top:bottom] = rows(top, bottom)
+    return pixels
 
 
 def _halved(pixels: Pixels) -> Pixels | None:

@@ -21,7 +21,7 @@ from visavis.aws.service import DEFAULT_REGION
 from visavis.errors import SettingsError
 from visavis.inputs import choice_of
 from visavis.scale.ray_batch import import_ray
-from visavis.server.config import DEFAULT_WAITING, DEFAULT_WAITING_SECONDS, ServerConfig
+from visavis.server.config import DEFAULT_WAITING, DEFAULT_WAITING_SECONDS, DEFAULT_WORK_SECONDS, ServerConfig
 from visavis.server.opening import ServiceOptions, open_app_for_process
 from visavis.settings import Settings
 
@@ -45,8 +45,8 @@ def app(args: Mapping[str, Any]) -> Any:
     Args:
         args: options of `visavis serve` by their names with underscores: `credentials`, `allow_readable_credentials`,
             `region`, `bucket` (a mapping from names to folders), `s3`, `s3_endpoint_url`, `s3_seconds`, `prefix`,
-            `queue`, `queue_seconds`, `tps` (of a replica), `attributes`, `cors_origin`, `allow_host` (lists); and those
-            of the engine: `home`, `offline`, `accuracy`, `embedder`, `precision`, `face_cache`.
+            `queue`, `queue_seconds`, `request_seconds`, `tps` (of a replica), `attributes`, `cors_origin`, `allow_host`
+            (lists); and those of the engine: `home`, `offline`, `accuracy`, `embedder`, `precision`, `face_cache`.
 
     Raises:
         SettingsError: an argument has another name or a value that is not allowed, or Ray is missing.
@@ -128,6 +128,7 @@ def options_of(args: Mapping[str, Any]) -> ServiceOptions:
             workers=WORKERS,
             waiting=int(given.pop("queue", DEFAULT_WAITING)),
             waiting_seconds=float(given.pop("queue_seconds", DEFAULT_WAITING_SECONDS)),
+            work_seconds=float(given.pop("request_seconds", DEFAULT_WORK_SECONDS)),
             cors_origins=tuple(given.pop("cors_origin", ())),
             allowed_hosts=tuple(given.pop("allow_host", ())),
         ),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from threading import Event
 from typing import TypeVar
 
 from starlette.types import Receive
 
 from visavis.aws.wire import WireError
+from visavis.deadline import Deadline
 
-__all__ = ["caller_gone", "while_connected"]
+__all__ = ["while_connected"]
 
 Result = TypeVar("Result")
 
@@ -21,15 +21,15 @@ def caller_gone() -> WireError:
     return WireError(400, "ClientGone", "the client disconnected before the response", "framework")
 
 
-async def while_connected(receive: Receive, work: Coroutine[object, object, Result], gone: Event) -> Result:
+async def while_connected(receive: Receive, work: Coroutine[object, object, Result], deadline: Deadline) -> Result:
     """The result of `work`, which is cancelled if the caller hangs up first.
 
-    Cancelling ends a wait at once. A thread cannot be cancelled, so it should look at `gone` between its steps.
+    Cancelling ends a wait at once. A thread cannot be cancelled, so it checks `deadline` between its steps.
 
     Args:
         receive: ASGI's function; the body has been read from it.
         work: what the caller waits for.
-        gone: is set when the caller hangs up. Threads may read it.
+        deadline: of the work; it is cancelled when the caller hangs up.
 
     Raises:
         WireError: the caller hung up.
@@ -42,7 +42,7 @@ async def while_connected(receive: Receive, work: Coroutine[object, object, Resu
         raise caller_gone()
     finally:
         if not working.done():
-            gone.set()
+            deadline.cancel()
         working.cancel()
         watching.cancel()
         await asyncio.gather(working, watching, return_exceptions=True)

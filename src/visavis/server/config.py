@@ -14,6 +14,7 @@ __all__ = [
     "DEFAULT_PORT",
     "DEFAULT_WAITING",
     "DEFAULT_WAITING_SECONDS",
+    "DEFAULT_WORK_SECONDS",
     "MAX_BODY",
     "ServerConfig",
 ]
@@ -26,6 +27,10 @@ DEFAULT_WAITING = 32
 
 DEFAULT_WAITING_SECONDS = 20.0
 """The longest time that a request may wait for a worker."""
+
+DEFAULT_WORK_SECONDS = 20.0
+"""The longest time that a worker works on a request. Two images of 100 faces take 2 seconds on two cores that do
+nothing else, and four such requests at once take 8; a busy machine may need twice that."""
 
 DEFAULT_GRACE = 30.0
 """Seconds to finish the requests in progress after a signal to stop."""
@@ -68,6 +73,7 @@ class ServerConfig:
         workers: the number of requests processed at once.
         waiting: the number of requests that may wait for a worker.
         waiting_seconds: the longest time that a request may wait for a worker.
+        work_seconds: the longest time that a worker works on a request.
         cors_origins: origins of web pages that may send requests, such as https://app.example.com; `*` for all.
         host: the name or address that the server listens on.
         allowed_hosts: further names that a request's Host may have if no signatures are verified.
@@ -90,6 +96,7 @@ class ServerConfig:
     workers: int = 2
     waiting: int = DEFAULT_WAITING
     waiting_seconds: float = DEFAULT_WAITING_SECONDS
+    work_seconds: float = DEFAULT_WORK_SECONDS
     cors_origins: tuple[str, ...] = ()
     host: str = DEFAULT_HOST
     allowed_hosts: tuple[str, ...] = ()
@@ -98,7 +105,7 @@ class ServerConfig:
 
     def __post_init__(self) -> None:
         counts = (self.max_body, self.workers, self.connections)
-        seconds = (self.body_seconds, self.waiting_seconds, self.rate_seconds, self.head_seconds)
+        seconds = (self.body_seconds, self.waiting_seconds, self.work_seconds, self.rate_seconds, self.head_seconds)
         if min(*counts, *seconds) <= 0 or min(self.waiting, self.least_rate, self.slow_bodies) < 0:
             raise SettingsError(
                 "max_body, workers, connections and all numbers of seconds must be positive, and waiting, least_rate "

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from threading import Event
 
 from starlette.datastructures import Headers
 from starlette.requests import Request as HttpRequest
@@ -18,10 +17,11 @@ from starlette.responses import Response as HttpResponse
 from starlette.types import Receive, Scope, Send
 
 from visavis.aws.wire import WireError
+from visavis.deadline import Deadline
 from visavis.errors import Overloaded
 from visavis.gateway import Gateway, Request, Response, error_response
 from visavis.server.bodies import Bodies, Body, BodyError
-from visavis.server.callers import caller_gone, while_connected
+from visavis.server.callers import while_connected
 from visavis.server.config import ServerConfig
 from visavis.server.hosts import network_of
 from visavis.server.metrics import Metrics
@@ -106,11 +106,11 @@ class Endpoint:
         started = time.perf_counter()
         data = await body.read(request.receive)
         self.metrics.observe("body", time.perf_counter() - started)
-        gone = Event()
-        work = self._work(_request(request.scope, data), network_of(_client(request) or ""), gone)
-        return await while_connected(request.receive, work, gone)
+        deadline = Deadline(self.config.work_seconds)
+        work = self._work(_request(request.scope, data), network_of(_client(request) or ""), deadline)
+        return await while_connected(request.receive, work, deadline)
 
-    async def _work(self, request: Request, network: str, gone: Event) -> Response:
+    async def _work(self, request: Request, network: str, deadline: Deadline) -> Response:
         loop = asyncio.get_running_loop()
         admitted = await loop.run_in_executor(self._verifier, self._gateway.admit, request, _now(), network)
         if isinstance(admitted, Response):
@@ -118,10 +118,8 @@ class Endpoint:
 
         def work(waited: float) -> Response:
             self.metrics.observe("queue", waited)
-            # The gateway and the stages of the analysis may look at it too: give them `gone.is_set`.
-            if gone.is_set():
-                raise caller_gone()
-            return self._gateway.answer(admitted, _now())
+            deadline.restart()
+            return self._gateway.answer(admitted, _now(), deadline)
 
         return await self.queue.run(admitted.key, work)
 

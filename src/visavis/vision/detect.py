@@ -40,6 +40,8 @@ _STEP = 64
 """The sides of the network's input are multiples of this many pixels, so that it is compiled for a dozen shapes and not
 for every image."""
 
+_NMS_BLOCK = 64  # boxes between two removals of those that were dropped
+
 SHAPES = 12
 """How many input shapes are worth keeping compiled."""
 
@@ -194,13 +196,21 @@ def non_max_suppression(found: list[Detections]) -> Detections:
     if len(together) <= 1:
         return together
     together = together.take(np.argsort(-together.scores, kind="stable"))
-    areas = together.areas
-    rest = np.arange(len(together))
+    # A crowd has tens of thousands of boxes, so a box is compared with those in its columns only, and dropped boxes are
+    # removed after each block.
+    rows, numbers = np.vstack([together.boxes.T, together.areas]), np.arange(len(together))
     kept: list[int] = []
-    while len(rest):
-        best, rest = rest[0], rest[1:]
-        kept.append(best)
-        rest = rest[_overlap(together.boxes[best], areas[best], together.boxes[rest], areas[rest]) <= NMS_THRESHOLD]
+    while len(numbers):
+        stays = np.ones(len(numbers), np.bool_)
+        for i in range(min(_NMS_BLOCK, len(numbers))):
+            if stays[i]:
+                kept.append(int(numbers[i]))
+                left, _, right, _, _ = rows[:, i]
+                near = np.flatnonzero((rows[0] < right) & (rows[2] > left) & stays)
+                dropped = near[_overlap(rows[:, i], rows[:, near]) > NMS_THRESHOLD]
+                stays[dropped[dropped > i]] = False
+        stays[:_NMS_BLOCK] = False
+        rows, numbers = rows[:, stays], numbers[stays]
     return together.take(np.array(kept, np.intp))
 
 
@@ -214,12 +224,17 @@ def _round_up(side: int) -> int:
     return -(-side // _STEP) * _STEP
 
 
-def _overlap(box: Floats, area: float, boxes: Floats, areas: Floats) -> Floats:
-    """The IoU of `box` with each of `boxes`, (n,) float32; 1 where their IoS is above `SAME_FACE_IOS`."""
-    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    intersection = (high - low).clip(0).prod(axis=1)
-    ios = intersection / np.minimum(area, areas)
-    iou = intersection / (area + areas - intersection)
+def _overlap(box: Floats, boxes: Floats) -> Floats:
+    """The IoU of a box with each of others, (n,) float32; 1 where their IoS is above `SAME_FACE_IOS`.
+
+    Args:
+        box: (5,), left, top, right, bottom and area.
+        boxes: (5, n), likewise.
+    """
+    width, height = np.minimum(box[2:4, None], boxes[2:4]) - np.maximum(box[:2, None], boxes[:2])
+    intersection = width.clip(0) * height.clip(0)
+    ios = intersection / np.minimum(box[4], boxes[4])
+    iou = intersection / (box[4] + boxes[4] - intersection)
     return np.where(ios > SAME_FACE_IOS, 1.0, iou).astype(np.float32)
 
 
