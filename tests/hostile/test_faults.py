@@ -38,7 +38,6 @@ from tests.contract.serving import BODY, KEYS, ask, error_of, signed, until
 from tests.golden.test_cache_folder import without_rights_over_modes
 from tests.hostile.commands import SAME, Served, as_image, free_port, linked_home, serve, visavis
 from tests.hostile.test_damaged_cache import EMBEDDER
-from visavis.api.errors import TABLE
 
 pytestmark = [posix, pytest.mark.slow]
 
@@ -388,9 +387,6 @@ def test_a_server_with_few_descriptors_answers_though_others_hold_connections(tm
 
 
 @linux
-@pytest.mark.skipif(
-    "MemoryError" not in {kind.__name__ for kind in TABLE}, reason="there is no answer to a request without memory"
-)
 def test_an_image_for_which_there_is_no_memory_is_refused_and_a_portrait_is_answered(tmp_path: Path) -> None:
     large = as_image(encode(Pil.new("RGB", (8000, 8000), (90, 60, 30)), "PNG"))
     with serve(tmp_path) as it:
