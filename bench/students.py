@@ -23,6 +23,7 @@ from visavis.evaluate.data.checkpoint import EmbeddingRecord
 from visavis.evaluate.data.embeddings import Acquired, record_of, stacked
 from visavis.face import Detail
 from visavis.models.build import build_onnx, dequantize, update_weights
+from visavis.models.checksums import write_checksums
 from visavis.runtime import open_analyzer, open_engine, open_store
 from visavis.settings import Settings
 from visavis.vision.embed import Embedder
@@ -54,6 +55,7 @@ class Students:
             update_weights(network, held_out.with_name("update.npz").read_bytes())
             with tempfile.TemporaryDirectory() as built:
                 build_onnx(network, original.build, Path(built))
+                write_checksums(Path(built))
                 session = runtime.session(Path(built, "model.xml"))
                 session.load()
             embedder = Embedder(session, mirrored=settings.accuracy == "high")

@@ -28,9 +28,11 @@ PHOTOS = Path(__file__).parent.parent / "examples/photos"
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Let programs that tests start be interrupted: background jobs of a shell ignore SIGINT."""
+    """Let programs that tests start be interrupted: background jobs of a shell ignore SIGINT, and nohup SIGHUP."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if os.name == "posix" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,8 @@ policy = [{ Effect = "Allow", Action = "rekognition:CompareFaces", Resource = "*
 """
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright keeps an event loop running in this thread, and the servers write into the log.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if browser_program() is None:
         if is_required():
@@ -45,13 +46,13 @@ def serving_page(engine: Engine, *, keys: bool = False, prefix: str = "") -> Ite
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def open_server(engine: Engine) -> Iterator[Running]:
     with serving_page(engine) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def keyed_server(engine: Engine) -> Iterator[Running]:
     """A server with credentials, under a prefix."""
     with serving_page(engine, keys=True, prefix="/faces") as server:

@@ -1,7 +1,6 @@
 """A server keeps nothing: during a hundred comparisons no file changes, and no log line tells of an image or a secret.
 
-It runs at the debug level, which visavis never uses. Only botocore stays above it, because there it writes the
-signatures of its own requests.
+It runs with `--log-level debug`.
 """
 
 from __future__ import annotations
@@ -52,8 +51,7 @@ SECRETS = {"ours": "8f1Wq0uH9yJc3nVtK5mZs7bLrXeDgA2P", "wrong": "not-the-secret-
 STORE_SECRET, STORE_TOKEN = "the-secret-that-opens-the-store", "the-session-token-that-opens-the-store"
 
 SERVER = """
-import logging, os, runpy, sys
-from functools import partial
+import os, runpy, sys
 noted = open(os.environ["WATCH_FILE"], "a", buffering=1)
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod",
            "os.chown", "os.utime", "os.setxattr", "tempfile.mkstemp", "tempfile.mkdtemp", "sqlite3.connect",
@@ -65,11 +63,7 @@ def hook(event, args):
         noted.write(f"{event} {args!r:.300}\\n")
 
 sys.addaudithook(hook)
-from visavis.server import logs
-logs.log_to = partial(logs.log_to, level=logging.DEBUG)
-for name in ("botocore", "boto3"):
-    logging.getLogger(name).setLevel(logging.INFO)
-sys.argv = ["visavis", "serve", "--port", "0", *sys.argv[1:]]
+sys.argv = ["visavis", "serve", "--port", "0", "--log-level", "debug", *sys.argv[1:]]
 runpy.run_module("visavis", run_name="__main__")
 """
 

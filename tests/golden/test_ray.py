@@ -251,7 +251,7 @@ def test_a_new_version_takes_over_without_losing_a_request(served: Callable[[], 
     [
         ({"threads": 2}, "there is no argument threads"),
         ({"attributes": "SOME"}, "attributes must be one of DEFAULT, ALL"),
-        ({"queue": -1}, "waiting must not be negative"),
+        ({"queue": -1}, "waiting, least_rate and slow_bodies must not be negative"),
         ({"prefix": "api"}, "prefix"),
     ],
 )

@@ -22,7 +22,7 @@ def test_every_file_that_the_page_names_ships() -> None:
     named = set(re.findall(r'(?:src|href)="page/([^"]+)"', TEXTS["index.html"]))
     for name, text in TEXTS.items():
         if name.endswith(".js"):
-            named |= set(re.findall(r'from "\./([^"]+)"', text))
+            named |= set(re.findall(r'(?:from |import\()"\./([^"]+)"', text))
     for examples in re.findall(r'data-(?:sources|target)="([^"]+)"', TEXTS["index.html"]):
         named |= {f"{example}.jpg" for example in examples.split()}
     assert named | {"index.html"} == {item.name for item in FILES.iterdir()}
