@@ -68,6 +68,9 @@ class Visit:
         self.page.on("request", lambda request: self.addresses.append(request.url))
         self.page.on("response", self._answered)
         self.page.goto(url)
+        ready = self.page.locator("#version")  # written last by the web page's own script; a report has none
+        if ready.count():
+            expect(ready).not_to_be_empty(timeout=PATIENCE)
 
     def _said(self, kind: str, text: str) -> None:
         # Chromium itself writes a line about each answer of 400 and more.
