@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from typing import Any
 
@@ -232,15 +232,13 @@ def test_a_connection_may_idle_between_requests_longer_than_a_head_may_take() ->
 
 
 def test_connections_beyond_the_limit_take_the_place_of_those_that_idle_longest() -> None:
-    with (
-        server(connections=5) as it,
-        wires(it.port, 1, request(asking("sleep=1"))) as [worker],
-        wires(it.port, 30) as idle,
-    ):
-        others_are_served(it.port)
-        assert read(idle[0]) == b""
-        reply = worker.recv(1000)  # it was never closed, because its request was processed
-        assert reply.startswith(b"HTTP/1.1 200 ")
+    with server(connections=5) as it, wires(it.port, 1, request(asking("sleep=2"))) as [worker]:
+        until(lambda: it.endpoint.queue.running == 1)
+        with wires(it.port, 30) as idle:
+            others_are_served(it.port)
+            assert read(idle[0]) == b""
+            reply = worker.recv(1000)  # it was never closed, because its request was processed
+            assert reply.startswith(b"HTTP/1.1 200 ")
 
 
 def test_without_anything_to_close_a_connection_waits() -> None:
@@ -253,15 +251,23 @@ def test_without_anything_to_close_a_connection_waits() -> None:
 
 
 def test_idle_connections_go_before_slow_bodies_and_slow_bodies_before_work() -> None:
-    with (
-        server(connections=3) as it,
-        wires(it.port, 1, POST + b"Content-Length: 100\r\n\r\n1") as [slow],
-        wires(it.port, 1) as [idle],
-    ):
-        others_are_served(it.port)
-        assert read(idle) == b""
-        with wires(it.port, 2, POST + b"Content-Length: 100\r\n\r\n1"), wires(it.port, 1, request()):
-            assert read(slow) == b""
+    begun = POST + b"Content-Length: 100\r\n\r\n1"
+    with server(connections=3) as it, wires(it.port, 1, begun) as [slow]:
+        until(lambda: it.endpoint._bodies.left == ServerConfig().memory - 1)
+        with wires(it.port, 1) as [idle]:
+            others_are_served(it.port)
+            assert read(idle) == b""
+        with wires(it.port, 1, request(asking("sleep=3"))) as [work], ExitStack() as others:
+            until(lambda: it.endpoint.queue.running == 1)
+            slow.settimeout(0.2)
+            for _ in range(10):  # each needs room
+                others.enter_context(wires(it.port, 1, begun))
+                with suppress(TimeoutError):
+                    assert read(slow) == b""
+                    break
+            else:
+                raise AssertionError("the slow body was not closed")
+            assert work.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
 @posix

@@ -58,18 +58,19 @@ class Endpoint:
         """Serve one request, as ASGI calls it."""
         started = time.perf_counter()
         request = HttpRequest(scope, receive)
+        refused = False
         with self._bodies.open() as body:
             try:
                 response = await self._respond(request, body)
             except (Overloaded, WireError) as error:
                 response = error_response(error, _request(scope), _now())
             except BodyError as error:
-                refused = error_response(error.response_error, _request(scope), _now())
-                response = replace(refused, outcome=error.outcome)
+                answer = error_response(error.response_error, _request(scope), _now())
+                response, refused = replace(answer, outcome=error.outcome), True
             except Exception as error:  # noqa: BLE001 - the caller gets a response and the log the reason
                 response = error_response(error, _request(scope), _now())
         # Unless the body was read, the next bytes on the connection are not the start of a request.
-        close = not body.complete
+        close = refused or not body.complete
         await response_of(response, close=close)(scope, receive, send)
         self._record(response, request, started)
 
