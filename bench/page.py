@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import statistics
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Page
-from tools.browser import Visit, browsing
+from tools.browser import Visit, browsing, crowd
 
 from bench.results import save, table
 from bench.server import server
@@ -74,18 +72,8 @@ def run(data: Path | None) -> None:
 
 def show_crowd(visit: Visit) -> int:
     """Compare a portrait with a crowd of 108 copies of two, and return the number of faces in the answer."""
-    names = ("obama", "sunak")
-    faces = []
-    for name in names:
-        with Image.open(PHOTOS / f"{name}.jpg") as image:
-            faces.append(image.convert("RGB").crop((230, 60, 560, 480)).resize((110, 140)))
-    crowd = Image.new("RGB", (1320, 1260))
-    for i in range(108):
-        crowd.paste(faces[i % 2], (110 * (i % 12), 140 * (i // 12)))
-    out = io.BytesIO()
-    crowd.save(out, "JPEG", quality=92)
     visit.choose("source", PHOTOS / "obama.jpg")
-    visit.choose("target", {"name": "crowd.jpg", "mimeType": "image/jpeg", "buffer": out.getvalue()})
+    visit.choose("target", crowd())
     visit.answered()
     return visit.page.locator("#faces li").count()
 

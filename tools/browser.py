@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
@@ -104,3 +106,17 @@ class Visit:
     def compared(self, operation: str = "CompareFaces") -> int:
         """How many requests of an operation were answered."""
         return sum(target == operation for target, _ in self.posts)
+
+
+def crowd() -> dict[str, Any]:
+    """A picture of 108 faces, copies of two example portraits, as a file for `Visit.choose`."""
+    faces = []
+    for name in ("obama", "sunak"):
+        with Image.open(ROOT / "examples" / "photos" / f"{name}.jpg") as image:
+            faces.append(image.convert("RGB").crop((230, 60, 560, 480)).resize((110, 140)))
+    picture = Image.new("RGB", (1320, 1260))
+    for i in range(108):
+        picture.paste(faces[i % 2], (110 * (i % 12), 140 * (i // 12)))
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=92)
+    return {"name": "crowd.jpg", "mimeType": "image/jpeg", "buffer": out.getvalue()}

@@ -9,9 +9,8 @@ from visavis.drawing import Kind, Mark, Picture, check_suffix, compose_one, enco
 from visavis.face import Face
 from visavis.image import Image
 from visavis.inputs import ImageInput
-from visavis.similarity_scale import shown
 
-__all__ = ["draw_comparison", "draw_faces", "shown"]
+__all__ = ["draw_comparison", "draw_faces"]
 
 
 def draw_comparison(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 from playwright.sync_api import expect
-from tools.browser import ROOT, Visit
+from tools.browser import ROOT, Visit, crowd
 
 from tests.conftest import PHOTOS, encode, gradient
 from tests.contract.serving import Running
@@ -369,16 +368,9 @@ def test_nothing_is_left_after_a_reload(open_server: Running, visit: Open) -> No
 
 
 def test_a_hundred_faces_are_numbered_and_listed(open_server: Running, visit: Open) -> None:
-    with Pil.open(OBAMA) as one, Pil.open(SUNAK) as other:
-        faces = [image.convert("RGB").crop((230, 60, 560, 480)).resize((110, 140)) for image in (one, other)]
-    crowd = Pil.new("RGB", (1320, 1260))
-    for i in range(108):
-        crowd.paste(faces[i % 2], (110 * (i % 12), 140 * (i // 12)))
-    out = io.BytesIO()
-    crowd.save(out, "JPEG", quality=92)
     opened = visit(open_server)
     opened.choose("source", OBAMA)
-    opened.choose("target", file("crowd.jpg", out.getvalue()))
+    opened.choose("target", crowd())
     opened.answered()
     count = opened.page.locator("#faces li").count()
     assert count >= 95  # most of the small copies are found
