@@ -181,14 +181,14 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
             import_module(name)
 
         from visavis.analysis import Analyzer
-        from visavis.vision.detect import SHAPES, Detector
+        from visavis.vision.detect import PIXELS, SHAPES, Detector
         from visavis.vision.embed import Embedder
         from visavis.vision.expression import NETWORK, ExpressionReader
         from visavis.vision.iris import PupilFinder
         from visavis.vision.mesh import FaceMeshModel
 
     iris, expression = session("iris"), runtime.session(NETWORK)
-    detection = session("detector", shapes=SHAPES, precision=settings.precision)
+    detection = session("detector", shapes=SHAPES, pixels=PIXELS, precision=settings.precision)
     if not once:
         # Loaded now, because the detector is compiled for further shapes later, when its file may have been deleted.
         detection.load()
@@ -206,11 +206,17 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
 
 
 def _session(
-    runtime: OpenVinoRuntime, store: ModelStore, name: str, *, shapes: int = 1, precision: str = "f32"
+    runtime: OpenVinoRuntime,
+    store: ModelStore,
+    name: str,
+    *,
+    shapes: int = 1,
+    pixels: int | None = None,
+    precision: str = "f32",
 ) -> OpenVinoSession:
     """Open a network of the store, which is built again if it is damaged."""
     restore = partial(store.restore, name)
-    return runtime.session(store.ready(name), shapes=shapes, precision=precision, restore=restore)
+    return runtime.session(store.ready(name), shapes=shapes, pixels=pixels, precision=precision, restore=restore)
 
 
 def _open_runtime(settings: Settings, concurrency: int) -> OpenVinoRuntime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -37,6 +38,9 @@ class Request:
         self.core.ran.append((self.shape, bool(forks._busy)))
         self.core.while_running()
 
+    def get_compiled_model(self) -> SimpleNamespace:
+        return SimpleNamespace(release_memory=lambda: self.core.released.append((self.shape[1], bool(forks._busy))))
+
     def __del__(self) -> None:
         self.core.destroyed.append((self.shape, bool(forks._busy)))
 
@@ -48,6 +52,7 @@ class Core:
         self.compiled: list[tuple[int, ...]] = []
         self.ran: list[tuple[tuple[int, ...], bool]] = []
         self.destroyed: list[tuple[tuple[int, ...], bool]] = []
+        self.released: list[tuple[int, bool]] = []
         self.inputs: dict[int, np.ndarray] = {}
         self.while_running: Callable[[], object] = lambda: None
 
@@ -63,11 +68,12 @@ class Core:
         return InferRequest(Request(self, shape), ((("out", "also out"), Tensor()),))
 
 
-def opened(core: Any, *, shapes: int = 1, concurrency: int = 1) -> OpenVinoSession:
+def opened(core: Any, *, shapes: int = 1, pixels: float = math.inf, concurrency: int = 1) -> OpenVinoSession:
     return OpenVinoSession(
         core,
         Network(core, NETWORK, None),
         shapes=shapes,
+        pixels=pixels,
         precision="f32",
         concurrency=concurrency,
     )
@@ -104,6 +110,37 @@ def test_the_shapes_used_last_are_kept_and_a_fork_waits_for_the_end_of_others() 
         session.run(image(side))
     assert [shape[1] for shape in core.compiled] == [8, 16, 24]
     assert core.destroyed == [((1, 16, 16, 3), True)]
+
+
+def test_the_memory_of_the_shapes_used_longest_ago_is_released_and_allocated_again_at_the_next_use() -> None:
+    core = Core()
+    session = opened(core, shapes=4, pixels=20 * 20)
+    for side, released in ((10, []), (16, []), (8, [10]), (16, [10]), (10, [10, 8]), (12, [10, 8, 16])):
+        session.run(image(side))
+        assert [side for side, _ in core.released] == released
+    assert all(waits for _, waits in core.released)
+    session.run(image(8))
+    assert len(core.released) == 3
+    assert len(core.compiled) == 4
+
+
+def test_memory_in_use_is_not_released() -> None:
+    core = Core()
+    session = opened(core, shapes=4, pixels=1, concurrency=2)
+    seen: list[list[tuple[int, bool]]] = []
+
+    def meanwhile() -> None:
+        core.while_running = lambda: None
+        other = threading.Thread(target=session.run, args=(image(16),))
+        other.start()
+        other.join()
+        seen.append([*core.released])
+
+    core.while_running = meanwhile
+    session.run(image(8))
+    assert seen == [[]]
+    session.run(image(8))
+    assert [side for side, _ in core.released] == [16]
 
 
 def test_a_network_in_use_is_not_dropped_for_another_shape() -> None:

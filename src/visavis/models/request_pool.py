@@ -50,6 +50,23 @@ class RequestPool:
         finally:
             self._give(request)
 
+    @property
+    def holding(self) -> int:
+        """How many requests have memory for their intermediate results."""
+        return self._made - len(self._released)
+
+    def release_memory(self) -> None:
+        """Free the intermediate results of the requests that are not in use. The next run allocates them again."""
+        with self._changed:
+            idle = list(self._idle)
+            self._idle.clear()
+        with forks_wait():
+            for request in idle:
+                request.request.get_compiled_model().release_memory()
+        with self._changed:
+            self._released += idle
+            self._changed.notify_all()
+
     def add(self) -> None:
         """Compile one more request, up to `size`."""
         with self._changed:
@@ -62,6 +79,7 @@ class RequestPool:
         """Destroy the requests. None may be in use."""
         self._all.clear()
         self._idle.clear()
+        self._released.clear()
 
     def renew(self) -> None:
         """Start without requests in a forked child. The parent's are kept for ever.
@@ -77,16 +95,17 @@ class RequestPool:
         self._made = 0
         self._all = []
         self._idle: list[InferRequest] = []
+        self._released: list[InferRequest] = []
         self._changed = threading.Condition()
         self.users = 0
 
     def _take(self) -> InferRequest:
         with self._changed:
-            while not self._idle and self._made == self._size:
+            while not self._idle and not self._released and self._made == self._size:
                 self._changed.wait()
-            if self._idle:
+            if self._idle or self._released:
                 # The request used last, because its memory may still be in the processor's cache.
-                return self._idle.pop()
+                return (self._idle or self._released).pop()
             self._made += 1
         return self._new()
 

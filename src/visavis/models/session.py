@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -106,6 +107,7 @@ class OpenVinoRuntime:
         network: Path,
         *,
         shapes: int = 1,
+        pixels: int | None = None,
         precision: str = "f32",
         restore: Callable[[], None] | None = None,
     ) -> OpenVinoSession:
@@ -115,6 +117,8 @@ class OpenVinoRuntime:
             network: its .xml file, whose folder has its checksums, or an .onnx file. It is read when it is first
                 needed.
             shapes: how many input shapes stay compiled at the same time.
+            pixels: for how many pixels of input intermediate results stay allocated, for each inference that may run
+                at the same time; at least those of the largest input. Default: for all compiled shapes.
             precision: in which the network runs, `f32` or `bf16`.
             restore: builds the ready network again if it is damaged; None: it is refused.
         """
@@ -122,6 +126,7 @@ class OpenVinoRuntime:
             self._core,
             Network(self._core, network, restore),
             shapes=shapes,
+            pixels=math.inf if pixels is None else pixels * self._concurrency,
             precision=precision,
             concurrency=self._concurrency,
         )
@@ -138,11 +143,14 @@ class OpenVinoRuntime:
 class OpenVinoSession:
     """A ready network, with a pool of infer requests for each recently used input shape."""
 
-    def __init__(self, core: Core, network: Network, *, shapes: int, precision: str, concurrency: int) -> None:
+    def __init__(
+        self, core: Core, network: Network, *, shapes: int, pixels: float, precision: str, concurrency: int
+    ) -> None:
         self._core = core
         self._precision = precision
         self._network = network
         self._shapes = shapes
+        self._pixels = pixels
         self._concurrency = concurrency
         self._pools: OrderedDict[tuple[int, ...], RequestPool] = OrderedDict()
         self._lock = threading.Lock()
@@ -216,6 +224,9 @@ class OpenVinoSession:
             self._pools.move_to_end(shape)
             pool = self._pools[shape]
             pool.users += 1
+            too_large = self._too_large()
+        for unused in too_large:
+            unused.release_memory()
         try:
             yield pool
         finally:
@@ -226,6 +237,19 @@ class OpenVinoSession:
                 with forks_wait():  # OpenVINO destroys networks here
                     for unused in surplus:
                         unused.clear()
+
+    def _too_large(self) -> list[RequestPool]:
+        """The least recently used pools whose idle requests have to release memory."""
+        excess = -self._pixels
+        for shape, pool in self._pools.items():
+            excess += math.prod(shape[:3]) * max(pool.holding, pool.users)
+        chosen = []
+        for shape, pool in self._pools.items():
+            releasable = pool.holding - pool.users
+            if excess > 0 and releasable > 0:
+                chosen.append(pool)
+                excess -= math.prod(shape[:3]) * releasable
+        return chosen
 
     def _surplus(self) -> list[RequestPool]:
         """Remove the least recently used pools that are not in use. The caller clears them."""

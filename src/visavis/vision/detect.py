@@ -16,7 +16,7 @@ from visavis.geometry import Size
 from visavis.image import Image
 from visavis.models.session import Session
 
-__all__ = ["MIN_SCORE", "NMS_THRESHOLD", "SHAPES", "Detections", "Detector", "decode", "non_max_suppression"]
+__all__ = ["MIN_SCORE", "NMS_THRESHOLD", "PIXELS", "SHAPES", "Detections", "Detector", "decode", "non_max_suppression"]
 
 Floats = NDArray[np.float32]
 
@@ -44,6 +44,11 @@ _NMS_BLOCK = 64  # boxes between two removals of those that were dropped
 
 SHAPES = 12
 """How many input shapes are worth keeping compiled."""
+
+PIXELS = 3_000_000
+"""For how many pixels of input a thread keeps intermediate results allocated, which take 30 bytes a pixel. Enough for
+the largest input, 1600 x 1600, or for two of photographs, 1280 x 960, and small ones. Allocating again makes a run one
+and a half times as long."""
 
 
 @dataclass(frozen=True, slots=True)
