@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from functools import partial
 from typing import Generic, ParamSpec, TypeVar
 
 from visavis.errors import EngineClosed
@@ -23,7 +24,8 @@ class Workers:
     """A pool of threads whose tasks can distribute work to idle threads.
 
     Tasks start in the order in which they were submitted. `parallel_map` runs in the calling thread and in idle
-    threads. The calling thread cancels helpers that have not started, so nested calls cannot deadlock.
+    threads, which leave it when a task waits. The calling thread cancels helpers that have not started, so nested calls
+    cannot deadlock.
 
     Args:
         threads: how many tasks run at once, at least 1.
@@ -44,6 +46,8 @@ class Workers:
     def renew(self) -> None:
         """Make a new pool of threads, because a forked child has none of its parent's threads."""
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="visavis")
+        self._lock = threading.Lock()
+        self._waiting = 0  # tasks that were submitted and have not started
 
     def submit(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Submit a call and return its future.
@@ -58,10 +62,26 @@ class Workers:
         """
         if self._closed:
             raise EngineClosed("the engine is closed; open another")
+        self._count(1)
         try:
-            return self._pool.submit(function, *args, **kwargs)
+            future = self._pool.submit(self._start, partial(function, *args, **kwargs))
         except RuntimeError as error:
+            self._count(-1)
             raise EngineClosed(f"the engine can take no more work: {error}") from error
+        future.add_done_callback(self._uncount_cancelled)
+        return future
+
+    def _start(self, function: Callable[[], R]) -> R:
+        self._count(-1)
+        return function()
+
+    def _uncount_cancelled(self, future: Future[R]) -> None:
+        if future.cancelled():
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._waiting += change
 
     def stream(self, function: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
         """Call `function` on each of a stream of items, and yield the results in the order of `items`.
@@ -93,17 +113,22 @@ class Workers:
     def parallel_map(self, function: Callable[[T], R], items: Sequence[T], /) -> list[R]:
         """Call `function` on each of `items`, and return the results in the order of `items`.
 
-        After a failure no further item is started. If calls fail, the error of the first in that order is raised.
+        Other threads help while no task waits for them, so an image of many faces delays others by one item. After a
+        failure no further item is started. If calls fail, the error of the first in that order is raised.
         """
         batch = _WorkStealingBatch(function, items)
-        helpers = []
+        helpers, most = [], min(self._threads, len(items)) - 1
         with contextlib.suppress(RuntimeError):  # the pool was closed meanwhile, so this thread finishes alone
-            helpers = [self._pool.submit(batch.work) for _ in range(min(self._threads, len(items)) - 1)]
+            helpers = [self._pool.submit(batch.work, leave=self._is_needed) for _ in range(most)]
         batch.work()
         for helper in helpers:
             if not helper.cancel():
                 helper.result()
         return batch.results()
+
+    def _is_needed(self) -> bool:
+        """Whether a task waits for a thread."""
+        return self._waiting > 0
 
     def close(self) -> None:
         """Finish running tasks, cancel tasks that have not started, and end the threads."""
@@ -121,9 +146,9 @@ class _WorkStealingBatch(Generic[T, R]):
         self._results: dict[int, R] = {}
         self._failures: dict[int, Exception] = {}
 
-    def work(self) -> None:
-        """Take items until none remains or one has failed."""
-        while not self._failures:
+    def work(self, *, leave: Callable[[], bool] = lambda: False) -> None:
+        """Take items until none remains, one has failed or `leave` returns true."""
+        while not self._failures and not leave():
             with self._lock:
                 i, item = next(self._remaining, (None, None))
             if i is None:

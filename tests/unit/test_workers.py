@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -26,6 +26,40 @@ def test_idle_threads_help() -> None:
     workers = Workers(3)
     both = threading.Barrier(3, timeout=10)  # passed only by three threads at once: the caller and two helpers
     assert workers.parallel_map(lambda _: both.wait() >= 0, range(3)) == [True] * 3
+    workers.close()
+
+
+def test_threads_stop_helping_when_a_task_waits() -> None:
+    workers, end = Workers(2), threading.Event()
+    workers.submit(end.wait, 10)  # occupies one of the two threads
+    both = threading.Barrier(2, timeout=10)
+    helped: list[int] = []
+
+    def item(n: int) -> None:
+        if n < 2:
+            both.wait()  # the caller and the thread that helps
+        if threading.current_thread() is not threading.main_thread():
+            helped.append(n)
+            submitted.wait(10)
+        elif not submitted.is_set():
+            tasks.append(workers.submit(lambda: None))
+            submitted.set()
+            tasks[0].result(10)
+
+    tasks: list[Future[None]] = []
+    submitted = threading.Event()
+    workers.parallel_map(item, range(20))
+    assert len(helped) == 1
+    end.set()
+    workers.close()
+
+
+def test_a_cancelled_task_does_not_keep_threads_from_helping() -> None:
+    workers, end = Workers(1), threading.Event()
+    workers.submit(end.wait, 10)
+    assert workers.submit(lambda: None).cancel()
+    end.set()
+    assert not workers._is_needed()
     workers.close()
 
 
