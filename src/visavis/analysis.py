@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.candidates import confidence_of, maybe_largest, most_doubtful_of, read_candidates
 from visavis.face import Detail, Face
 from visavis.face_mesh import CROP_SIDE, eye_centres
 from visavis.geometry import Size
@@ -18,7 +20,7 @@ from visavis.image import Image
 from visavis.mapping import MapFunction, serial_map
 from visavis.orientation import Candidate, OrientationResolver
 from visavis.vision.align import align, five_points
-from visavis.vision.confidence import MIN_CONFIDENCE, face_confidence
+from visavis.vision.confidence import MIN_CONFIDENCE
 from visavis.vision.detect import Detections, Detector
 from visavis.vision.embed import Embedded, Embedder
 from visavis.vision.expression import Expression, ExpressionReader
@@ -36,18 +38,6 @@ T = TypeVar("T")
 
 MAX_FACES = 100
 """CompareFaces uses the 100 largest faces of an image (API reference)."""
-
-_DETECTIONS_AT_ONCE, _MOST_DETECTIONS = 150, 300
-"""An image of a crowd may have thousands of detections. The largest 150 are read, and if they are too few faces, the
-next 150, unless most of the first were none. The largest by the detector's boxes are nearly the largest by the final
-ones."""
-
-_LEAST_FACES = 1 / 3
-"""The part of the first detections that must be faces, or the next are not read."""
-
-_MAYBE_LARGEST = 0.4
-"""The order of the detector's boxes by size differs slightly from that of the final boxes. A face whose detected box
-has less than this fraction of the largest visible area cannot become the largest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +147,8 @@ class Analyzer:
         """
         found = self._detect(image)
         as_target = self._all(image, found, detail, map_function)
-        likely = _maybe_largest(found.visible_areas(image.size))
-        if len(likely) == len(found) <= _DETECTIONS_AT_ONCE:
+        likely = maybe_largest(found.visible_areas(image.size))
+        if len(likely) == len(found):
             # Both calls would settle the same detections.
             return AnalyzedImage(Analysis(image.size, as_target.faces[:1]), as_target)
         return AnalyzedImage(self._largest(image, found, Detail.MINIMAL, map_function), as_target)
@@ -167,22 +157,39 @@ class Analyzer:
         return self.orientation.detect(image).largest_first(image.size)
 
     def _largest(self, image: Image, found: Detections, detail: Detail, map_function: MapFunction) -> Analysis:
-        likely = found.take(_maybe_largest(found.visible_areas(image.size)))
-        faces = self._faces(image, likely, limit=1, detail=detail, map_function=serial_map)
+        likely = found.take(maybe_largest(found.visible_areas(image.size)))
+        describe = partial(self._faces, image, limit=1, most_doubtful=most_doubtful_of(found), detail=detail)
+        faces = describe(likely, map_function=serial_map)
         if not faces:  # the largest detections turned out not to be faces
-            faces = self._all(image, found, detail, map_function).faces
+            faces = describe(found, map_function=map_function)
         return Analysis(image.size, faces[:1])
 
     def _all(self, image: Image, found: Detections, detail: Detail, map_function: MapFunction) -> Analysis:
         # One face more than `MAX_FACES` shows whether there are more.
-        faces = self._faces(image, found, limit=MAX_FACES + 1, detail=detail, map_function=map_function)
+        faces = self._faces(
+            image,
+            found,
+            limit=MAX_FACES + 1,
+            most_doubtful=most_doubtful_of(found),
+            detail=detail,
+            map_function=map_function,
+        )
         return Analysis(image.size, faces[:MAX_FACES], more=len(faces) > MAX_FACES)
 
     def _faces(
-        self, image: Image, found: Detections, *, limit: int, detail: Detail, map_function: MapFunction
+        self,
+        image: Image,
+        found: Detections,
+        *,
+        limit: int,
+        most_doubtful: int,
+        detail: Detail,
+        map_function: MapFunction,
     ) -> tuple[Face, ...]:
         """The largest faces among detections, at most `limit`."""
-        candidates = self._candidates(image, found, limit, map_function)
+        candidates = read_candidates(
+            self.orientation, image, found, limit=limit, most_doubtful=most_doubtful, map_function=map_function
+        )
         candidates.sort(key=lambda c: (-c.box.area_within(image.size), -c.score, c.box.left))
 
         def described() -> Iterator[Face | None]:
@@ -193,18 +200,6 @@ class Analyzer:
 
         return tuple(islice((face for face in described() if face is not None), limit))
 
-    def _candidates(self, image: Image, found: Detections, limit: int, map_function: MapFunction) -> list[Candidate]:
-        """One candidate for each face, from as many of the detections, largest first, as `limit` faces need."""
-        candidates: list[Candidate] = []
-        for indices in _batches(range(min(len(found), _MOST_DETECTIONS)), _DETECTIONS_AT_ONCE):
-            read = self.orientation.resolve(image, found.take(np.array(indices, np.intp)), map_function)
-            candidates = _deduplicate(candidates + read)
-            # Without an embedding a candidate has the presence of an upright face.
-            faces = sum(c.embedded is None or _confidence(c, c.embedded) >= MIN_CONFIDENCE for c in candidates)
-            if faces >= limit or faces < _LEAST_FACES * len(candidates) or len(read) < len(indices):
-                break
-        return candidates
-
     def _describe(self, image: Image, candidates: Sequence[Candidate], detail: Detail) -> list[Face | None]:
         """Run the remaining stages on candidates; None for one whose confidence shows that it is not a face.
 
@@ -213,7 +208,7 @@ class Analyzer:
         """
         meshes = [c.mesh.points for c in candidates]
         embedded = [c.embedded or self.embedder(align(image, five_points(c.mesh.points))) for c in candidates]
-        confidences = [_confidence(c, e) for c, e in zip(candidates, embedded, strict=True)]
+        confidences = [confidence_of(c, e) for c, e in zip(candidates, embedded, strict=True)]
         kept = [i for i, confidence in enumerate(confidences) if confidence >= MIN_CONFIDENCE]
         everything = detail is Detail.ALL
         eyes = {i: self.pupils(image, meshes[i]) for i in kept if everything}
@@ -223,11 +218,6 @@ class Analyzer:
             face = _face_of(image, candidates[i], embedded[i], confidences[i], eyes.get(i))
             faces[i] = _with_details(face, meshes[i], eyes[i], expressions[i]) if everything else face
         return faces
-
-
-def _confidence(candidate: Candidate, embedded: Embedded) -> float:
-    """The confidence that a candidate is a face, 0..100."""
-    return face_confidence(candidate.score, candidate.mesh.presence, embedded.embedding_norm, candidate.size)
 
 
 def _face_of(image: Image, candidate: Candidate, embedded: Embedded, confidence: float, read: Eyes | None) -> Face:
@@ -268,12 +258,6 @@ def _with_details(face: Face, mesh: NDArray[np.float32], read: Eyes | None, expr
     )
 
 
-def _maybe_largest(areas: NDArray[np.float32]) -> NDArray[np.intp]:
-    """The indices of the detections that can become the largest face, from their areas (n,), largest first."""
-    ordered = areas.astype(np.float64)
-    return np.flatnonzero(ordered >= _MAYBE_LARGEST * ordered[:1])
-
-
 def _part(faces: int) -> int:
     """How many of several faces are described together: a quarter, so that several threads have work, up to eight."""
     return min(max(faces // 4, 1), 8)
@@ -283,16 +267,3 @@ def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """The items in order, `size` at a time."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-def _deduplicate(candidates: list[Candidate]) -> list[Candidate]:
-    """Keep one candidate per face, because two detections can have the same face.
-
-    A candidate whose centre lies in the box of one with a higher presence is dropped.
-    """
-    kept: list[Candidate] = []
-    for face in sorted(candidates, key=lambda c: -c.mesh.presence):
-        x, y = face.box.centre
-        if not any(k.box.left < x < k.box.right and k.box.top < y < k.box.bottom for k in kept):
-            kept.append(face)
-    return kept

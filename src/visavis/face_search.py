@@ -25,6 +25,10 @@ PORTRAIT = 0.2
 """An image with a certain face whose box has at least this fraction of the image's longer side shows a portrait, and is
 not searched for small and tilted faces."""
 
+CROWD = 150
+"""An image with so many faces shows a crowd, and is not searched either, because at most the 100 largest are compared.
+"""
+
 HINT_SCORE = 0.15
 """Detections of at least this score are looked at again, closer and tilted, where an image is searched."""
 
@@ -53,7 +57,8 @@ class FaceSearch:
         upright = self._detector.detect_at_sizes(image, min_score=HINT_SCORE)
         found = non_max_suppression([_sure(seen) for seen in upright])
         sides = np.sqrt(found.areas)
-        if bool(((found.scores >= UPRIGHT_SCORE) & (sides >= PORTRAIT * image.size.longer)).any()):
+        portrait = bool(((found.scores >= UPRIGHT_SCORE) & (sides >= PORTRAIT * image.size.longer)).any())
+        if portrait or len(found) >= CROWD:
             return found
         return self._search(image, found, upright)
 

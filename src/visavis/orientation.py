@@ -53,10 +53,6 @@ _NEIGHBOURHOOD = 2.0  # the side of the square around a face, in sides of its bo
 _NEIGHBOURHOOD_PIXELS = 256  # the side to which that square is resized for the detector
 _MAX_READ = 4  # how many detections in that square the mesh reads, best first
 
-_MAX_DOUBTFUL = 8
-"""How many faces of one image are read at other rotations. Each takes as long as ten others. An ordinary image has none
-or one."""
-
 _SAMPLE, _MOST_IN_SAMPLE = 75, 70
 """If so many of the first detections of an image are in doubt, the others are not read. In a pattern of 9,500 faces of
 26 pixels, which are too small to read, nearly all are in doubt; of 100 faces of 80 pixels, none is."""
@@ -102,18 +98,21 @@ class OrientationResolver:
         """Detect the faces of an image, which may be small, tilted, on their side or upside down; best first."""
         return self._search(image)
 
-    def resolve(self, image: Image, found: Detections, map_function: MapFunction = serial_map) -> list[Candidate]:
+    def resolve(
+        self, image: Image, found: Detections, map_function: MapFunction = serial_map, *, most_doubtful: int = 1
+    ) -> list[Candidate]:
         """Read the meshes of detections, the right way up.
 
         Beyond about 45 degrees of roll the detector's points can be wrong although its score is high. Detector, mesh
         and embedding norm decide together: of several readings the one that most certainly shows a face is taken. Of
-        the faces in doubt only the first `_MAX_DOUBTFUL` are read more than once, and the others are not read at all
+        the faces in doubt only the first `most_doubtful` are read more than once, and the others are not read at all
         if nearly all of the first `_SAMPLE` are in doubt, so that an image cannot take minutes.
 
         Args:
             image: that shows the faces.
             found: the detections, in pixels of `image`.
             map_function: distributes the work on several faces.
+            most_doubtful: how many faces are read more than once.
 
         Returns:
             A candidate for each detection that was read, in their order.
@@ -125,7 +124,7 @@ class OrientationResolver:
         candidates = map_function(first, range(min(_SAMPLE, len(found))))
         if len(found) > _SAMPLE and sum(map(_is_doubtful, candidates)) < _MOST_IN_SAMPLE:
             candidates += map_function(first, range(len(candidates), len(found)))
-        doubtful = [i for i, candidate in enumerate(candidates) if _is_doubtful(candidate)][:_MAX_DOUBTFUL]
+        doubtful = [i for i, candidate in enumerate(candidates) if _is_doubtful(candidate)][:most_doubtful]
         if not doubtful:
             return candidates
         settled = map_function(lambda i: self._settled(image, found.boxes[i], found.points[i], candidates[i]), doubtful)

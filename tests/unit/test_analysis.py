@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 import pytest
 
-from tests.makers import Scene, SceneFace, map_image, posed_mesh
+from tests.makers import Scene, SceneFace, map_image
 from visavis.analysis import MAX_FACES, Analysis
-from visavis.analysis import _deduplicate as deduplicated
 from visavis.face import Detail, Face, LandmarkType
 from visavis.face_mesh import eye_centres
 from visavis.geometry import Size
 from visavis.mapping import serial_map
-from visavis.orientation import Candidate
 from visavis.vision.confidence import face_confidence
 from visavis.vision.landmarks import box_around
-from visavis.vision.mesh import Mesh
 from visavis.vision.openness import mouth_open
 
 T = TypeVar("T")
@@ -193,32 +189,6 @@ def test_two_detections_of_one_face_are_one_face() -> None:
     assert len(scene.analyzer(scene.image).faces) == 1
 
 
-def candidate(presence: float, centre: tuple[float, float] = (100, 100), interocular: float = 30) -> Candidate:
-    points = posed_mesh(centre=centre, interocular=interocular)
-    crop = np.zeros((192, 192, 3), np.uint8)
-    return Candidate(0.9, Mesh(points, presence, np.eye(2, 3), crop), box_around(points))
-
-
-def test_of_two_candidates_for_one_face_the_one_with_more_presence_stays() -> None:
-    one, other = candidate(12), candidate(15, centre=(104, 101))
-    assert deduplicated([one, other]) == [other]
-    assert deduplicated([other, one]) == [other]
-
-
-def test_a_small_face_beside_the_middle_of_a_large_one_is_the_same_face() -> None:
-    # The centre of the small box lies in the large box, but not vice versa.
-    large, small = candidate(15, interocular=40), candidate(12, centre=(120, 100), interocular=10)
-    assert deduplicated([small, large]) == [large]
-
-
-@pytest.mark.parametrize("centre", [(140.0, 100.0), (60.0, 100.0), (100.0, 155.0), (100.0, 45.0)])
-def test_neighbours_whose_boxes_overlap_are_two_faces(centre: tuple[float, float]) -> None:
-    one, other = candidate(15), candidate(12, centre=centre)
-    assert one.box.left < other.box.right
-    assert one.box.right > other.box.left
-    assert len(deduplicated([one, other])) == 2
-
-
 def grid(count: int) -> list[SceneFace]:
     """Small faces in rows of eleven, in falling order of size."""
     return [
@@ -243,42 +213,6 @@ def test_the_hundred_largest_faces_are_kept_and_more_are_told_of(count: int, kep
 def test_with_the_largest_only_more_is_not_looked_for() -> None:
     analysis = analysed(*grid(101), largest_only=True)
     assert (len(analysis.faces), analysis.more) == (1, False)
-
-
-def test_of_a_crowd_only_the_largest_detections_are_read() -> None:
-    scene = Scene(crowd(160))
-    assert scene.analyzer(scene.image, detail=Detail.MINIMAL).more
-    assert scene.runs["mesh"] == 2 * 150
-
-
-def test_of_a_crowd_more_are_read_where_the_largest_are_no_faces() -> None:
-    # Too little presence, and an embedding that shows no face.
-    faces = [replace(face, presence=2, norm=4, wrong_norm=4) if i < 60 else face for i, face in enumerate(crowd(180))]
-    analysis = analysed(*faces)
-    assert (len(analysis.faces), analysis.more) == (100, True)
-
-
-def mostly_none(count: int, faces: int) -> Scene:
-    """A crowd of which only the largest few are faces."""
-    return Scene([
-        face if i < faces else replace(face, presence=2, norm=4, wrong_norm=4) for i, face in enumerate(crowd(count))
-    ])  # fmt: skip
-
-
-@pytest.mark.parametrize(("faces", "read"), [(0, 75), (20, 150)])
-def test_a_pattern_in_which_hardly_anything_is_a_face_is_not_read_to_its_end(faces: int, read: int) -> None:
-    long, short = mostly_none(180, faces), mostly_none(read, faces)
-    found = long.analyzer(long.image, detail=Detail.MINIMAL).faces
-    assert len(found) == len(short.analyzer(short.image, detail=Detail.MINIMAL).faces) == faces
-    assert long.runs["mesh"] == short.runs["mesh"]
-
-
-def crowd(count: int) -> list[SceneFace]:
-    """Small faces in rows of fifteen, in falling order of size."""
-    return [
-        SceneFace(centre=(12 + 16.5 * (i % 15), 10 + 20 * (i // 15)), interocular=5.5 - 0.005 * i, norm=20)
-        for i in range(count)
-    ]
 
 
 def test_of_102_faces_one_that_turns_out_none_is_replaced_by_the_next() -> None:
