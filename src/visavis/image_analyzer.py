@@ -15,6 +15,7 @@ from visavis.face import Detail
 from visavis.image import Image, Limits, PixelMemory, decode, from_pixels
 from visavis.lru_cache import LruCache
 from visavis.mapping import MapFunction
+from visavis.memory_errors import memory_errors
 
 __all__ = ["ImageAnalyzer"]
 
@@ -81,7 +82,7 @@ class ImageAnalyzer:
     @contextmanager
     def _decoded(self, image: bytes | NDArray[np.uint8], deadline: Deadline) -> Iterator[Image]:
         """The decoded image; its memory counts as used until the `with` block ends."""
-        with self._memory.allowance(deadline) as allowance:
+        with memory_errors(), self._memory.allowance(deadline) as allowance:
             if isinstance(image, bytes):
                 yield decode(image, self._limits, allowance)
             else:

@@ -15,6 +15,7 @@ from typing import Any
 
 from visavis.errors import EngineClosed, ModelStoreError, SettingsError
 from visavis.forks import forks_wait, keep_for_ever, renew_in_children
+from visavis.memory_errors import memory_errors
 from visavis.models.compiled import CompiledNetworks
 from visavis.models.openvino_import import import_openvino
 from visavis.models.workarounds import make_core
@@ -148,8 +149,9 @@ class Core:
 
         Raises:
             EngineClosed: the core is closed.
+            MemoryError: there is too little memory.
         """
-        with forks_wait():
+        with forks_wait(), memory_errors():
             # The copy shares the weights.
             network = network.clone()
             network.reshape(input_shapes(network, shape))
@@ -173,8 +175,9 @@ class Core:
         Raises:
             RuntimeError: OpenVINO refuses the bytes.
             EngineClosed: the core is closed.
+            MemoryError: there is too little memory.
         """
-        with forks_wait():
+        with forks_wait(), memory_errors():
             core = self._get()
             return _request(core.import_model(exported, self._device, _config(core, self._device, precision)))
 
