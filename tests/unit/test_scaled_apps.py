@@ -75,7 +75,7 @@ def test_a_process_that_cannot_start_is_tried_again_only_if_that_may_help(
     monkeypatch.setattr(logging, "shutdown", lambda: None)
     monkeypatch.setattr(os, "_exit", sys.exit)
     with pytest.raises(SystemExit) as ended:
-        processes._Process(ServiceOptions(settings=Settings.from_env({})), None)()
+        processes._Process(ServiceOptions(settings=Settings.from_env({})), None, None)()
     assert ended.value.code == status
     assert str(error) in caplog.text
 
