@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import psutil
 import pytest
 
 from tests.conftest import posix
-from tests.contract.serving import KEYS, error_of
+from tests.contract.serving import KEYS, error_of, until
 from tests.hostile.commands import Served, serve
 
 pytestmark = [posix, pytest.mark.slow]
@@ -57,3 +58,24 @@ def test_processes_that_replace_others_start_with_the_last_keys_that_were_good(t
         time.sleep(1)
         it.answers(key_id="AKIDTWO")
         assert it.process.poll() is None
+
+
+def test_nobody_notices_that_the_folder_of_metrics_was_deleted_and_metrics_begin_again(tmp_path: Path) -> None:
+    words = ("--processes", "2", "--tps", "1000")
+    with serve(tmp_path, *words, env={"TMPDIR": str(tmp_path)}) as it:
+        it.events("Application startup complete", 2)
+        it.answers()
+        for _ in range(2):
+            (folder,) = tmp_path.glob("visavis-metrics-*")
+            shutil.rmtree(folder.rename(tmp_path / "deleted"))
+            for _ in range(6):  # each on a connection of its own, so that both processes answer
+                assert it.metric("visavis_queue_depth") == 0
+                it.answers()
+            until(folder.is_dir)
+            for _ in range(6):
+                it.answers()
+            assert 1 <= it.metric("visavis_requests_total") <= 12
+            replace_all(it)
+            it.answers()
+        assert {line["level"] for line in it.lines()} == {"info"}
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]

@@ -10,6 +10,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -122,6 +123,8 @@ class _Supervisor(Multiprocess):
         """As uvicorn's, which waits `HEALTH_SECONDS` for a process that was killed while its answer is awaited."""
         if self._process.keys is not None:
             self._process.keys.check()  # so that a new process gets those that are in force
+        with suppress(OSError):
+            Path(os.environ[FOLDER]).mkdir(mode=0o700)  # again, because a cleaner of temporary folders may delete it
         for process in self.processes:
             # The pipe of answers ends with the process only if no other process holds that end.
             process.child_conn.close()
