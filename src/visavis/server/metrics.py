@@ -19,6 +19,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from visavis.files import writing_atomically
 from visavis.gateway import Response
 from visavis.server.logs import dropped_lines
+from visavis.server.strict_http import KINDS
 
 __all__ = ["FOLDER", "Metrics"]
 
@@ -66,6 +67,14 @@ class Metrics:
             "Lines of the log that nobody read in time, or that could not be written",
             registry=self._registry,
         )
+        self._refused = Counter(
+            "visavis_http_refused",
+            "Requests that are not valid HTTP, which no outcome counts",
+            ["kind"],
+            registry=self._registry,
+        )
+        for kind in KINDS:
+            self._refused.labels(kind)  # 0, because the rate of a counter that has just appeared is not known
         self._dropped_before = 0
         self._lock = threading.Lock()
         self._queue_depth = queue_depth
@@ -88,6 +97,10 @@ class Metrics:
             self.observe(stage, seconds)
         if response.faces is not None:
             self._faces.observe(response.faces)
+
+    def count_refused(self, kind: str) -> None:
+        """Count a request that is not valid HTTP; `kind` is one of `strict_http.KINDS`."""
+        self._refused.labels(kind).inc()
 
     def render(self) -> bytes:
         """The metrics in the text format of Prometheus, of this process alone while its files cannot be made again."""
