@@ -183,10 +183,12 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
         from visavis.analysis import Analyzer
         from visavis.vision.detect import PIXELS, SHAPES, Detector
         from visavis.vision.embed import Embedder
-        from visavis.vision.expression import NETWORK, ExpressionReader
+        from visavis.vision.expression import NETWORK, ExpressionReader, load_expression_calibration
         from visavis.vision.iris import PupilFinder
         from visavis.vision.mesh import FaceMeshModel
 
+    # Checks the network too, before it is read.
+    expression_calibration = load_expression_calibration()
     iris, expression = session("iris"), runtime.session(NETWORK)
     detection = session("detector", shapes=SHAPES, pixels=PIXELS, precision=settings.precision)
     if not once:
@@ -199,7 +201,7 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
         detector=Detector(detection),
         mesh_model=FaceMeshModel(mesh),
         pupils=PupilFinder(iris),
-        expressions=ExpressionReader(expression),
+        expressions=ExpressionReader(expression, expression_calibration),
         embedder=Embedder(embedding, norm_is_calibrated=norm_is_calibrated, mirrored=mirrored),
     )
     return analyzer, runtime

@@ -110,7 +110,7 @@ def test_both_objects_of_a_request_are_read_from_what_the_store_gives_for_it() -
     given: list[FakeStore] = []
 
     class Deadlines(FakeStore):
-        def for_request(self) -> ObjectStore:
+        def for_request(self, deadline: object) -> ObjectStore:
             given.append(FakeStore())
             return given[-1]
 

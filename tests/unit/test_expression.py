@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from visavis.errors import CalibrationMismatch
+from visavis.errors import CalibrationMismatch, ModelCorrupt
 from visavis.face import EmotionType
 from visavis.face_measures import expression_measures
 from visavis.vision.expression import (
@@ -174,7 +174,7 @@ def test_a_lower_temperature_sharpens_and_a_prior_lifts_the_rare() -> None:
     assert lifted[7] > plain[7]
 
 
-def test_a_calibration_of_another_network_is_refused(tmp_path: Path) -> None:
+def test_a_network_that_is_not_the_one_of_its_calibration_is_refused(tmp_path: Path) -> None:
     network = tmp_path / "expression.onnx"
     network.write_bytes(b"a network")
     stored = {"classes": CLASSES, "temperature": 1.0, "prior": [1 / 8] * 8, "prior_exponent": 0.0}
@@ -182,7 +182,13 @@ def test_a_calibration_of_another_network_is_refused(tmp_path: Path) -> None:
     beside.write_text(json.dumps(stored | {"network_sha256": hashlib.sha256(b"a network").hexdigest()}))
     assert load_expression_calibration(network).temperature == 1.0
     beside.write_text(json.dumps(stored | {"network_sha256": "0" * 64}))
-    with pytest.raises(CalibrationMismatch, match="fitted on the network 0000"):
+    says = (
+        rf"expression\.onnx is damaged: its SHA-256 is {hashlib.sha256(b'a network').hexdigest()}, and .* says 0{{64}}"
+    )
+    with pytest.raises(ModelCorrupt, match=says):
+        load_expression_calibration(network)
+    network.unlink()
+    with pytest.raises(ModelCorrupt, match=r"expression\.onnx cannot be read: No such file.*install visavis again"):
         load_expression_calibration(network)
 
 

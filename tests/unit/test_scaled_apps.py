@@ -75,24 +75,24 @@ def test_a_process_that_cannot_start_is_tried_again_only_if_that_may_help(
     monkeypatch.setattr(logging, "shutdown", lambda: None)
     monkeypatch.setattr(os, "_exit", sys.exit)
     with pytest.raises(SystemExit) as ended:
-        processes._Process(ServiceOptions(settings=Settings.from_env({})), None)()
+        processes._Process(ServiceOptions(settings=Settings.from_env({})), None, None)()
     assert ended.value.code == status
     assert str(error) in caplog.text
 
 
 def test_the_files_of_metrics_take_their_room_once(tmp_path: Path) -> None:
-    metrics_module._allocate_files(tmp_path)
+    metrics_module._allocate_files(tmp_path, "123")
     files = sorted(tmp_path.iterdir())
     assert [file.name.partition("_")[0] for file in files] == ["counter", "gauge", "histogram"]
     assert {len(file.read_bytes()) for file in files} == {FILE_SIZE}
     files[0].write_bytes(b"counted")
-    metrics_module._allocate_files(tmp_path)
+    metrics_module._allocate_files(tmp_path, "123")
     assert files[0].read_bytes() == b"counted"
 
 
 def test_metrics_of_several_processes_forget_those_that_were_killed(tmp_path: Path) -> None:
     metrics = Metrics(lambda: 0)
-    metrics._folder = str(tmp_path)
+    metrics._folder = tmp_path
     dead = tmp_path / "gauge_livesum_99999999.db"
     dead.touch()  # prometheus_client cannot read an empty file
     assert metrics.render() == b""

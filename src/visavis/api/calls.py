@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
+from visavis.deadline import Deadline
 from visavis.errors import Overloaded
 
-__all__ = ["PATIENCE", "Calls", "seconds_left"]
+__all__ = ["PATIENCE", "Calls", "interrupt_by", "seconds_left"]
 
 T = TypeVar("T")
 
@@ -19,12 +20,14 @@ PATIENCE = 5.0
 a request may wait for a worker of the server, so that a worker is free before the requests behind it have waited too
 long."""
 
+_BETWEEN_LOOKS = 0.1  # seconds after which a caller that waits looks at its deadline again
+
 
 class Calls:
     """Runs calls, each in a thread of its own, so that a caller can leave one that hangs.
 
     The thread of a call that is left goes on and counts until it ends, because Python cannot stop it. What it runs is
-    therefore bounded too, by `seconds_left`.
+    therefore bounded too, by `seconds_left`, and may say by `interrupt_by` how its wait ends when the caller leaves.
 
     Args:
         most: the calls that may run at a time; None for any number. A further call waits as long as others start or
@@ -41,40 +44,51 @@ class Calls:
         self._moved = 0.0
         self._changed = threading.Condition()
 
-    def run(self, work: Callable[[], T], ends: float) -> T:
+    def run(self, work: Callable[[], T], ends: float, deadline: Deadline | None = None) -> T:
         """Call `work` in another thread and return its result, or raise its error.
 
         Args:
             work: the call.
             ends: until when the caller waits, in seconds of `time.monotonic`.
+            deadline: of the caller's own work, which ends the wait too, a tenth of a second later at most.
 
         Raises:
             TimeoutError: it is `ends`.
             Overloaded: the call did not start, because others hang or because it is `ends`.
+            TimedOut, Cancelled: as for `Deadline.check`.
         """
-        self._take_turn(ends)
+        deadline = deadline or Deadline()
+        self._take_turn(ends, deadline)
         result: Future[T] = Future()
+        thread = _CallThread(work, result, ends, self._end)
         try:
-            _CallThread(work, result, ends, self._end).start()
+            thread.start()
         except RuntimeError:  # the system has no more threads
             self._end(moved=False)
             raise
         try:
-            return result.result(max(0.0, ends - time.monotonic()))
+            while not wait([result], max(0.0, min(ends - time.monotonic(), _BETWEEN_LOOKS))).done:
+                if time.monotonic() >= ends:
+                    raise TimeoutError
+                deadline.check()
+            return result.result()
         finally:
+            if not result.done():
+                thread.leave()
             # An error has this frame in its traceback. They would keep each other, and what the call read, in memory.
-            del result
+            del result, thread
 
-    def _take_turn(self, ends: float) -> None:
+    def _take_turn(self, ends: float, deadline: Deadline) -> None:
         with self._changed:
             while self._most is not None and self._running >= self._most:
+                deadline.check()
                 left = min(ends, self._moved + PATIENCE) - time.monotonic()
                 if left <= 0:
                     raise Overloaded(
                         f"objects: {self._running} are being read, at most {self._most} may be at a time, "
                         f"and none has started or ended within {PATIENCE:g} seconds"
                     )
-                self._changed.wait(left)
+                self._changed.wait(min(left, _BETWEEN_LOOKS))
             self._running += 1
             self._moved = time.monotonic()
 
@@ -93,6 +107,20 @@ class _CallThread(threading.Thread):
         super().__init__(name="visavis-call", daemon=True)
         self.ends = ends
         self._parts = work, result, end
+        self._lock = threading.Lock()
+        self._interrupt: Callable[[], None] | None = None
+
+    def leave(self) -> None:
+        """Let the call end, because nobody waits for it."""
+        self.ends = min(self.ends, time.monotonic())
+        with self._lock:
+            if self._interrupt is not None:
+                self._interrupt()
+
+    def interrupt_by(self, interrupt: Callable[[], None] | None) -> None:
+        """See the function of this name. When it returns, nothing that was given before is called any more."""
+        with self._lock:
+            self._interrupt = interrupt
 
     def run(self) -> None:
         work, result, end = self._parts
@@ -117,3 +145,18 @@ def seconds_left() -> float:
     """
     thread = threading.current_thread()
     return thread.ends - time.monotonic() if isinstance(thread, _CallThread) else float("inf")
+
+
+def interrupt_by(interrupt: Callable[[], None] | None) -> None:
+    """Say what ends the wait of the present call when its caller leaves it. Outside of a call nothing happens.
+
+    Args:
+        interrupt: called in another thread; must not block. None: nothing ends the wait but `seconds_left`.
+
+    Example:
+        >>> waiting = threading.Event()
+        >>> interrupt_by(waiting.set)
+    """
+    thread = threading.current_thread()
+    if isinstance(thread, _CallThread):
+        thread.interrupt_by(interrupt)

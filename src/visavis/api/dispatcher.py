@@ -63,7 +63,8 @@ class Dispatcher:
         fields = found.decode(params)
         _authorize(caller, found.action)
         request = found.accept(fields)
-        context = Context(self._engine, self._attributes, partial(_read, for_request(self._objects), caller), deadline)
+        objects = for_request(self._objects, deadline)
+        context = Context(self._engine, self._attributes, partial(_read, objects, caller), deadline)
         return found.render(found.run(request, context), request, context)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from visavis.api.images import S3ObjectRef
+from visavis.deadline import Deadline
 from visavis.errors import ImageTooLarge, ObjectUnavailable, SettingsError
 from visavis.files import open_regular
 
@@ -85,10 +86,14 @@ class ListedStore(ObjectStore, Protocol):
         """
 
 
-def for_request(store: ObjectStore) -> ObjectStore:
+def for_request(store: ObjectStore, deadline: Deadline | None = None) -> ObjectStore:
     """What one request reads its objects from: `store`, with one deadline for all of them if it has deadlines.
 
     A store that has them makes it in a method of the same name.
+
+    Args:
+        store: the store of all requests.
+        deadline: of the work on the request, which ends reads too; None for no end.
 
     Example:
         >>> store = NoStore()
@@ -96,7 +101,7 @@ def for_request(store: ObjectStore) -> ObjectStore:
         True
     """
     begin = getattr(store, "for_request", None)
-    return store if begin is None else cast("ObjectStore", begin())
+    return store if begin is None else cast("ObjectStore", begin(deadline))
 
 
 class NoStore:
@@ -167,8 +172,11 @@ class FolderStore:
             raise too_large(limit)
         return data
 
-    def for_request(self) -> ObjectStore:
+    def for_request(self, deadline: Deadline | None = None) -> ObjectStore:
         """What one request reads its objects from; see `for_request`.
+
+        Args:
+            deadline: of the work on the request.
 
         Example:
             >>> from visavis.api.images import S3ObjectRef
@@ -177,7 +185,7 @@ class FolderStore:
             True
         """
         objects = copy(self)
-        objects._otherwise = for_request(self._otherwise)  # noqa: SLF001 - of the same class
+        objects._otherwise = for_request(self._otherwise, deadline)  # noqa: SLF001 - of the same class
         return objects
 
     def keys(self, bucket: str, prefix: str) -> Iterable[str]:

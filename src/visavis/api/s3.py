@@ -10,7 +10,8 @@ from typing import Any
 from visavis.api.calls import Calls
 from visavis.api.images import S3ObjectRef
 from visavis.api.objects import ObjectStore, too_large, unavailable
-from visavis.errors import ObjectUnavailable, SettingsError, VisavisError
+from visavis.deadline import Deadline
+from visavis.errors import ObjectUnavailable, SettingsError, TimedOut, VisavisError
 from visavis.forks import keep_for_ever, renew_in_children
 
 __all__ = ["DEFAULT_S3_SECONDS", "S3Store"]
@@ -32,9 +33,9 @@ class S3Store:
     A HEAD request is sent first, so that an object over the limit is not fetched. Each call is tried at most twice. A
     forked child makes its own client, because on its parent's connections it could receive another process's object.
 
-    An object is read in a thread of its own, which a caller leaves at the deadline whatever the store or a name server
-    does. The thread ends then too, or when the system has looked up the store's name or connected to it. A response is
-    read up to a little over `OBJECT_LIMIT`.
+    An object is read in a thread of its own, which a caller leaves at the deadline, and when nobody waits for its
+    request any more, whatever the store or a name server does. The thread ends then too, or when the system has looked
+    up the store's name or connected to it. A response is read up to a little over `OBJECT_LIMIT`.
 
     Example:
         >>> import visavis
@@ -108,8 +109,11 @@ class S3Store:
             self._client = client
         return client
 
-    def for_request(self) -> ObjectStore:
+    def for_request(self, deadline: Deadline | None = None) -> ObjectStore:
         """What one request reads its objects from: this store, with one deadline for all of them.
+
+        Args:
+            deadline: of the work on the request, which ends reads too.
 
         Example:
             >>> from visavis.api.images import S3ObjectRef
@@ -120,7 +124,8 @@ class S3Store:
             Traceback (most recent call last):
             visavis.errors.ObjectUnavailable: ... it did not arrive within 0.01 seconds
         """
-        return _UntilDeadline(self._read, time.monotonic() + self._deadline)
+        ends = time.monotonic() + self._deadline
+        return _UntilDeadline(lambda ref, limit: self._read(ref, limit, ends, deadline))
 
     def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
         """The whole object that `ref` names; see `ObjectStore.read`.
@@ -138,12 +143,14 @@ class S3Store:
         """
         return self.for_request().read(ref, limit=limit)
 
-    def _read(self, ref: S3ObjectRef, limit: int, ends: float) -> bytes:
+    def _read(self, ref: S3ObjectRef, limit: int, ends: float, deadline: Deadline | None) -> bytes:
         if any(part in {".", ".."} for part in ref.name.split("/")):
             # A proxy in front of the store may shorten such a path so that it names another bucket.
             raise unavailable(ref, "the key is not a plain path")
         try:
-            return self._calls.run(lambda: self._fetch(ref, limit), ends)
+            return self._calls.run(lambda: self._fetch(ref, limit), ends, deadline)
+        except TimedOut as error:
+            raise unavailable(ref, "it did not arrive before the time for the request was over") from error
         except VisavisError:
             raise
         except Exception as error:
@@ -212,10 +219,9 @@ class S3Store:
 class _UntilDeadline:
     """Reads objects, all of them until one time."""
 
-    def __init__(self, read: Callable[[S3ObjectRef, int, float], bytes], ends: float) -> None:
+    def __init__(self, read: Callable[[S3ObjectRef, int], bytes]) -> None:
         self._read = read
-        self._ends = ends
 
     def read(self, ref: S3ObjectRef, *, limit: int) -> bytes:
         """As `ObjectStore.read`."""
-        return self._read(ref, limit, self._ends)
+        return self._read(ref, limit)

@@ -1,5 +1,7 @@
 """The connections of an S3 client, which end at the deadline of a call and read no more than a response may have.
 
+When the caller of a call leaves it, its connection is shut down, so that its thread waits no longer.
+
 botocore's own time limit is that of one wait for bytes, so that a server which sends a byte now and then is waited for
 without end, and it reads headers and the text of an error whole, whatever their size.
 """
@@ -8,6 +10,8 @@ from __future__ import annotations
 
 import io
 import socket
+from contextlib import suppress
+from functools import partial
 from http.client import HTTPResponse
 from typing import Any
 
@@ -18,7 +22,7 @@ from botocore.awsrequest import (
     AWSHTTPSConnectionPool,
 )
 
-from visavis.api.calls import seconds_left
+from visavis.api.calls import interrupt_by, seconds_left
 from visavis.api.objects import OBJECT_LIMIT
 
 __all__ = ["BODY_LIMIT", "HEAD_LIMIT", "limit_connections"]
@@ -53,6 +57,7 @@ class _Limited(io.RawIOBase):
         self._arriving = arriving
         self._sock = sock
         self.left = HEAD_LIMIT
+        interrupt_by(partial(_shut_down, sock))
 
     def readable(self) -> bool:
         return True
@@ -70,8 +75,16 @@ class _Limited(io.RawIOBase):
         return count
 
     def close(self) -> None:
+        interrupt_by(None)  # the connection may serve another call next
         self._arriving.close()
         super().close()
+
+
+def _shut_down(sock: socket.socket) -> None:
+    # Not the method of TLS sockets, which another thread may not call while one reads. TypeError: urllib3 has a class
+    # of its own for TLS through a proxy that speaks TLS.
+    with suppress(OSError, TypeError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class _LimitedResponse(HTTPResponse):

@@ -10,7 +10,7 @@ from visavis import __version__
 from visavis.cli.command import Command
 from visavis.cli.engine import STORE, settings_options
 from visavis.cli.process import DONE, PROBLEM
-from visavis.errors import ModelError, SettingsError
+from visavis.errors import CalibrationMismatch, ModelError, SettingsError
 from visavis.settings import Settings
 
 __all__ = ["doctor"]
@@ -27,6 +27,7 @@ def doctor(*, settings: Settings) -> int:
 
     from visavis.models.core import Core, devices
     from visavis.runtime import open_store
+    from visavis.vision.expression import load_expression_calibration
 
     print(f"visavis    {__version__}")
     print(f"python     {platform.python_version()} at {sys.executable}")
@@ -45,10 +46,11 @@ def doctor(*, settings: Settings) -> int:
     try:
         store = open_store(settings)
         checked, damaged = store.verify(), store.damaged()
-    except ModelError as error:
+        load_expression_calibration()
+    except (ModelError, CalibrationMismatch) as error:
         print(f"models     {error}")
         return PROBLEM
-    print(f"models     {len(checked)} here, every SHA-256 right")
+    print(f"models     {len(checked)} here and those in the package, every SHA-256 right")
     for path in damaged:
         print(f"damaged    {path}; it is built again when it is next needed, or delete it")
     return PROBLEM if damaged else DONE

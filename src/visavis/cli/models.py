@@ -48,9 +48,13 @@ def fetch(*, settings: Settings) -> int:
 @settings_options(STORE)
 def verify(*, settings: Settings) -> int:
     """Check the SHA-256 of every file on this machine, and of the networks that were built from them."""
+    from visavis.vision.expression import NETWORK, load_expression_calibration
+
     store = _store(settings)
     for path in store.verify():
         print(f"right  {path}")
+    load_expression_calibration()
+    print(f"right  {NETWORK}")
     damaged = store.damaged()
     for path in damaged:
         print(f"damaged  {path}; it is built again when it is next needed, or delete it")

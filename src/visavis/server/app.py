@@ -59,8 +59,8 @@ def build_app(
     endpoint = Endpoint(gateway, config, ready=ready)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
+        yield {"metrics": endpoint.metrics}  # for connections, which refuse requests that no app sees
         endpoint.close()
 
     # Some SDKs sign and send the path of an endpoint URL without adding a slash.

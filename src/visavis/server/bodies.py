@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from starlette.types import Receive
@@ -62,77 +63,121 @@ class Bodies:
     """The bodies of all requests in progress, which share a limit on memory. For one event loop.
 
     Memory is charged for bytes that have arrived, and not for those that are announced. Bodies that take longer than
-    `rate_seconds` are slow. They are limited in number and hold at most `SLOW_SHARE` of the memory; beyond that the
-    slowest of them is given up. So they leave room for bodies that arrive quickly.
+    `rate_seconds` are slow. They are limited in number and hold at most `SLOW_SHARE` of the memory; beyond that one of
+    them is given up. So they leave room for bodies that arrive quickly.
+
+    No network, which is all that is known of a caller until its signature is verified, takes the memory from others. A
+    body for which none is left takes that of a network that would still have more. The body that is given up is the
+    slowest of the network that has most.
     """
 
     def __init__(self, config: ServerConfig) -> None:
         """Start with no bodies; `config` has the limits."""
         self.config = config
         self.left = config.memory
+        self._open: set[Body] = set()
         self._slow: set[Body] = set()
 
     @contextmanager
-    def open(self) -> Iterator[Body]:
-        """A body to read, whose memory is charged until the end of the `with` block."""
-        body = Body(self)
+    def open(self, network: str = "") -> Iterator[Body]:
+        """A body to read, whose memory is charged until the end of the `with` block.
+
+        Args:
+            network: of the caller, as `hosts.network_of` gives it.
+        """
+        body = Body(self, network)
+        self._open.add(body)
         try:
             yield body
         finally:
+            self._open.remove(body)
             self.left += body.held
 
     def charge(self, body: Body, size: int) -> None:
-        """Charge `size` more bytes for `body`.
+        """Charge `size` more bytes for `body`. Those of others are given up for it if their network has more.
 
         Raises:
             Overloaded: fewer bytes are left.
         """
-        if size > self.left:
-            raise Overloaded(
-                f"memory: no more than {_megabytes(self.config.memory)} of bodies may be in progress, and this one has "
-                f"{_megabytes(body.size)} so far"
-            )
+        while size > self.left:
+            held = _held(self._open)
+            others = [one for one in self._open if one.reading and held[one.network] > held[body.network] + size]
+            if not others:
+                raise self._no_memory(body)
+            other = _slowest_of_largest(others, held)
+            other.give_up(self._no_memory(other))
+            # Its task ends in the next turns of the event loop.
+            self.left, other.held = self.left + other.held, 0
         self.left -= size
         body.held += size
 
+    def _no_memory(self, body: Body) -> Overloaded:
+        return Overloaded(
+            f"memory: no more than {_megabytes(self.config.memory)} of bodies may be in progress, and this one has "
+            f"{_megabytes(body.size)} so far"
+        )
+
     def add_slow(self, body: Body) -> None:
-        """Count `body` among the slow ones, and give up the slowest if they are too many or too large together."""
+        """Count `body` among the slow ones, and give up some if they are too many or too large together."""
         self._slow.add(body)
-        while len(self._slow) > self.config.slow_bodies or self._held_slowly() > self.config.memory * SLOW_SHARE:
-            slowest = min(self._slow, key=lambda one: one.rate)
-            self._slow.remove(slowest)
-            slowest.give_up()
+        while len(self._slow) > self.config.slow_bodies:
+            self._give_up_slow(Counter(one.network for one in self._slow))
+        while sum(one.held for one in self._slow) > self.config.memory * SLOW_SHARE:
+            self._give_up_slow(_held(self._slow))
+
+    def _give_up_slow(self, totals: Counter[str]) -> None:
+        slowest = _slowest_of_largest(self._slow, totals)
+        self._slow.remove(slowest)
+        why = "arrived more slowly than others, and there are too many slow ones"
+        slowest.give_up(BodyError.too_slow(slowest.size, why))
 
     def remove_slow(self, body: Body) -> None:
         """Count `body` no more, because it no longer arrives."""
         self._slow.discard(body)
 
-    def _held_slowly(self) -> int:
-        return sum(body.held for body in self._slow)
+
+def _held(bodies: Iterable[Body]) -> Counter[str]:
+    """The bytes that bodies hold, for each network."""
+    held: Counter[str] = Counter()
+    for body in bodies:
+        held[body.network] += body.held
+    return held
+
+
+def _slowest_of_largest(bodies: Iterable[Body], totals: Counter[str]) -> Body:
+    """The slowest body of the network with the largest total."""
+    return min(bodies, key=lambda body: (-totals[body.network], body.rate))
 
 
 class Body:
     """The body of one request; made by `Bodies.open`.
 
     Attributes:
+        network: of the caller.
         size: bytes that have arrived.
         held: bytes that are charged.
         complete: whether the end of the body was read.
     """
 
-    def __init__(self, bodies: Bodies) -> None:
+    def __init__(self, bodies: Bodies, network: str) -> None:
+        self.network = network
         self.size = self.held = 0
         self.complete = False
         self._bodies = bodies
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
-        self._given_up = False
+        self._given_up: BodyError | Overloaded | None = None
         self._recent = 0
 
     @property
     def rate(self) -> float:
         """Bytes per second so far."""
         return self.size / max(self._age, 0.001)
+
+    @property
+    def reading(self) -> bool:
+        """Whether it has memory and still arrives, so that it can be given up."""
+        return self.held > 0 and not self.complete and self._given_up is None
 
     @property
     def _age(self) -> float:
@@ -163,6 +208,8 @@ class Body:
                 self._start_period()
                 while not self.complete:
                     message = await receive()
+                    if self._given_up is not None:
+                        raise self._given_up
                     if message["type"] == "http.disconnect":
                         raise BodyError.client_gone(self.size)
                     part = message.get("body", b"")
@@ -174,7 +221,7 @@ class Body:
                         self._bodies.charge(self, len(part))
                         parts.append(part)
         except TimeoutError as error:
-            raise self._too_slow() from error
+            raise self._given_up or self._too_slow() from error
         finally:
             self._bodies.remove_slow(self)
 
@@ -195,16 +242,14 @@ class Body:
             until = min(self._loop.time() + config.rate_seconds, self._started + config.body_seconds)
             self._timeout.reschedule(until)
 
-    def give_up(self) -> None:
-        """End the reading of this body, as too slow."""
-        self._given_up = True
+    def give_up(self, error: BodyError | Overloaded) -> None:
+        """End the reading of this body with an error."""
+        self._given_up = error
         if not self._timeout.expired():
             self._timeout.reschedule(self._loop.time())
 
     def _too_slow(self) -> BodyError:
         config = self._bodies.config
-        if self._given_up:
-            return BodyError.too_slow(self.size, "arrived more slowly than others, and there are too many slow ones")
         if self._age >= config.body_seconds:
             return BodyError.too_slow(self.size, f"did not arrive within {config.body_seconds:g} seconds")
         return BodyError.too_slow(self.size, f"arrived at less than {config.least_rate} bytes a second")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,18 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from visavis.server.connection_limit import Connections
+from visavis.server.logs import OncePerSecond
+from visavis.server.metrics import Metrics
 from visavis.server.strict_http import StrictParser
 
 __all__ = ["Connection"]
+
+log = logging.getLogger(__name__)
+log.addFilter(OncePerSecond())
+
+_uvicorns_log = logging.getLogger("uvicorn.error.connection")
+# uvicorn warns of each malformed request, and twice of each that asks for another protocol.
+_uvicorns_log.setLevel(logging.ERROR)
 
 LINGER_SECONDS = 30.0
 LINGER_IDLE_SECONDS = 5.0
@@ -44,6 +54,7 @@ class Connection(H11Protocol):
             **uvicorns: arguments of `H11Protocol`.
         """
         super().__init__(**uvicorns)
+        self.logger = _uvicorns_log
         self.conn = StrictParser()
         self.all = connections
         config = connections.config
@@ -117,6 +128,10 @@ class Connection(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse a malformed request, and say why."""
         self._refused = True
+        metrics: Metrics = self.app_state["metrics"]
+        metrics.count_refused(self.conn.kind)
+        fields = {"kind": self.conn.kind, "reason": self.conn.fault or None, "client": self.client and self.client[0]}
+        log.warning("a request that is not valid HTTP is refused", extra=fields)
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             text = f"{msg} {self.conn.fault}".rstrip().encode()
             headers = {"content-type": "text/plain; charset=utf-8", "content-length": str(len(text))}

@@ -46,7 +46,8 @@ _NO_ACCOUNT = "000000000000"
 class CredentialsFile:
     """The keys in a file. Safe to share between threads.
 
-    If a changed file has a fault, the old keys stay in force and the log says what is wrong.
+    If a changed file has a fault, the old keys stay in force and the log says what is wrong. It can be sent to another
+    process with its keys, which are then in force there too, whatever the file contains.
     """
 
     def __init__(
@@ -72,13 +73,28 @@ class CredentialsFile:
     def __len__(self) -> int:
         return len(self._keys)
 
+    def __getstate__(self) -> dict[str, object]:
+        with self._lock:
+            return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
+
     def principal_for(self, access_key_id: str) -> Principal | None:
         """The key with this id; None without one."""
         with self._lock:
-            if self._clock() - self._checked_at >= CHECK_SECONDS:
-                self._checked_at = self._clock()
-                self._reload()
+            self._check()
             return self._keys.get(access_key_id)
+
+    def check(self) -> None:
+        """Read the file again if it has changed, as each call of `principal_for` does, at most once a second."""
+        with self._lock:
+            self._check()
+
+    def _check(self) -> None:
+        if self._clock() - self._checked_at >= CHECK_SECONDS:
+            self._checked_at = self._clock()
+            self._reload()
 
     def _reload(self) -> None:
         stamp = self._current_stamp()

@@ -59,7 +59,7 @@ class Endpoint:
         started = time.perf_counter()
         request = HttpRequest(scope, receive)
         refused = False
-        with self._bodies.open() as body:
+        with self._bodies.open(_network(request)) as body:
             try:
                 response = await self._respond(request, body)
             except (Overloaded, WireError) as error:
@@ -108,7 +108,7 @@ class Endpoint:
         data = await body.read(request.receive)
         self.metrics.observe("body", time.perf_counter() - started)
         deadline = Deadline(self.config.work_seconds)
-        work = self._work(_request(request.scope, data), network_of(_client(request) or ""), deadline)
+        work = self._work(_request(request.scope, data), _network(request), deadline)
         return await while_connected(request.receive, work, deadline)
 
     async def _work(self, request: Request, network: str, deadline: Deadline) -> Response:
@@ -165,6 +165,10 @@ def response_of(response: Response, *, close: bool = False) -> HttpResponse:
 
 def _client(request: HttpRequest) -> str | None:
     return request.client.host if request.client else None
+
+
+def _network(request: HttpRequest) -> str:
+    return network_of(_client(request) or "")
 
 
 def _expects_continue(request: HttpRequest) -> bool:

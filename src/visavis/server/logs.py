@@ -251,6 +251,8 @@ def _thread_failed(failure: threading.ExceptHookArgs) -> None:
 class OncePerSecond(logging.Filter):
     """Lets a record of a logger pass if none has passed for a second, for events that a caller can cause at any rate.
 
+    A record that passes gets the field `not_logged`: how many before it did not.
+
     Args:
         clock: returns seconds; must be monotonic.
 
@@ -262,12 +264,14 @@ class OncePerSecond(logging.Filter):
         super().__init__()
         self._clock = clock
         self._passed_at = -1.0
+        self._not_logged = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether `record` passes."""
-        del record
         now = self._clock()
         if now - self._passed_at < 1:
+            self._not_logged += 1
             return False
-        self._passed_at = now
+        vars(record)["not_logged"] = self._not_logged
+        self._passed_at, self._not_logged = now, 0
         return True

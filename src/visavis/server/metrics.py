@@ -1,24 +1,25 @@
 """Metrics for Prometheus. Each app has its own registry, so that a process can have several apps.
 
 Where several processes serve together, prometheus_client keeps their numbers in files of a folder, and any of them
-answers for all.
+answers for all. A process whose files are deleted, as cleaners of temporary folders do, begins again at 0 in new ones.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from visavis.files import writing_atomically
 from visavis.gateway import Response
 from visavis.server.logs import dropped_lines
+from visavis.server.strict_http import KINDS
 
 __all__ = ["FOLDER", "Metrics"]
 
@@ -38,9 +39,12 @@ class Metrics:
     media_type = CONTENT_TYPE_LATEST
 
     def __init__(self, queue_depth: Callable[[], int]) -> None:
-        self._folder = os.environ.get(FOLDER)
+        self._folder = Path(os.environ[FOLDER]) if FOLDER in os.environ else None
+        self._identity, self._renewals = str(os.getpid()), 0
         if self._folder is not None:
-            _allocate_files(Path(self._folder))
+            _allocate_files(self._folder, self._identity)
+            # When the identity changes, numbers begin again in the files of the new one.
+            values.ValueClass = values.MultiProcessValue(lambda: self._identity)  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "visavis_requests",
@@ -63,6 +67,14 @@ class Metrics:
             "Lines of the log that nobody read in time, or that could not be written",
             registry=self._registry,
         )
+        self._refused = Counter(
+            "visavis_http_refused",
+            "Requests that are not valid HTTP, which no outcome counts",
+            ["kind"],
+            registry=self._registry,
+        )
+        for kind in KINDS:
+            self._refused.labels(kind)  # 0, because the rate of a counter that has just appeared is not known
         self._dropped_before = 0
         self._lock = threading.Lock()
         self._queue_depth = queue_depth
@@ -77,6 +89,8 @@ class Metrics:
 
     def record(self, response: Response) -> None:
         """Add `response`, with its stages and faces."""
+        with suppress(OSError):  # then it is counted in the files that nobody finds
+            self._renew_files()
         self._requests.labels(response.outcome).inc()
         self._count_dropped_lines()
         for stage, seconds in response.seconds.items():
@@ -84,16 +98,41 @@ class Metrics:
         if response.faces is not None:
             self._faces.observe(response.faces)
 
+    def count_refused(self, kind: str) -> None:
+        """Count a request that is not valid HTTP; `kind` is one of `strict_http.KINDS`."""
+        self._refused.labels(kind).inc()
+
     def render(self) -> bytes:
-        """The metrics in the text format of Prometheus."""
+        """The metrics in the text format of Prometheus, of this process alone while its files cannot be made again."""
+        try:
+            self._renew_files()
+            return self._render(self._folder)
+        except (OSError, ValueError):  # ValueError: the folder was deleted in between
+            return self._render(None)
+
+    def _render(self, folder: Path | None) -> bytes:
         self._depth.set(self._queue_depth())
         self._count_dropped_lines()
-        if self._folder is None:
+        if folder is None:
             return generate_latest(self._registry)
-        _forget_dead_processes(Path(self._folder))
+        _forget_dead_processes(folder)
         together = CollectorRegistry()
-        MultiProcessCollector(together, self._folder)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(together, str(folder))  # type: ignore[no-untyped-call]
         return generate_latest(together)
+
+    def _renew_files(self) -> None:
+        """Count in new files if something has deleted those of this process.
+
+        Raises:
+            OSError: there is no folder or no room for them.
+        """
+        folder = self._folder
+        if folder is None or all(file.exists() for file in _files(folder, self._identity)):
+            return
+        renewed = f"{os.getpid()}-{self._renewals + 1}"
+        _allocate_files(folder, renewed)
+        mark_process_dead(self._identity, str(folder))  # type: ignore[no-untyped-call]
+        self._identity, self._renewals = renewed, self._renewals + 1
 
     def _count_dropped_lines(self) -> None:
         with self._lock:
@@ -102,16 +141,20 @@ class Metrics:
             self._dropped_before = dropped
 
 
-def _allocate_files(folder: Path) -> None:
-    """Write this process's files in full before prometheus_client maps them.
+def _files(folder: Path, identity: str) -> list[Path]:
+    """The files in which prometheus_client keeps the numbers of a process."""
+    return [folder / f"{kind}_{identity}.db" for kind in ("counter", "gauge_livesum", "histogram")]
+
+
+def _allocate_files(folder: Path, identity: str) -> None:
+    """Write a process's files in full before prometheus_client maps them.
 
     It makes them without content, and the system kills a process that writes to them when the disk has become full.
 
     Raises:
         OSError: there is no room for them.
     """
-    for kind in ("counter", "gauge_livesum", "histogram"):
-        file = folder / f"{kind}_{os.getpid()}.db"
+    for file in _files(folder, identity):
         if not file.exists():
             with writing_atomically(file) as temporary:
                 temporary.write_bytes(bytes(FILE_SIZE))
@@ -120,8 +163,8 @@ def _allocate_files(folder: Path) -> None:
 def _forget_dead_processes(folder: Path) -> None:
     """Drop what processes that were killed have left in gauges."""
     for file in folder.glob("gauge_live*_*.db"):
-        pid = int(re.sub(r"\D", "", file.stem.rpartition("_")[2]))
+        identity = file.stem.rpartition("_")[2]
         try:
-            os.kill(pid, 0)
+            os.kill(int(identity.partition("-")[0]), 0)
         except ProcessLookupError:
-            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+            mark_process_dead(identity, str(folder))  # type: ignore[no-untyped-call]

@@ -23,7 +23,7 @@ from visavis.server.logs import log_to
 from visavis.server.token_buckets import TokenBuckets
 from visavis.settings import Settings
 
-__all__ = ["ServiceOptions", "open_app", "open_app_for_process"]
+__all__ = ["ServiceOptions", "open_app", "open_app_for_process", "open_keys"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,22 +53,37 @@ class ServiceOptions:
     log_level: str = "info"
 
 
+def open_keys(options: ServiceOptions) -> CredentialsFile | None:
+    """The access keys of a server; None if it verifies no signatures.
+
+    Args:
+        options: what the server is opened with.
+
+    Raises:
+        SettingsError: the credentials file is missing or malformed, or other users can access it.
+    """
+    if options.credentials is None:
+        return None
+    return CredentialsFile(options.credentials, allow_readable=options.allow_readable_credentials)
+
+
 @contextmanager
-def open_app(options: ServiceOptions, *, rate: RateLimit | None = None) -> Iterator[Starlette]:
+def open_app(
+    options: ServiceOptions, *, rate: RateLimit | None = None, keys: CredentialsFile | None = None
+) -> Iterator[Starlette]:
     """The app of a server, with an engine that is closed at the end of the block.
 
     Args:
         options: what the server is opened with.
         rate: the limit on requests per key; None for one of this app alone, by `options.tps`.
+        keys: the result of `open_keys`; None to call it here.
 
     Raises:
         SettingsError: an option has a value that is not allowed.
         ModelError: models are missing and cannot be fetched.
     """
     options.config.check_origins(verifies=options.credentials is not None)
-    keys = None
-    if options.credentials is not None:
-        keys = CredentialsFile(options.credentials, allow_readable=options.allow_readable_credentials)
+    keys = open_keys(options) if keys is None else keys
     # One worker is left for other requests if the store hangs.
     objects = options.stores.open(region=options.region, most_reads=max(1, options.config.workers - 1))
     if rate is None and options.tps:
@@ -86,10 +101,12 @@ def open_app(options: ServiceOptions, *, rate: RateLimit | None = None) -> Itera
 _opened = ExitStack()
 
 
-def open_app_for_process(options: ServiceOptions, *, rate: RateLimit | None = None) -> Starlette:
+def open_app_for_process(
+    options: ServiceOptions, *, rate: RateLimit | None = None, keys: CredentialsFile | None = None
+) -> Starlette:
     """The app of a process that does nothing else, which logs to standard error and ends with what it has opened.
 
     Arguments and errors are those of `open_app`.
     """
     _opened.enter_context(log_to(sys.stderr, options.log_level))
-    return _opened.enter_context(open_app(options, rate=rate))
+    return _opened.enter_context(open_app(options, rate=rate, keys=keys))

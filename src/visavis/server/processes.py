@@ -6,9 +6,11 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,8 +20,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.supervisors import Multiprocess
 
 from visavis.errors import SettingsError
+from visavis.server.credentials import CredentialsFile
 from visavis.server.metrics import FOLDER
-from visavis.server.opening import ServiceOptions, open_app_for_process
+from visavis.server.opening import ServiceOptions, open_app_for_process, open_keys
 from visavis.server.run import address_of, bind, hang_up_as_terminate, uvicorn_config
 from visavis.server.shared_buckets import SharedTokenBuckets
 
@@ -55,19 +58,20 @@ def serve_processes(
         announce: gets lines for the user at the terminal.
 
     Raises:
-        SettingsError: the address cannot be used, or requires credentials; or the processes cannot start.
+        SettingsError: the credentials file has a fault; the address cannot be used, or requires credentials; or the
+            processes cannot start.
     """
-    verifies = options.credentials is not None
-    listener = bind(host, port, loopback_only=not verifies and not insecure_no_auth)
-    if not verifies:
+    keys = open_keys(options)
+    listener = bind(host, port, loopback_only=keys is None and not insecure_no_auth)
+    if keys is None:
         announce("no credentials file: every request is answered, whoever signed it")
     with tempfile.TemporaryDirectory(prefix="visavis-metrics-") as folder:
         os.environ[FOLDER] = folder
         rate = SharedTokenBuckets(Path(folder), options.tps) if options.tps else None
-        process = _Process(replace(divided(options, processes), tps=None), rate)
+        process = _Process(replace(divided(options, processes), tps=None), rate, keys)
         config = uvicorn_config(process, options.config, grace=grace, factory=True, workers=processes)
         config.timeout_worker_healthcheck = HEALTH_SECONDS
-        supervisor = _Supervisor(config, [listener])
+        supervisor = _Supervisor(config, listener, process)
         announce(f"visavis is listening on {address_of(listener)} with {processes} processes")
         try:
             supervisor.run()
@@ -111,8 +115,16 @@ def divided(options: ServiceOptions, processes: int) -> ServiceOptions:
 class _Supervisor(Multiprocess):
     """Starts the processes, and replaces those that die or hang."""
 
+    def __init__(self, config: uvicorn.Config, listener: socket.socket, process: _Process) -> None:
+        super().__init__(config, [listener])
+        self._process = process
+
     def keep_subprocess_alive(self) -> None:
         """As uvicorn's, which waits `HEALTH_SECONDS` for a process that was killed while its answer is awaited."""
+        if self._process.keys is not None:
+            self._process.keys.check()  # so that a new process gets those that are in force
+        with suppress(OSError):
+            Path(os.environ[FOLDER]).mkdir(mode=0o700)  # again, because a cleaner of temporary folders may delete it
         for process in self.processes:
             # The pipe of answers ends with the process only if no other process holds that end.
             process.child_conn.close()
@@ -121,17 +133,18 @@ class _Supervisor(Multiprocess):
 
 @dataclass(frozen=True, slots=True)
 class _Process:
-    """Makes the app, in a process."""
+    """Makes the app, in a process. It is sent there with the keys that the supervisor has then."""
 
     options: ServiceOptions
     rate: SharedTokenBuckets | None
+    keys: CredentialsFile | None
 
     def __call__(self) -> ASGIApp:
         # A terminal that closes sends it to each process.
         hang_up_as_terminate()
         threading.Thread(target=_end_with_supervisor, daemon=True).start()
         try:
-            app = open_app_for_process(self.options, rate=self.rate)
+            app = open_app_for_process(self.options, rate=self.rate, keys=self.keys)
         except OSError as error:
             # The disk is full, or descriptors are short. The supervisor tries again, and the other processes go on.
             _end("the process cannot start now, and is started again", error, status=1)

@@ -52,14 +52,12 @@ class SharedTokenBuckets:
         self._file = folder / "buckets"
         if not self._file.exists():
             self._file.write_bytes(bytes(SETS * WAYS * _SLOT.size))
+        # Mapped now, because a cleaner of temporary folders may delete the file before the first request.
+        with self._file.open("r+b") as file:
+            self._slots = mmap.mmap(file.fileno(), 0)
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self._file.parent, self.rate)
-
-    @cached_property
-    def _slots(self) -> mmap.mmap:
-        with self._file.open("r+b") as file:
-            return mmap.mmap(file.fileno(), 0)
 
     @cached_property
     def _locks(self) -> tuple[threading.Lock, FileLock]:

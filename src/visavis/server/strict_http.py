@@ -7,11 +7,16 @@ h11 tolerates several such forms, because clients that send them exist. No clien
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import NoReturn
 
 import h11
 
-__all__ = ["StrictParser"]
+__all__ = ["KINDS", "StrictParser"]
+
+KINDS = ("malformed", "ambiguous", "too_large")
+"""Why a request is refused: it is no HTTP, such as TLS, which this port does not speak; two parsers could read it in
+two ways; or its head or the number of its chunks is over the limit."""
 
 SMALL_CHUNKS = 256
 """Chunks of any size that a body may have. No AWS SDK sends chunks; a few hundred small ones take 3 ms to parse."""
@@ -31,12 +36,13 @@ class StrictParser(h11.Connection):
     """h11's parser of requests, with further checks.
 
     Attributes:
+        kind: one of `KINDS`, once `next_event` has refused a request.
         fault: what is wrong with the request, once `next_event` has refused one for a reason of this class.
     """
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER)
-        self.fault = ""
+        self.kind, self.fault = "malformed", ""
         self._start_body(chunked=False)
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
@@ -49,7 +55,12 @@ class StrictParser(h11.Connection):
             self._check_head(self.trailing_data[0])
         elif self.their_state is h11.SEND_BODY and self._at_chunk:
             self._check_chunk(self.trailing_data[0])
-        event = super().next_event()
+        try:
+            event = super().next_event()
+        except h11.RemoteProtocolError as error:
+            if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+                self.kind = "too_large"
+            raise
         if isinstance(event, h11.Request):
             self._start_body(chunked=any(name == b"transfer-encoding" for name, _ in event.headers))
         elif isinstance(event, h11.Data) and self._chunked:
@@ -66,7 +77,8 @@ class StrictParser(h11.Connection):
         self._chunks += event.chunk_start
         self._bytes += len(event.data)
         if self._chunks > SMALL_CHUNKS + self._bytes // CHUNK_SIZE:
-            self._refuse(f"the body has {self._chunks} chunks for {self._bytes} bytes; send larger chunks")
+            fault = f"the body has {self._chunks} chunks for {self._bytes} bytes; send larger chunks"
+            self._refuse(fault, kind="too_large")
 
     def _check_head(self, data: bytes) -> None:
         end = _END_OF_HEAD.search(data)
@@ -80,7 +92,7 @@ class StrictParser(h11.Connection):
             self._refuse("a header must not continue on the next line")
         version = request.rpartition(b" ")[2]
         if not _VERSION.fullmatch(version):
-            self._refuse("the version must be HTTP/1.1 or HTTP/1.0")
+            self._refuse("the version must be HTTP/1.1 or HTTP/1.0", kind="malformed")
         self._check_framing([field.partition(b":") for field in fields], version)
 
     def _check_framing(self, fields: list[tuple[bytes, bytes, bytes]], version: bytes) -> None:
@@ -107,6 +119,6 @@ class StrictParser(h11.Connection):
         if self._at_end and not b"\r\n".startswith(data[:2]):
             self._refuse("the body must end after the last chunk, without trailers")
 
-    def _refuse(self, fault: str) -> NoReturn:
-        self.fault = fault
+    def _refuse(self, fault: str, *, kind: str = "ambiguous") -> NoReturn:
+        self.kind, self.fault = kind, fault
         raise h11.RemoteProtocolError(fault)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.errors import CalibrationMismatch
+from visavis.errors import CalibrationMismatch, ModelCorrupt
 from visavis.face import Attribute, Emotion, EmotionType
 from visavis.face_measures import expression_measures
 from visavis.face_mesh import (
@@ -150,13 +150,14 @@ class ExpressionReader:
 
 
 def load_expression_calibration(network: Path = NETWORK) -> ExpressionCalibration:
-    """Read the calibration in the folder of `network`.
+    """Read the calibration in the folder of `network`, and check that the network is the one that it was fitted on.
 
     Args:
         network: the file of the network; the calibration has the same name with the suffix `.json`.
 
     Raises:
-        CalibrationMismatch: the file is not a calibration, or it was fitted on another network.
+        CalibrationMismatch: the file is not a calibration.
+        ModelCorrupt: the network cannot be read, or does not have the SHA-256 that the calibration names.
     """
     file = network.with_suffix(".json")
     try:
@@ -165,11 +166,14 @@ def load_expression_calibration(network: Path = NETWORK) -> ExpressionCalibratio
         raise CalibrationMismatch(f"{file.name} is not an expression calibration: it has no {error}") from error
     except (OSError, ValueError, TypeError, CalibrationMismatch) as error:
         raise CalibrationMismatch(f"{file.name} is not an expression calibration: {error}") from error
-    found = sha256_of(network)
-    if calibration.network_sha256 != found:
-        raise CalibrationMismatch(
-            f"{network.name} has the SHA-256 {found}, but its calibration was fitted on the network "
-            f"{calibration.network_sha256}; install visavis again, or fit the calibration again"
+    try:
+        found = sha256_of(network)
+    except OSError as error:
+        raise ModelCorrupt(f"{network} cannot be read: {error.strerror or error}; install visavis again") from error
+    if found != calibration.network_sha256:
+        raise ModelCorrupt(
+            f"{network} is damaged: its SHA-256 is {found}, and {file.name} says {calibration.network_sha256}; "
+            "install visavis again"
         )
     return calibration
 
