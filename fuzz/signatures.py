@@ -217,7 +217,7 @@ def is_signed(request: Request, key_id: str) -> bool:
     """Whether a request has all that a valid signature needs, computed by botocore and not by visavis."""
     values: dict[str, list[str]] = {}
     for name, value in request.headers:
-        values.setdefault(name.lower(), []).append(value)
+        values.setdefault(name.lower(), []).append(value.strip(" \t"))  # as Signature Version 4 does
     (authorization,) = values["authorization"]
     claim = claim_of(authorization)
     (stamp,) = values.get("x-amz-date") or [f"{date_of(values['date'][0]):%Y%m%dT%H%M%SZ}"]
@@ -225,7 +225,7 @@ def is_signed(request: Request, key_id: str) -> bool:
     assert abs(moment - NOW) <= timedelta(minutes=5)
     assert claim.scope == (key_id, stamp[:8], REGION, "rekognition", "aws4_request")
     assert {"host", *(name for name in values if name.startswith("x-amz-"))} <= set(claim.names) <= set(values)
-    assert values.get("x-amz-security-token", [""])[0].strip() == TOKENS.get(key_id, "")
+    assert values.get("x-amz-security-token", [""])[0] == TOKENS.get(key_id, "")
     assert values.get("x-amz-content-sha256", [digest(request.body)]) == [digest(request.body)]
     return signature_by_botocore(request, claim, stamp) == claim.signature
 
