@@ -187,9 +187,8 @@ def open_analyzer(settings: Settings | None = None, *, once: bool = False) -> tu
         from visavis.vision.iris import PupilFinder
         from visavis.vision.mesh import FaceMeshModel
 
-    # Checks the network too, before it is read.
     expression_calibration = load_expression_calibration()
-    iris, expression = session("iris"), runtime.session(NETWORK)
+    iris, expression = session("iris"), runtime.session(NETWORK, sha256=expression_calibration.network_sha256)
     detection = session("detector", shapes=SHAPES, pixels=PIXELS, precision=settings.precision)
     if not once:
         # Loaded now, because the detector is compiled for further shapes later, when its file may have been deleted.

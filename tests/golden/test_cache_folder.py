@@ -91,6 +91,6 @@ def test_the_shapes_that_are_compiled_ahead_are_those_of_the_networks() -> None:
         store.ready("sface"): runtime._EMBEDDER_INPUT,
     }
     for file, shape in inputs.items():
-        _, *sides = Network(core, file, None).model().input(0).partial_shape
+        _, *sides = Network(core, file).model().input(0).partial_shape
         assert tuple(side.get_length() for side in sides) == shape[1:]
     assert runtime._IRIS_INPUT[0] == EYES

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from visavis.errors import ModelCorrupt, ModelStoreError
+from visavis.files import sha256_of
 from visavis.models import compiled as module
 from visavis.models.checksums import CHECKSUMS, read_checked, write_checksums
 from visavis.models.compiled import CompiledNetworks, damaged_networks
@@ -105,7 +106,7 @@ def test_a_network_without_checksums_is_refused_or_restored_once(tmp_path: Path)
     file.write_bytes(b"<net/>")
     core = SimpleNamespace(read=lambda path, network, weights: (path, network, weights))
     with pytest.raises(ModelStoreError, match="SHA256SUMS cannot be read"):
-        Network(core, file, None).model()  # type: ignore[arg-type]
+        Network(core, file).model()  # type: ignore[arg-type]
     restored: list[bool] = []
 
     def restore() -> None:
@@ -118,6 +119,14 @@ def test_a_network_without_checksums_is_refused_or_restored_once(tmp_path: Path)
     kept = network.sha256()
     (tmp_path / CHECKSUMS).unlink()
     assert network.sha256() == kept
+
+
+def test_a_network_that_does_not_have_its_sha256_is_not_read() -> None:
+    core: Any = SimpleNamespace(read=lambda path, network, weights: (path, len(network), weights))
+    right = sha256_of(NETWORK)
+    assert Network(core, NETWORK, wanted=right).model() == (NETWORK, NETWORK.stat().st_size, b"")
+    with pytest.raises(ModelCorrupt, match=r"expression.onnx is damaged: its SHA-256 is not 000000"):
+        Network(core, NETWORK, wanted="0" * 64).model()
 
 
 @pytest.mark.parametrize("sums", ["", "0" * 64 + "  ../model.xml\n", "0" * 64 + "  model.xml\n", "\0\n"])
@@ -142,7 +151,7 @@ def test_a_model_stays_only_if_it_is_pinned_until_it_is_released() -> None:
         return object()
 
     core: Any = SimpleNamespace(read=read)
-    network = Network(core, NETWORK, None)
+    network = Network(core, NETWORK)
     for pin in (False, True):
         network.model(pin=pin)
         network.forget()
@@ -155,7 +164,7 @@ def test_a_model_stays_only_if_it_is_pinned_until_it_is_released() -> None:
 
 def test_what_was_loaded_is_loaded_again_after_a_fork_without_the_cache(tmp_path: Path) -> None:
     core = Core(tmp_path)
-    compiler = Compiler(core, Network(core, NETWORK, None), SHAPE, "f32", several=True)
+    compiler = Compiler(core, Network(core, NETWORK), SHAPE, "f32", several=True)
     compiler()
     for file in tmp_path.iterdir():
         file.unlink()

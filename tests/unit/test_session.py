@@ -71,7 +71,7 @@ class Core:
 def opened(core: Any, *, shapes: int = 1, pixels: float = math.inf, concurrency: int = 1) -> OpenVinoSession:
     return OpenVinoSession(
         core,
-        Network(core, NETWORK, None),
+        Network(core, NETWORK),
         shapes=shapes,
         pixels=pixels,
         precision="f32",

@@ -12,9 +12,9 @@ from visavis.forks import renew_in_children
 
 __all__ = ["DEFAULT_IMAGE_MEMORY", "Allowance", "PixelMemory"]
 
-DEFAULT_IMAGE_MEMORY = 512 * 1024 * 1024
+DEFAULT_IMAGE_MEMORY = 400 * 1024 * 1024
 """Bytes. The largest JPEG of a camera, 100 million pixels, takes 400 MB when it is decoded whole, with its halved
-copies; ten photographs of 12 megapixels fit at once."""
+copies; eight photographs of 12 megapixels fit at once."""
 
 _BETWEEN_LOOKS = 0.1  # seconds after which an image that waits for memory looks at its deadline again
 

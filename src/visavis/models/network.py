@@ -28,12 +28,16 @@ class Network:
         core: reads it.
         file: the .xml file of a ready network, whose folder has its SHA256SUMS, or an .onnx file.
         restore: builds the ready network again if it is damaged; None if nothing can.
+        wanted: the SHA-256 of an .onnx file, in hexadecimal digits; None if it is not known.
     """
 
-    def __init__(self, core: Core, file: Path, restore: Callable[[], None] | None) -> None:
+    def __init__(
+        self, core: Core, file: Path, restore: Callable[[], None] | None = None, *, wanted: str | None = None
+    ) -> None:
         self._core = core
         self._file = file
         self._restore = restore
+        self._wanted = wanted
         self._sha256: str | None = None
         self._model: Any = None
         self._pinned = False
@@ -92,7 +96,10 @@ class Network:
 
     def _content(self) -> tuple[bytes, bytes]:
         if self._file.suffix != ".xml":
-            return _bytes_of(self._file), b""
+            network = _bytes_of(self._file)
+            if self._wanted not in (None, hashlib.sha256(network).hexdigest()):
+                raise ModelCorrupt(f"{self._file} is damaged: its SHA-256 is not {self._wanted}; install visavis again")
+            return network, b""
         files = read_checked(self._file.parent)
         return files.get(self._file.name, b""), files.get(self._file.with_suffix(".bin").name, b"")
 

@@ -110,6 +110,7 @@ class OpenVinoRuntime:
         pixels: int | None = None,
         precision: str = "f32",
         restore: Callable[[], None] | None = None,
+        sha256: str | None = None,
     ) -> OpenVinoSession:
         """Open a ready network.
 
@@ -121,10 +122,11 @@ class OpenVinoRuntime:
                 at the same time; at least those of the largest input. Default: for all compiled shapes.
             precision: in which the network runs, `f32` or `bf16`.
             restore: builds the ready network again if it is damaged; None: it is refused.
+            sha256: of an .onnx file, which must have it. Default: it is not checked.
         """
         session = OpenVinoSession(
             self._core,
-            Network(self._core, network, restore),
+            Network(self._core, network, restore, wanted=sha256),
             shapes=shapes,
             pixels=math.inf if pixels is None else pixels * self._concurrency,
             precision=precision,

@@ -90,7 +90,7 @@ class ServerConfig:
     least_rate: int = LEAST_RATE
     rate_seconds: float = RATE_SECONDS
     slow_bodies: int = SLOW_BODIES
-    memory: int = 512 * 1024 * 1024
+    memory: int = 256 * 1024 * 1024
     head_seconds: float = HEAD_SECONDS
     connections: int = CONNECTIONS
     workers: int = 2
