@@ -94,7 +94,6 @@ UNIT_MUTANTS = [
         ],
         ("candidates.py", "candidates"): [
             ("FIRST_DETECTIONS = 120", "FIRST_DETECTIONS = 160"),
-            ("end + limit - faces", "end + 1"),
             (", most_doubtful = end, end + limit - faces, 0", " = end, end + limit - faces"),
             ("faces < _LEAST_FACES * end", "False"),
             ("faces >= limit", "False"),
@@ -108,8 +107,8 @@ UNIT_MUTANTS = [
             ("k.box.left < x < k.box.right and", ""),
             ("and k.box.top < y < k.box.bottom", ""),
         ],
+        ("face_search.py", "candidates"): [("CROWD = 150", "CROWD = 1500")],
         ("face_search.py", "orientation"): [
-            ("CROWD = 150", "CROWD = 1500"),
             ("UPRIGHT_SCORE = 0.85", "UPRIGHT_SCORE = 0.8"),
             ("UPRIGHT_SCORE = 0.85", "UPRIGHT_SCORE = 0.95"),
             ("PORTRAIT = 0.2", "PORTRAIT = 0.1"),

@@ -183,12 +183,6 @@ def test_a_face_is_kept_from_a_confidence_of_60(norm: float, faces: int) -> None
     assert len(analysed(known).faces) == faces
 
 
-def test_two_detections_of_one_face_are_one_face() -> None:
-    scene = Scene([SceneFace(detected_again=True)])
-    assert len(scene.orientation.detect(scene.image)) == 2
-    assert len(scene.analyzer(scene.image).faces) == 1
-
-
 def grid(count: int) -> list[SceneFace]:
     """Small faces in rows of eleven, in falling order of size."""
     return [

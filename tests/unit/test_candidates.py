@@ -109,6 +109,12 @@ def test_a_crowd_is_not_searched_at_other_rotations() -> None:
         assert (scene.runs["detector"] > 2) is searched
 
 
+def test_two_detections_of_one_face_are_one_face() -> None:
+    scene = Scene([SceneFace(detected_again=True)])
+    assert len(scene.orientation.detect(scene.image)) == 2
+    assert len(scene.analyzer(scene.image).faces) == 1
+
+
 def candidate(presence: float, centre: tuple[float, float] = (100, 100), interocular: float = 30) -> Candidate:
     points = posed_mesh(centre=centre, interocular=interocular)
     crop = np.zeros((192, 192, 3), np.uint8)
