@@ -84,7 +84,10 @@ def make_face(confidence: float = 99.5) -> Face:
 
 
 class MadeUpEngine:
-    """Does what the texts ask for: `faces=N`, `id=N` (as confidence), `sleep=SECONDS`, `crash`, `noface`, `small`."""
+    """Does what the texts ask for.
+
+    `faces=N`, `id=N` (as confidence), `sleep=SECONDS`, `hold` (until `holding` lets go), `crash`, `noface`, `small`.
+    """
 
     def compare(self, source: bytes, target: bytes, options: CompareOptions, *, deadline: object = None) -> Comparison:
         asked = _obey(source + b" " + target)
@@ -103,10 +106,25 @@ class MadeUpEngine:
         return Analysis(Size(100, 100), () if "noface" in asked else faces)
 
 
+_let_go = threading.Event()
+
+
+@contextmanager
+def holding() -> Iterator[Callable[[], None]]:
+    """During this block, requests that ask for `hold` are processed until the value is called."""
+    _let_go.clear()
+    try:
+        yield _let_go.set
+    finally:
+        _let_go.set()
+
+
 def _obey(text: bytes) -> dict[str, str]:
-    """Sleep or crash as `text` asks; the rest of what it asks for."""
+    """Sleep, wait or crash as `text` asks; the rest of what it asks for."""
     asked = dict(word.partition("=")[::2] for word in text.decode().split())
     time.sleep(float(asked.get("sleep", 0)))
+    if "hold" in asked:
+        assert _let_go.wait(20), "it was not let go"
     if "crash" in asked:
         raise RuntimeError("a bug in here, with its details")
     return asked
