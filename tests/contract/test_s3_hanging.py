@@ -343,7 +343,7 @@ def test_redirects_are_not_followed_for_ever_nor_to_another_host(status: int) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["silent", "dripping header", "dripping body"])
-def test_two_hundred_reads_that_hang_leave_no_thread_and_no_descriptor(name: str) -> None:
+def test_a_hundred_reads_that_hang_leave_no_thread_and_no_descriptor(name: str) -> None:
     def attempt(_: int) -> None:
         with pytest.raises(ObjectUnavailable):
             objects.read(REF, limit=OBJECT_LIMIT)
@@ -354,7 +354,7 @@ def test_two_hundred_reads_that_hang_leave_no_thread_and_no_descriptor(name: str
         until(lambda: fake_store_threads() == 1)
         before = threading.active_count(), descriptors()
         with ThreadPoolExecutor(20) as pool:
-            list(pool.map(attempt, range(200)))
+            list(pool.map(attempt, range(100)))
         until(lambda: threading.active_count() <= before[0])
         until(lambda: descriptors() <= before[1])
 

@@ -112,7 +112,7 @@ def test_a_child_works_after_networks_were_dropped_in_the_parent() -> None:
     code = """
         import numpy as np
         engine = visavis.open_engine()
-        for side in range(64, 1280, 64):
+        for side in range(64, 640, 64):  # each is searched upright and turned, in several shapes
             engine.analyze(np.zeros((640, side + 40, 3), np.uint8))
         print(child(lambda: 7 if similarity(engine) > 99 else 1))
         """
@@ -158,12 +158,12 @@ def test_forks_beside_threads_that_compare_and_open_engines() -> None:
         for thread in threads:
             thread.start()
         try:
-            found = [child(lambda: 7 if similarity(engine) > 99 else 1) for _ in range(8)]
-            found += [child(lambda: 7) for _ in range(8)]
+            found = [child(lambda: 7 if similarity(engine) > 99 else 1) for _ in range(5)]
+            found += [child(lambda: 7) for _ in range(5)]
         finally:
             stop.set()
             for thread in threads:
                 thread.join()
-        print(found == [7] * 16 or found)
+        print(found == [7] * 10 or found)
         """
     assert run(code, measured=False) == "True\n"
