@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 
 import visavis
 from tests.conftest import PHOTOS, posix
+from tests.hostile.commands import free_port
 from visavis.batch import Row, RowResult, compare_rows
 from visavis.batch.comparing import Read, compare_analyzed_rows, read_path
 from visavis.cli import main
@@ -40,7 +41,7 @@ pytest.importorskip("ray", reason="the extra `ray` is not installed")
 # Ray's own code warns, and so do the libraries that it imports.
 pytestmark = [posix, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-PORT = 8127
+PORT = free_port()
 KEYS = """
 [[keys]]
 access_key_id = "AKIAWORKS"

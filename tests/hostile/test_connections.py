@@ -9,19 +9,19 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import posix
 from tests.contract import serving
-from tests.contract.serving import BODY, HEADERS, ask, ask_on, holding, process, until
+from tests.contract.serving import BODY, HEADERS, ask, ask_on, asking, process, until
 from tests.hostile.wires import (
     HEALTH,
     METRICS,
     POST,
     arrived,
-    asking,
     gone,
     meanwhile,
     others_are_served,
@@ -70,42 +70,43 @@ def test_a_connection_may_idle_between_requests_longer_than_a_head_may_take() ->
         connection.close()
 
 
-def test_connections_beyond_the_limit_take_the_place_of_those_that_idle_longest() -> None:
-    hold = request(asking("hold"))
-    with server(connections=5) as it, holding() as let_go, wires(it.port, 1, hold) as [worker]:
-        until(lambda: it.endpoint.queue.running == 1)
+def test_connections_beyond_the_limit_take_the_place_of_those_that_idle_longest(tmp_path: Path) -> None:
+    held = tmp_path / "held"
+    with server(connections=5) as it, wires(it.port, 1, request(asking(f"hold={held}"))) as [worker]:
+        until(held.exists)
         with wires(it.port, 30) as idle:
             others_are_served(it.port)
             assert read(idle[0]) == b""
-            let_go()
+            held.unlink()
             reply = worker.recv(1000)  # it was never closed, because its request was processed
             assert reply.startswith(b"HTTP/1.1 200 ")
 
 
-def test_without_anything_to_close_a_connection_waits() -> None:
-    hold = request(asking("hold"))
-    with server(connections=1, workers=2) as it, holding() as let_go, wires(it.port, 1, hold) as [worker]:
-        until(lambda: it.endpoint.queue.running == 1)
+def test_without_anything_to_close_a_connection_waits(tmp_path: Path) -> None:
+    held = tmp_path / "held"
+    with server(connections=1, workers=2) as it, wires(it.port, 1, request(asking(f"hold={held}"))) as [worker]:
+        until(held.exists)
         with ThreadPoolExecutor(1) as pool:
             second = pool.submit(ask, it.port, "GET", "/healthz")
             time.sleep(0.3)
             assert not second.done()
-            let_go()
+            held.unlink()
             assert worker.recv(1000).startswith(b"HTTP/1.1 200 ")
             assert second.result(10).status == 200
 
 
-def test_idle_connections_go_before_slow_bodies_and_slow_bodies_before_work() -> None:
+def test_idle_connections_go_before_slow_bodies_and_slow_bodies_before_work(tmp_path: Path) -> None:
+    held = tmp_path / "held"
     begun = POST + b"Content-Length: 100\r\n\r\n1"
-    with server(connections=3) as it, holding() as let_go, wires(it.port, 1, begun) as [slow]:
+    with server(connections=3) as it, wires(it.port, 1, begun) as [slow]:
         until(lambda: arrived(it) == 1)
         with closing(HTTPConnection("127.0.0.1", it.port, timeout=20)) as idle:
             assert ask_on(idle, "GET", "/healthz").status == 200  # from then on the server knows that it idles
             others_are_served(it.port)
             assert idle.sock.recv(1) == b""
         until(lambda: arrived(it) == 1)  # the slow body has its place still
-        with wires(it.port, 1, request(asking("hold"))) as [work], ExitStack() as others:
-            until(lambda: it.endpoint.queue.running == 1)
+        with wires(it.port, 1, request(asking(f"hold={held}"))) as [work], ExitStack() as others:
+            until(held.exists)
             slow.settimeout(0.2)
             for _ in range(10):  # each needs room
                 others.enter_context(wires(it.port, 1, begun))
@@ -114,7 +115,7 @@ def test_idle_connections_go_before_slow_bodies_and_slow_bodies_before_work() ->
                     break
             else:
                 raise AssertionError("the slow body was not closed")
-            let_go()
+            held.unlink()
             assert work.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 

@@ -4,16 +4,16 @@ import re
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.contract.serving import holding, until
+from tests.contract.serving import asking, until
 from tests.hostile.wires import (
     HEALTH,
     POST,
     arrived,
-    asking,
     gone,
     meanwhile,
     others_are_served,
@@ -172,27 +172,29 @@ def test_a_flood_of_requests_on_a_connection_is_answered_in_turn_beside_others()
     assert replies[0].count(b"HTTP/1.1 200 ") == 2001
 
 
-def test_whoever_hangs_up_leaves_the_line_at_once() -> None:
-    hold = request(asking("hold"))
-    with server(workers=1, waiting=5) as it, holding() as let_go, wires(it.port, 1, hold) as [worker]:
-        until(lambda: it.endpoint.queue.running == 1)
+def test_whoever_hangs_up_leaves_the_line_at_once(tmp_path: Path) -> None:
+    held = tmp_path / "held"
+    hold = request(asking(f"hold={held}"))
+    with server(workers=1, waiting=5) as it, wires(it.port, 1, hold) as [worker]:
+        until(held.exists)
         with wires(it.port, 5, hold):
             until(lambda: it.endpoint.queue.depth == 5)
         until(lambda: it.endpoint.queue.depth == 0)
         assert it.endpoint.queue.running == 1
-        let_go()
+        held.unlink()
         others_are_served(it.port)
         assert worker.recv(1000).startswith(b"HTTP/1.1 200 ")
         outcomes = [line["outcome"] for line in it.lines("answered")]
     assert outcomes.count("ClientGone") == 5
 
 
-def test_whoever_hangs_up_during_the_work_is_not_answered_and_keeps_the_turn_until_it_ends() -> None:
-    with server(workers=1) as it, holding() as let_go:
-        with wires(it.port, 1, request(asking("hold"))):
-            until(lambda: it.endpoint.queue.running == 1)
+def test_whoever_hangs_up_during_the_work_is_not_answered_and_keeps_the_turn_until_it_ends(tmp_path: Path) -> None:
+    held = tmp_path / "held"
+    with server(workers=1) as it:
+        with wires(it.port, 1, request(asking(f"hold={held}"))):
+            until(held.exists)
         until(lambda: len(it.lines("answered")) == 1)
         assert it.lines("answered")[0]["outcome"] == "ClientGone"
         assert it.endpoint.queue.running == 1
-        let_go()
+        held.unlink()
         others_are_served(it.port)

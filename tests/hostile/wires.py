@@ -1,6 +1,5 @@
 """Connections that a test holds on to, and a caller who is served all the while."""
 
-import base64
 import socket
 import threading
 import time
@@ -21,11 +20,6 @@ LONGEST = 2.0
 
 def request(body: bytes = BODY) -> bytes:
     return POST + b"Content-Length: %d\r\n\r\n" % len(body) + body
-
-
-def asking(what: str) -> bytes:
-    """The body of a request that asks the engine for `what`."""
-    return BODY.replace(b"c291cmNl", base64.b64encode(what.encode()))
 
 
 @contextmanager
