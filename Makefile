@@ -88,7 +88,7 @@ docs: $(STAMP)
 	@$(BIN)/python tools/check_docs.py
 
 wheel: $(STAMP)
-	@$(BIN)/python tools/check_wheel.py
+	@$(BIN)/python tools/check_wheel.py $(PARALLEL)
 
 bandit: $(STAMP)
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src tools bench

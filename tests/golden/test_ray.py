@@ -57,13 +57,12 @@ policy = [{ Effect = "Allow", Action = "rekognition:DetectFaces", Resource = "*"
 def cluster() -> Iterator[Any]:
     """A cluster on this machine. Its workers import the tests, too."""
     ray = import_ray()
-    environment = {"env_vars": {"PYTHONPATH": os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])}}
-    ray.init(
-        "local", num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="ERROR",
-        runtime_env=environment,
-    )  # fmt: skip
-    yield ray
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        # Not in `runtime_env`, because Ray then has no use for the workers that it starts ahead.
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))
+        ray.init("local", num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        yield ray
+        ray.shutdown()
 
 
 ROWS = [
