@@ -56,7 +56,8 @@ def engine() -> Iterator[Engine]:
 def encode(image: Pil.Image, kind: str = "PNG", **options: object) -> bytes:
     """An image as the bytes of a file."""
     out = io.BytesIO()
-    image.save(out, kind, **options)
+    quickly = {"compress_level": 1} if kind == "PNG" else {}
+    image.save(out, kind, **quickly | options)
     return out.getvalue()
 
 

@@ -95,14 +95,14 @@ def test_a_child_gets_the_answer_of_its_parent(made: str, ask: str, used: bool) 
     ids=["open", "used", "once", "once, used", "closed", "client"],
 )
 def test_a_child_that_merely_exits_ends_with_its_own_status_at_once(parent: str) -> None:
-    assert run(f"{parent}\nprint(child(lambda: 7, seconds=2))") == "7\n"
+    assert run(f"{parent}\nprint(child(lambda: 7, seconds=10))") == "7\n"
 
 
 def test_a_child_may_close_what_its_parent_opened() -> None:
     code = """
         engine = visavis.open_engine()
         similarity(engine)
-        print(child(engine.close), child(lambda: engine.close() or 7, seconds=2), similarity(engine) > 99)
+        print(child(engine.close), child(lambda: engine.close() or 7, seconds=10), similarity(engine) > 99)
         """
     assert run(code) == "0 7 True\n"
 
