@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -60,9 +61,21 @@ def cluster() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         # Not in `runtime_env`, because Ray then has no use for the workers that it starts ahead.
         patch.setenv("PYTHONPATH", os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))
-        ray.init("local", num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        start(ray, attempts=3)
         yield ray
         ray.shutdown()
+
+
+def start(ray: Any, attempts: int) -> None:
+    """Start a cluster. Ray gives its processes 30 seconds for that, which a busy machine may miss."""
+    try:
+        ray.init("local", num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    except Exception:
+        ray.shutdown()
+        gc.collect()  # the processes that it leaves warn here, and not in another file's test
+        if attempts == 1:
+            raise
+        start(ray, attempts - 1)
 
 
 ROWS = [
