@@ -16,13 +16,17 @@ endif
 
 SECONDS ?= 60
 
+# A process takes file after file, because the tests of a file share servers, a browser or a cluster.
+WORKERS  ?= 2
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help install models demo test test-fast coverage check lint types imports docs wheel
 .PHONY: bandit audit sbom lock lowest mutants fuzz bench clean
 
 help:
 	@echo "make demo       compare real photos (installs everything first)"
-	@echo "make test       run the tests"
+	@echo "make test       run the tests, WORKERS=2 processes at a time"
 	@echo "make test-fast  run the unit tests that take at most a second each"
 	@echo "make coverage   run the tests and measure the coverage of src; fails below the minimum in pyproject.toml"
 	@echo "make docs       build the site of the documentation into site/"
@@ -62,7 +66,7 @@ demo: models
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP) models
-	@$(BIN)/python -m pytest -q $(MEASURED)
+	@$(BIN)/python -m pytest -q $(PARALLEL) $(MEASURED)
 
 test-fast: $(STAMP)
 	@$(BIN)/python -m pytest -q -m 'not slow' tests/unit
@@ -84,7 +88,7 @@ docs: $(STAMP)
 	@$(BIN)/python tools/check_docs.py
 
 wheel: $(STAMP)
-	@$(BIN)/python tools/check_wheel.py
+	@$(BIN)/python tools/check_wheel.py $(PARALLEL)
 
 bandit: $(STAMP)
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src tools bench

@@ -26,6 +26,11 @@ full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this sy
 PHOTOS = Path(__file__).parent.parent / "examples/photos"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the unit tests last, because processes that share the files then end at about the same time."""
+    items.sort(key=lambda item: "/unit/" in item.nodeid)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
     """Let programs that tests start be interrupted: background jobs of a shell ignore SIGINT, and nohup SIGHUP."""
@@ -51,7 +56,8 @@ def engine() -> Iterator[Engine]:
 def encode(image: Pil.Image, kind: str = "PNG", **options: object) -> bytes:
     """An image as the bytes of a file."""
     out = io.BytesIO()
-    image.save(out, kind, **options)
+    quickly = {"compress_level": 1} if kind == "PNG" else {}
+    image.save(out, kind, **quickly | options)
     return out.getvalue()
 
 

@@ -1,6 +1,6 @@
 """Build the wheel, install it into a separate folder, and run the unit tests against it.
 
-This finds files that are missing from the wheel, such as package data.
+This finds files that are missing from the wheel, such as package data. Arguments are options of pytest.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ def main() -> None:
             raise SystemExit("the version in the wheel's metadata must be visavis.__version__, and it is not")
         tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit"]
         options = ["--rootdir", str(folder), "-c", str(ROOT / "pyproject.toml"), "--override-ini", "testpaths="]
+        options += sys.argv[1:]
         done = subprocess.run([*tests, *options], check=False, env=environment, cwd=folder)
     sys.exit(done.returncode)
 

@@ -4,6 +4,7 @@ An image is a text such as `faces=3 sleep=0.1`, and what it asks for happens. Ru
 for the tests that need a process of their own.
 """
 
+import base64
 import http.client
 import io
 import json
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -84,7 +86,11 @@ def make_face(confidence: float = 99.5) -> Face:
 
 
 class MadeUpEngine:
-    """Does what the texts ask for: `faces=N`, `id=N` (as confidence), `sleep=SECONDS`, `crash`, `noface`, `small`."""
+    """Does what the texts ask for.
+
+    `faces=N`, `id=N` (as confidence), `sleep=SECONDS`, `crash`, `noface`, `small`, and `hold=FILE`: it makes the file
+    when the request is processed, and goes on once somebody has deleted it.
+    """
 
     def compare(self, source: bytes, target: bytes, options: CompareOptions, *, deadline: object = None) -> Comparison:
         asked = _obey(source + b" " + target)
@@ -104,12 +110,21 @@ class MadeUpEngine:
 
 
 def _obey(text: bytes) -> dict[str, str]:
-    """Sleep or crash as `text` asks; the rest of what it asks for."""
+    """Sleep, wait or crash as `text` asks; the rest of what it asks for."""
     asked = dict(word.partition("=")[::2] for word in text.decode().split())
     time.sleep(float(asked.get("sleep", 0)))
+    if "hold" in asked:
+        file = Path(asked["hold"])
+        file.touch()
+        until(lambda: not file.exists(), 20)
     if "crash" in asked:
         raise RuntimeError("a bug in here, with its details")
     return asked
+
+
+def asking(what: str) -> bytes:
+    """The body of a request that asks the engine for `what`."""
+    return BODY.replace(b"c291cmNl", base64.b64encode(what.encode()))
 
 
 def make_gateway(*, keys: bool = True, tps: float | None = None) -> Gateway:

@@ -26,6 +26,8 @@ from visavis.batch.locations import Locations
 from visavis.errors import ImageTooLarge, ObjectUnavailable, SettingsError
 
 MEGABYTE = 1024 * 1024
+PAGE = 20
+"""The keys of a page of a list, which are 1,000 in S3."""
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +51,8 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("moto") / "log"
     with log.open("wb") as output:
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-        server = subprocess.Popen(command, stdout=output, stderr=output)
+        short_pages = os.environ | {"MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)}
+        server = subprocess.Popen(command, stdout=output, stderr=output, env=short_pages)
     try:
         wait_for(url, server, log)
         yield url
@@ -361,14 +364,16 @@ def test_a_body_that_drags_on_is_left_at_the_deadline() -> None:
 
 
 def test_keys_are_listed_beyond_one_page_and_without_folders(store: S3Store, admin: Any) -> None:
-    names = [f"many/{number:04}.jpg" for number in range(1005)]
+    names = [f"many/{number:02}.jpg" for number in range(2 * PAGE + 5)]
     for name in [*names, "many/", "many/sub/", "manyothers.jpg"]:
         admin.put_object(Bucket="photos", Key=name, Body=b"x")
+    calls = calls_of(store)
     assert list(store.keys("photos", "many/")) == names
+    assert calls == ["ListObjectsV2"] * 3
     assert list(store.keys("photos", "none/")) == []
     folders = FolderStore({}, otherwise=store)
-    assert list(folders.keys("photos", "many/00")) == names[:100]
-    assert Locations(folders).images("s3://photos/many/000") == [f"s3://photos/{name}" for name in names[:10]]
+    assert list(folders.keys("photos", "many/0")) == names[:10]
+    assert Locations(folders).images("s3://photos/many/1") == [f"s3://photos/{name}" for name in names[10:20]]
 
 
 def test_a_bucket_that_cannot_be_listed_is_an_error_that_says_why(store: S3Store) -> None:

@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
@@ -24,6 +25,7 @@ from tests.contract.serving import (
     Reply,
     Running,
     ask,
+    asking,
     boto,
     compare_faces,
     make_gateway,
@@ -253,15 +255,17 @@ def test_no_line_holds_a_path_because_it_may_be_a_key(server: Running) -> None:
     assert "jane" not in server.log.getvalue()
 
 
-def test_the_lines_of_requests_that_came_to_no_operation_have_their_numbers() -> None:
+def test_the_lines_of_requests_that_came_to_no_operation_have_their_numbers(tmp_path: Path) -> None:
+    held = tmp_path / "held"
     config = ServerConfig(workers=1, waiting=0, max_body=1000, memory=2000, body_seconds=0.3)
     with running(config) as it:
         large = line_for(it, ask(it.port, body=bytes(1001), headers=HEADERS))
         with ThreadPoolExecutor(1) as pool:
-            slow = BODY.replace(b"c291cmNl", b"c2xlZXA9MQ==")  # sleep=1
+            slow = asking(f"hold={held}")
             first = pool.submit(ask, it.port, body=slow, headers=signed(it.url, slow))
-            until(lambda: it.endpoint.queue.running == 1)
+            until(held.exists)
             full = line_for(it, ask(it.port, body=BODY, headers=signed(it.url)))
+            held.unlink()
             assert first.result().status == 200
         for end in (True, False):
             with socket.create_connection(("127.0.0.1", it.port), timeout=20) as wire:

@@ -52,7 +52,8 @@ def compared(engine: Engine, source: str, target: str, options: CompareOptions) 
 
 @pytest.mark.slow
 def test_rows_have_the_answers_of_single_comparisons(engine: Engine, photos: list[str]) -> None:
-    pairs = list(product(photos, photos))
+    some = [photo for photo in photos if Path(photo).stem in {"ardern_2018", "ardern_2022", "group", "noise", "cut"}]
+    pairs = list(product(some, some))
     options = CompareOptions(90)
     rows = [Row(str(i), *pair) for i, pair in enumerate(pairs)]
     kinds: set[object] = set()

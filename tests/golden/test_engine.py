@@ -61,10 +61,10 @@ def test_the_same_bytes_give_the_same_numbers_with_any_number_of_threads(photo: 
     def numbers(threads: int) -> list[float]:
         settings = Settings.from_env()
         with open_engine(Settings(settings.home, offline=True, threads=threads)) as engine:
-            result = engine.compare(photo("ardern_2018"), mosaic(photo, ["obama", "ardern_2022", "sunak"]))
+            result = engine.compare(photo("ardern_2018"), mosaic(photo, ["obama", "ardern_2022", "sunak"], height=200))
         return [v for m in (*result.matches, *result.unmatched) for v in (m.cosine, m.face.box.left, m.face.confidence)]
 
-    assert numbers(1) == numbers(1) == numbers(2) == numbers(3)
+    assert numbers(1) == numbers(2) == numbers(3)
 
 
 def test_the_largest_face_of_the_source_is_the_one_compared(engine: Engine, photo: Photo) -> None:
@@ -163,9 +163,6 @@ def test_of_120_faces_the_100_largest_are_kept(engine: Engine, photo: Photo) -> 
     assert len(analysis.faces) == 100
     assert analysis.more
     assert max(f.box.bottom for f in analysis.faces) < 5 * 135 + 100
-    exactly = engine.analyze(encode(out.crop((0, 0, 2400, 5 * 135))))
-    assert len(exactly.faces) == 100
-    assert not exactly.more
 
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1080, 1920)])

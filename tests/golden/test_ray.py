@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from botocore.exceptions import ClientError
 
 import visavis
 from tests.conftest import PHOTOS, posix
+from tests.hostile.commands import free_port
 from visavis.batch import Row, RowResult, compare_rows
 from visavis.batch.comparing import Read, compare_analyzed_rows, read_path
 from visavis.cli import main
@@ -40,7 +42,7 @@ pytest.importorskip("ray", reason="the extra `ray` is not installed")
 # Ray's own code warns, and so do the libraries that it imports.
 pytestmark = [posix, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-PORT = 8127
+PORT = free_port()
 KEYS = """
 [[keys]]
 access_key_id = "AKIAWORKS"
@@ -56,13 +58,24 @@ policy = [{ Effect = "Allow", Action = "rekognition:DetectFaces", Resource = "*"
 def cluster() -> Iterator[Any]:
     """A cluster on this machine. Its workers import the tests, too."""
     ray = import_ray()
-    environment = {"env_vars": {"PYTHONPATH": os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])}}
-    ray.init(
-        "local", num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="ERROR",
-        runtime_env=environment,
-    )  # fmt: skip
-    yield ray
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        # Not in `runtime_env`, because Ray then has no use for the workers that it starts ahead.
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))
+        start(ray, attempts=3)
+        yield ray
+        ray.shutdown()
+
+
+def start(ray: Any, attempts: int) -> None:
+    """Start a cluster. Ray gives its processes 30 seconds for that, which a busy machine may miss."""
+    try:
+        ray.init("local", num_cpus=3, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    except Exception:
+        ray.shutdown()
+        gc.collect()  # the processes that it leaves warn here, and not in another file's test
+        if attempts == 1:
+            raise
+        start(ray, attempts - 1)
 
 
 ROWS = [
@@ -70,21 +83,19 @@ ROWS = [
     for one in sorted(PHOTOS.glob("*.jpg"))
     for other in [*sorted(PHOTOS.glob("*.jpg")), PHOTOS / "none.jpg"]
 ]
+RELATIVE = [Row("relative", "obama.jpg", "sunak.jpg"), Row("relative, none", "obama.jpg", "none.jpg")]
+"""Paths are relative to where a batch is started, and not to where the actors are."""
 
 
 def members(results: Iterator[RowResult]) -> list[dict[str, object]]:
     return [result.members() for result in results]
 
 
-def on_ray(open_read: Callable[[], Read], rows: Sequence[Row] = ROWS) -> list[dict[str, object]]:
+def on_ray(open_read: Callable[[], Read], rows: Sequence[Row]) -> list[dict[str, object]]:
     settings, options = Settings.from_env(), CompareOptions(90)
     with analyzing_on_ray(settings, open_read, Detail.MINIMAL) as analyze:
         similarity = open_calibration(settings).similarity
         return members(compare_analyzed_rows(rows, analyze, options, similarity, window=20))
-
-
-def open_path() -> Read:
-    return read_path
 
 
 def open_fatal(folder: Path) -> Read:
@@ -101,11 +112,6 @@ def open_fatal(folder: Path) -> Read:
     return read
 
 
-def test_rows_are_those_of_one_machine(cluster: Any, engine: Engine) -> None:
-    del cluster
-    assert on_ray(open_path) == members(compare_rows(ROWS, engine, CompareOptions(90)))
-
-
 def test_the_command_writes_the_rows_of_one_machine(cluster: Any, tmp_path: Path) -> None:
     del cluster
     pairs = ["batch", "--sources", str(PHOTOS), "--targets", str(PHOTOS / "obama.jpg")]
@@ -114,20 +120,15 @@ def test_the_command_writes_the_rows_of_one_machine(cluster: Any, tmp_path: Path
     assert (tmp_path / "ray.jsonl").read_bytes() == (tmp_path / "local.jsonl").read_bytes()
 
 
-def test_paths_are_relative_to_where_the_batch_was_started(
-    cluster: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
+def test_rows_are_those_of_one_machine_even_if_an_actor_is_killed(
+    cluster: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     del cluster
     monkeypatch.chdir(PHOTOS)
-    rows = [Row("1", "obama.jpg", "sunak.jpg"), Row("2", "obama.jpg", "none.jpg")]
-    found = on_ray(open_path, rows)
+    rows = [*RELATIVE, *ROWS]
+    found = on_ray(partial(open_fatal, tmp_path), rows)
     assert found == members(compare_rows(rows, engine, CompareOptions(90)))
     assert "similarity" in found[0]
-
-
-def test_an_actor_that_is_killed_costs_only_time(cluster: Any, engine: Engine, tmp_path: Path) -> None:
-    del cluster
-    assert on_ray(partial(open_fatal, tmp_path)) == members(compare_rows(ROWS, engine, CompareOptions(90)))
     assert (tmp_path / "killed").exists()
 
 
@@ -219,7 +220,7 @@ def test_thirty_two_clients_at_once_get_their_own_responses(served: object) -> N
         return bool(ask(clients[number % 32], *pairs[number % 4]) == expected[number % 4])
 
     with ThreadPoolExecutor(32) as pool:
-        assert all(pool.map(one, range(128)))
+        assert all(pool.map(one, range(64)))
 
 
 def test_a_new_version_takes_over_without_losing_a_request(served: Callable[[], None]) -> None:

@@ -18,11 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests.conftest import PHOTOS
 from tests.contract.serving import HEADERS, Reply, ask, signed, until
 from visavis.settings import Settings
 
 SAME = ("ardern_2018", "ardern_2022")
+AWS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+OBJECT = {"S3Object": {"Bucket": "photos", "Name": "a.jpg"}}
 
 
 @dataclass
@@ -55,6 +59,11 @@ class Served:
         """The sum of a metric over its labels."""
         text = urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60).read().decode()
         return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE))
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes of `--processes`."""
+        children = psutil.Process(self.process.pid).children()
+        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
     def ready(self) -> bool:
         """Whether it would accept a request now."""
@@ -142,4 +151,4 @@ def serve(
             process.kill()
 
 
-__all__ = ["SAME", "Served", "as_image", "free_port", "linked_home", "photo", "serve", "visavis"]
+__all__ = ["AWS", "OBJECT", "SAME", "Served", "as_image", "free_port", "linked_home", "photo", "serve", "visavis"]

@@ -58,14 +58,27 @@ def zero(file: Path, low: float, high: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What a comparison prints with an intact cache."""
+def clean_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An intact cache, without compiled networks until it is used."""
     home = tmp_path_factory.mktemp("clean") / "home"
     for part in ("files", "ready"):
         shutil.copytree(Settings.from_env().home / part, home / part)
-    first, again = compared(home), compared(home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def clean(clean_home: Path) -> str:
+    """What a comparison prints with an intact cache."""
+    first, again = compared(clean_home), compared(clean_home)
     assert first == again
     return first[0]
+
+
+@pytest.fixture
+def compiled_home(clean: str, clean_home: Path, tmp_path: Path) -> Path:
+    """A cache of one's own that a comparison has filled with compiled networks."""
+    del clean
+    return shutil.copytree(clean_home, tmp_path / "home")
 
 
 @pytest.mark.parametrize(
@@ -89,25 +102,23 @@ def test_a_damaged_ready_network_is_built_again(home: Path, clean: str, file: st
 
 
 @pytest.mark.parametrize("low", [0.0, 0.3, 0.99999])
-def test_a_damaged_compiled_network_is_compiled_again(home: Path, clean: str, low: float) -> None:
-    compared(home)
-    file = max((home / "compiled").iterdir(), key=lambda each: each.stat().st_size)
+def test_a_damaged_compiled_network_is_compiled_again(compiled_home: Path, clean: str, low: float) -> None:
+    file = max((compiled_home / "compiled").iterdir(), key=lambda each: each.stat().st_size)
     zero(file, low, min(1.0, low + 0.1))
-    doctor = run(home, "doctor")
+    doctor = run(compiled_home, "doctor")
     assert (doctor.returncode, str(file) in doctor.stdout) == (2, True)
-    out, err = compared(home)
+    out, err = compared(compiled_home)
     assert out == clean
     assert len(err) == 1
     assert f"{file} is damaged" in err[0]
-    assert compared(home) == (clean, [])
-    assert run(home, "models", "verify").returncode == 0
+    assert compared(compiled_home) == (clean, [])
+    assert run(compiled_home, "models", "verify").returncode == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
 @pytest.mark.parametrize("kind", ["empty", "short", "folder", "pipe"])
-def test_what_is_no_compiled_network_is_not_waited_for(home: Path, clean: str, kind: str) -> None:
-    compared(home)
-    for file in (home / "compiled").iterdir():
+def test_what_is_no_compiled_network_is_not_waited_for(compiled_home: Path, clean: str, kind: str) -> None:
+    for file in (compiled_home / "compiled").iterdir():
         data = file.read_bytes()
         file.unlink()
         if kind == "pipe":
@@ -116,7 +127,7 @@ def test_what_is_no_compiled_network_is_not_waited_for(home: Path, clean: str, k
             file.mkdir()
         else:
             file.write_bytes(b"" if kind == "empty" else data[:1000])
-    out, err = compared(home)
+    out, err = compared(compiled_home)
     assert out == clean
     assert len([line for line in err if "the network is compiled again" in line]) == 3
 

@@ -67,7 +67,7 @@ def test_every_field_is_read() -> None:
         ("a=" + "{a=" * 3000 + "1" + "}" * 3000, "is not TOML: maximum recursion depth"),
         ("a=" + "9" * 5000, "is not TOML: "),
         (KEY.replace('"s3cr3t"', "0x" + "f" * 9000), "keys[0]: secret_access_key must be"),
-        (".".join(["a"] * 20000) + "=1", "nothing else"),
+        (".".join(["a"] * 5000) + "=1", "nothing else"),
         (KEY + "expires = 2030-13-01T00:00:00Z", "is not TOML"),
         ('[[keys]]\nsecret_access_key = "s3cr3t"', "keys[0] lacks access_key_id"),
         ('[[keys]]\naccess_key_id = "A"', "keys[0] lacks secret_access_key"),

@@ -282,3 +282,14 @@ def test_every_file_that_docs_name_is_there() -> None:
     found = list(words(rf"(?<![\w./:-])((?:{folders})/[\w./*-]*)"))
     assert len(found) > 10
     assert_known(iter(found), {*MADE, *(name for _, name in found if list(ROOT.glob(name.rstrip("/."))))})
+
+
+def test_every_test_that_the_page_of_faults_names_is_there() -> None:
+    page, hostile = PAGES["docs/faults.md"], ROOT / "tests/hostile"
+    text = "".join((hostile / f"test_{what}_faults.py").read_text("utf-8") for what in ("file", "process"))
+    named = set(re.findall(r"`test_(\w+)`", page))
+    assert len(named) > 10
+    assert [name for name in named if f"def test_{name}(" not in text] == []
+    folders = (ROOT, ROOT / "tests", hostile)
+    files = re.findall(r"`([\w/]*test_\w+\.py)`", page)
+    assert [name for name in files if not any((folder / name).exists() for folder in folders)] == []

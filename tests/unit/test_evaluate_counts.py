@@ -25,7 +25,7 @@ from visavis.face import Face, Pose, Quality
 from visavis.geometry import Box, Size
 
 SIMILARITIES = (1, 10, 50, 80, 90, 97, 99)
-IMAGES, PEOPLE, D = 140, 35, 12
+IMAGES, PEOPLE, D = 100, 25, 12
 
 AT_80 = np.nextafter(np.float32(0.6), np.float32(0))
 """The cosine whose similarity on the straight scale is 79.999998, and 80 as a float32."""
