@@ -1,4 +1,4 @@
-"""A server keeps nothing: during many comparisons no file changes, and no log line tells of an image or a secret.
+"""A server keeps nothing: during a hundred comparisons no file changes, and no log line tells of an image or a secret.
 
 It runs with `--log-level debug`.
 """
@@ -39,7 +39,7 @@ from visavis.engine import Engine
 
 pytestmark = [linux, pytest.mark.slow]
 
-COMPARISONS = 40
+COMPARISONS = 100
 NAMES = ("ardern_2018", "ardern_2022", "obama", "sunak")
 IMAGES = [(PHOTOS / f"{name}.jpg").read_bytes() for name in NAMES]
 ENDS_EARLY = IMAGES[0][: len(IMAGES[0]) // 2]
@@ -165,7 +165,7 @@ def stored(name: str) -> dict[str, Any]:
 
 
 def ask_all(url: str, heard: Heard) -> None:
-    """Comparisons of photographs, and requests of every kind that is refused."""
+    """A hundred comparisons of photographs, and requests of every kind that is refused."""
     client, stranger = (client_of(url, secret, heard) for secret in SECRETS.values())
     images = [{"Bytes": image} for image in IMAGES]
     requests: list[Callable[[], None]] = []
@@ -241,7 +241,7 @@ def test_what_is_private_is_found_however_it_is_written(engine: Engine) -> None:
     assert not told_by(json.dumps({"milliseconds": 83.4, "faces": 1}), of=IMAGES[:1], words=numbers_of(embedding))
 
 
-def test_many_comparisons_change_no_file_and_tell_nothing(tmp_path: Path, engine: Engine) -> None:
+def test_a_hundred_comparisons_change_no_file_and_tell_nothing(tmp_path: Path, engine: Engine) -> None:
     watched, heard, log, keys = Watched(tmp_path), Heard(), tmp_path / "log", tmp_path / "keys.toml"
     watched.env |= {"AWS_ACCESS_KEY_ID": "AKIASTORE", "AWS_SECRET_ACCESS_KEY": STORE_SECRET}
     watched.env |= {"AWS_SESSION_TOKEN": STORE_TOKEN, "AWS_EC2_METADATA_DISABLED": "true"}
