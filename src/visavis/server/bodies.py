@@ -205,15 +205,16 @@ class Body:
             BodyError: the body is too large or too slow, or the client disconnected.
             Overloaded: the bodies in progress have too many bytes together.
         """
-        parts: list[bytes] = []
-        await self._read(receive, parts)
-        return b"".join(parts)
+        # Not a list of parts, because the memory of bodies that arrive together would then stay fragmented.
+        data = bytearray()
+        await self._read(receive, data)
+        return bytes(data)
 
     async def discard(self, receive: Receive) -> None:
         """Read the body and keep nothing of it; arguments and errors are those of `read`."""
         await self._read(receive, None)
 
-    async def _read(self, receive: Receive, parts: list[bytes] | None) -> None:
+    async def _read(self, receive: Receive, data: bytearray | None) -> None:
         limit = self._bodies.config.max_body
         try:
             async with asyncio.timeout(None) as self._timeout:
@@ -229,9 +230,9 @@ class Body:
                     self._arrived(len(part))
                     if self.size > limit:
                         raise BodyError.too_large(self.size if self.complete else None, limit)
-                    if parts is not None:
+                    if data is not None:
                         self._bodies.charge(self, len(part))
-                        parts.append(part)
+                        data += part
         except TimeoutError as error:
             raise self._given_up or self._too_slow() from error
         finally:
