@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import cv2
 import numpy as np
 import pytest
 
 from visavis.memory_errors import memory_errors
+from visavis.models.core import Core
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,3 +74,15 @@ def test_other_errors_stay_what_they_are() -> None:
         cv2.resize(np.zeros((0, 0, 3), np.uint8), (10, 10))
     with pytest.raises(ValueError, match="Failed to allocate"), memory_errors():
         raise ValueError("Failed to allocate")
+
+
+def test_too_little_memory_to_read_a_network_is_not_taken_for_damage() -> None:
+    class NoMemory(Core):
+        def _create(self) -> Any:
+            def read_model(*_: object) -> NoReturn:
+                raise RuntimeError("Exception from src/core/src/runtime/allocator.cpp:79: std::bad_alloc")
+
+            return SimpleNamespace(read_model=read_model)
+
+    with pytest.raises(MemoryError):
+        NoMemory(None).read(Path("network.xml"), b"network", b"weights")

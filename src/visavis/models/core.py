@@ -93,11 +93,13 @@ class Core:
         Raises:
             ModelStoreError: OpenVINO cannot read the content.
             EngineClosed: the core is closed.
+            MemoryError: there is too little memory.
         """
         with forks_wait():
             core = self._get()
             try:
-                return core.read_model(network, weights) if weights else core.read_model(network)
+                with memory_errors():
+                    return core.read_model(network, weights) if weights else core.read_model(network)
             except RuntimeError as error:
                 raise ModelStoreError(
                     f"the network {file} cannot be read: OpenVINO does not understand it; if it is in the cache of "

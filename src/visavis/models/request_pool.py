@@ -60,12 +60,14 @@ class RequestPool:
         with self._changed:
             idle = list(self._idle)
             self._idle.clear()
-        with forks_wait():
-            for request in idle:
-                request.request.get_compiled_model().release_memory()
-        with self._changed:
-            self._released += idle
-            self._changed.notify_all()
+        try:
+            with forks_wait():
+                for request in idle:
+                    request.request.get_compiled_model().release_memory()
+        finally:  # after an error too, because threads wait for these requests
+            with self._changed:
+                self._released += idle
+                self._changed.notify_all()
 
     def add(self) -> None:
         """Compile one more request, up to `size`."""

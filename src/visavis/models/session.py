@@ -227,9 +227,9 @@ class OpenVinoSession:
             pool = self._pools[shape]
             pool.users += 1
             too_large = self._too_large()
-        for unused in too_large:
-            unused.release_memory()
         try:
+            for unused in too_large:
+                unused.release_memory()
             yield pool
         finally:
             with self._lock:

@@ -68,7 +68,7 @@ class Bodies:
 
     No network, which is all that is known of a caller until its signature is verified, takes the memory from others. A
     body for which none is left takes that of a network that would still have more. The body that is given up is the
-    slowest of the network that has most.
+    slowest of the network that has most, or if all have arrived, the last of those that wait for a worker.
     """
 
     def __init__(self, config: ServerConfig) -> None:
@@ -101,7 +101,7 @@ class Bodies:
         """
         while size > self.left:
             held = _held(self._open)
-            others = [one for one in self._open if one.reading and held[one.network] > held[body.network] + size]
+            others = [one for one in self._open if one.replaceable and held[one.network] > held[body.network] + size]
             if not others:
                 raise self._no_memory(body)
             other = _slowest_of_largest(others, held)
@@ -145,8 +145,10 @@ def _held(bodies: Iterable[Body]) -> Counter[str]:
 
 
 def _slowest_of_largest(bodies: Iterable[Body], totals: Counter[str]) -> Body:
-    """The slowest body of the network with the largest total."""
-    return min(bodies, key=lambda body: (-totals[body.network], body.rate))
+    """The slowest body of the network with the largest total, or the last, if all of that network have arrived."""
+    return min(
+        bodies, key=lambda body: (-totals[body.network], body.complete, body.age if body.complete else body.rate)
+    )
 
 
 class Body:
@@ -167,21 +169,31 @@ class Body:
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         self._given_up: BodyError | Overloaded | None = None
+        self._turn: asyncio.Future[None] | None = None
         self._recent = 0
 
     @property
     def rate(self) -> float:
         """Bytes per second so far."""
-        return self.size / max(self._age, 0.001)
+        return self.size / max(self.age, 0.001)
 
     @property
-    def reading(self) -> bool:
-        """Whether it has memory and still arrives, so that it can be given up."""
-        return self.held > 0 and not self.complete and self._given_up is None
+    def replaceable(self) -> bool:
+        """Whether it has memory and can be given up, because it still arrives, or its request waits for a worker."""
+        return self.held > 0 and self._given_up is None and (not self.complete or self._waits)
 
     @property
-    def _age(self) -> float:
+    def age(self) -> float:
+        """Seconds since its first byte was awaited."""
         return self._loop.time() - self._started
+
+    @property
+    def _waits(self) -> bool:
+        return self._turn is not None and not self._turn.done()
+
+    def wait_for(self, turn: asyncio.Future[None]) -> None:
+        """Say that the request waits for a worker until `turn` is done, so that the body can be given up until then."""
+        self._turn = turn
 
     async def read(self, receive: Receive) -> bytes:
         """The bytes of the body.
@@ -193,15 +205,16 @@ class Body:
             BodyError: the body is too large or too slow, or the client disconnected.
             Overloaded: the bodies in progress have too many bytes together.
         """
-        parts: list[bytes] = []
-        await self._read(receive, parts)
-        return b"".join(parts)
+        # Not a list of parts, because the memory of bodies that arrive together would then stay fragmented.
+        data = bytearray()
+        await self._read(receive, data)
+        return bytes(data)
 
     async def discard(self, receive: Receive) -> None:
         """Read the body and keep nothing of it; arguments and errors are those of `read`."""
         await self._read(receive, None)
 
-    async def _read(self, receive: Receive, parts: list[bytes] | None) -> None:
+    async def _read(self, receive: Receive, data: bytearray | None) -> None:
         limit = self._bodies.config.max_body
         try:
             async with asyncio.timeout(None) as self._timeout:
@@ -217,9 +230,9 @@ class Body:
                     self._arrived(len(part))
                     if self.size > limit:
                         raise BodyError.too_large(self.size if self.complete else None, limit)
-                    if parts is not None:
+                    if data is not None:
                         self._bodies.charge(self, len(part))
-                        parts.append(part)
+                        data += part
         except TimeoutError as error:
             raise self._given_up or self._too_slow() from error
         finally:
@@ -231,7 +244,7 @@ class Body:
         self._recent += size
         if self._recent >= config.least_rate * config.rate_seconds:
             self._start_period()
-        if self._age > config.rate_seconds and not self.complete:
+        if self.age > config.rate_seconds and not self.complete:
             self._bodies.add_slow(self)
 
     def _start_period(self) -> None:
@@ -243,14 +256,16 @@ class Body:
             self._timeout.reschedule(until)
 
     def give_up(self, error: BodyError | Overloaded) -> None:
-        """End the reading of this body with an error."""
+        """End the reading of this body, or the wait of its request for a worker, with an error."""
         self._given_up = error
-        if not self._timeout.expired():
+        if self._turn is not None and self._waits:
+            self._turn.set_exception(error)
+        elif not self._timeout.expired():
             self._timeout.reschedule(self._loop.time())
 
     def _too_slow(self) -> BodyError:
         config = self._bodies.config
-        if self._age >= config.body_seconds:
+        if self.age >= config.body_seconds:
             return BodyError.too_slow(self.size, f"did not arrive within {config.body_seconds:g} seconds")
         return BodyError.too_slow(self.size, f"arrived at less than {config.least_rate} bytes a second")
 

@@ -108,12 +108,12 @@ class Endpoint:
         data = await body.read(request.receive)
         self.metrics.observe("body", time.perf_counter() - started)
         deadline = Deadline(self.config.work_seconds)
-        work = self._work(_request(request.scope, data), _network(request), deadline)
+        work = self._work(_request(request.scope, data), body, deadline)
         return await while_connected(request.receive, work, deadline)
 
-    async def _work(self, request: Request, network: str, deadline: Deadline) -> Response:
+    async def _work(self, request: Request, body: Body, deadline: Deadline) -> Response:
         loop = asyncio.get_running_loop()
-        admitted = await loop.run_in_executor(self._verifier, self._gateway.admit, request, _now(), network)
+        admitted = await loop.run_in_executor(self._verifier, self._gateway.admit, request, _now(), body.network)
         if isinstance(admitted, Response):
             return admitted
 
@@ -122,7 +122,7 @@ class Endpoint:
             deadline.restart()
             return self._gateway.answer(admitted, _now(), deadline)
 
-        return await self.queue.run(admitted.key, work)
+        return await self.queue.run(admitted.key, work, body.wait_for)
 
     def _record(self, response: Response, request: HttpRequest, started: float) -> None:
         seconds = time.perf_counter() - started
