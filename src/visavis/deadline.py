@@ -19,6 +19,9 @@ class Deadline:
         seconds: from now; None for no limit.
         clock: returns seconds; must be monotonic.
 
+    Attributes:
+        key: whose request it is. In an engine whose threads are all at work, requests of several keys take turns.
+
     Example:
         >>> from visavis import Deadline
         >>> deadline = Deadline(60)
@@ -34,6 +37,7 @@ class Deadline:
         self._clock = clock
         self._started = clock()
         self._cancelled = False
+        self.key = ""
 
     def restart(self) -> None:
         """Count the time from now on, because a wait for a worker is no work.

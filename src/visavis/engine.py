@@ -62,8 +62,8 @@ class Engine:
     ) -> None:
         self._workers = Workers(threads)
         self._analyze = ImageAnalyzer(analyzer, limits, face_cache_size, image_memory, self._workers.parallel_map)
-        self._submit: Callable[..., Future[Analysis]] = lambda *image, **how: self._workers.submit(
-            self._analyze, *image, **how
+        self._submit: Callable[..., Future[Analysis]] = lambda image, deadline, **how: self._workers.submit(
+            deadline.key, self._analyze, image, deadline=deadline, **how
         )
         self._calibration = calibration
         self._release = release

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
-from typing import Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from visavis.errors import EngineClosed
 from visavis.forks import renew_in_children
@@ -23,9 +23,9 @@ T = TypeVar("T")
 class Workers:
     """A pool of threads whose tasks can distribute work to idle threads.
 
-    Tasks start in the order in which they were submitted. `parallel_map` runs in the calling thread and in idle
-    threads, which leave it when a task waits. The calling thread cancels helpers that have not started, so nested calls
-    cannot deadlock.
+    Tasks of one key start in the order in which they were submitted; the keys take turns. `parallel_map` runs in the
+    calling thread and in idle threads, which leave it when a task waits. The calling thread cancels helpers that have
+    not started, so nested calls cannot deadlock.
 
     Args:
         threads: how many tasks run at once, at least 1.
@@ -47,12 +47,13 @@ class Workers:
         """Make a new pool of threads, because a forked child has none of its parent's threads."""
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="visavis")
         self._lock = threading.Lock()
-        self._waiting = 0  # tasks that were submitted and have not started
+        self._lines: OrderedDict[str, deque[tuple[Future[Any], Callable[[], Any]]]] = OrderedDict()  # none is empty
 
-    def submit(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+    def submit(self, key: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Submit a call and return its future.
 
         Args:
+            key: whose call it is. The keys of waiting calls take turns.
             function: what a thread calls.
             *args: passed to `function`.
             **kwargs: passed to `function`.
@@ -62,26 +63,32 @@ class Workers:
         """
         if self._closed:
             raise EngineClosed("the engine is closed; open another")
-        self._count(1)
+        future: Future[R] = Future()
+        with self._lock:
+            self._lines.setdefault(key, deque()).append((future, partial(function, *args, **kwargs)))
         try:
-            future = self._pool.submit(self._start, partial(function, *args, **kwargs))
+            self._pool.submit(self._next)
         except RuntimeError as error:
-            self._count(-1)
+            future.cancel()
             raise EngineClosed(f"the engine can take no more work: {error}") from error
-        future.add_done_callback(self._uncount_cancelled)
         return future
 
-    def _start(self, function: Callable[[], R]) -> R:
-        self._count(-1)
-        return function()
-
-    def _uncount_cancelled(self, future: Future[R]) -> None:
-        if future.cancelled():
-            self._count(-1)
-
-    def _count(self, change: int) -> None:
+    def _next(self) -> None:
+        """Make the first call of the next key."""
         with self._lock:
-            self._waiting += change
+            if not self._lines:  # the pool is being closed
+                return
+            key, line = self._lines.popitem(last=False)
+            future, call = line.popleft()
+            if line:
+                self._lines[key] = line
+        if future.set_running_or_notify_cancel():
+            try:
+                result = call()
+            except BaseException as error:  # noqa: BLE001  # raised by the future, in the waiting thread
+                future.set_exception(error)
+            else:
+                future.set_result(result)
 
     def stream(self, function: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
         """Call `function` on each of a stream of items, and yield the results in the order of `items`.
@@ -99,7 +106,7 @@ class Workers:
         waiting: deque[Future[R]] = deque()
         try:
             for item in items:
-                waiting.append(self.submit(function, item))
+                waiting.append(self.submit("", function, item))
                 if len(waiting) >= 2 * self._threads:
                     yield waiting.popleft().result()
             while waiting:
@@ -128,12 +135,18 @@ class Workers:
 
     def _is_needed(self) -> bool:
         """Whether a task waits for a thread."""
-        return self._waiting > 0
+        return bool(self._lines)
 
     def close(self) -> None:
         """Finish running tasks, cancel tasks that have not started, and end the threads."""
         self._closed = True
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            waiting = [future for line in self._lines.values() for future, _ in line]
+            self._lines.clear()
+        for future in waiting:
+            future.cancel()
+        self._pool.shutdown(wait=True)
 
 
 class _WorkStealingBatch(Generic[T, R]):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pickle
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from prometheus_client import values
+from prometheus_client.mmap_dict import MmapedDict
 
 from tests.unit.test_credentials import KEY, OTHER, write
 from visavis.gateway import plain_response
@@ -49,12 +52,15 @@ def test_keys_that_are_sent_are_in_force_whatever_the_file_contains(
 
 
 @pytest.fixture
-def metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Metrics:
+def metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Metrics]:
     """Those of a process that shares the folder `shared`."""
     (tmp_path / "shared").mkdir()
     monkeypatch.setenv(FOLDER, str(tmp_path / "shared"))
     monkeypatch.setattr(values, "ValueClass", values.ValueClass)
-    return Metrics(lambda: 3)
+    yield Metrics(lambda: 3)
+    for opened in gc.get_objects():
+        if isinstance(opened, MmapedDict):
+            opened.close()
 
 
 def numbers(metrics: Metrics) -> list[float]:

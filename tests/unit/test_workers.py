@@ -31,7 +31,7 @@ def test_idle_threads_help() -> None:
 
 def test_threads_stop_helping_when_a_task_waits() -> None:
     workers, end = Workers(2), threading.Event()
-    workers.submit(end.wait, 10)  # occupies one of the two threads
+    workers.submit("", end.wait, 10)  # occupies one of the two threads
     both = threading.Barrier(2, timeout=10)
     helped: list[int] = []
 
@@ -42,7 +42,7 @@ def test_threads_stop_helping_when_a_task_waits() -> None:
             helped.append(n)
             submitted.wait(10)
         elif not submitted.is_set():
-            tasks.append(workers.submit(lambda: None))
+            tasks.append(workers.submit("", lambda: None))
             submitted.set()
             tasks[0].result(10)
 
@@ -54,12 +54,23 @@ def test_threads_stop_helping_when_a_task_waits() -> None:
     workers.close()
 
 
-def test_a_cancelled_task_does_not_keep_threads_from_helping() -> None:
-    workers, end = Workers(1), threading.Event()
-    workers.submit(end.wait, 10)
-    assert workers.submit(lambda: None).cancel()
-    end.set()
-    assert not workers._is_needed()
+def test_keys_take_turns_and_each_has_its_order() -> None:
+    workers, begun, goes_on = Workers(1), threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def first() -> None:
+        begun.set()
+        goes_on.wait(10)
+
+    workers.submit("busy", first)
+    begun.wait(10)
+    calls = [("busy", "b1"), ("busy", "b2"), ("busy", "b3"), ("calm", "c1"), ("calm", "c2")]
+    futures = [workers.submit(key, done.append, name) for key, name in calls]
+    assert futures[1].cancel()
+    goes_on.set()
+    for future in (futures[0], *futures[2:]):
+        future.result(10)
+    assert done == ["b1", "c1", "c2", "b3"]  # the turn of b2 is lost
     workers.close()
 
 
@@ -130,7 +141,7 @@ def test_more_work_at_once_than_threads_does_not_lock() -> None:
     def image(_: int) -> int:
         return sum(workers.parallel_map(lambda n: n, range(20)))
 
-    futures = [workers.submit(image, i) for i in range(30)]
+    futures = [workers.submit("", image, i) for i in range(30)]
     assert [future.result(timeout=20) for future in futures] == [190] * 30
     workers.close()
 
@@ -159,7 +170,7 @@ def test_closing_lets_what_is_under_way_finish_alone() -> None:
         closed.wait(10)
         return workers.parallel_map(lambda n: n, range(5))
 
-    future = workers.submit(image)
+    future = workers.submit("", image)
     begun.wait(10)
     with ThreadPoolExecutor(1) as pool:
         closing = pool.submit(workers.close)
@@ -177,7 +188,7 @@ def test_closing_finishes_what_is_under_way_and_drops_what_has_not_begun() -> No
         goes_on.wait(10)
         ended.append(True)
 
-    under_way, not_begun = workers.submit(work), workers.submit(work)
+    under_way, not_begun = workers.submit("", work), workers.submit("", work)
     begun.wait(10)
     closing = threading.Thread(target=workers.close)
     closing.start()
@@ -201,4 +212,4 @@ def test_threads_that_take_no_more_work_are_those_of_a_closed_engine() -> None:
     workers = Workers(1)
     workers._pool.shutdown()  # as Python does when it ends
     with pytest.raises(EngineClosed, match="the engine can take no more work: cannot schedule new futures"):
-        workers.submit(int)
+        workers.submit("", int)

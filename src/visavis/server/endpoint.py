@@ -117,6 +117,8 @@ class Endpoint:
         if isinstance(admitted, Response):
             return admitted
 
+        deadline.key = admitted.key
+
         def work(waited: float) -> Response:
             self.metrics.observe("queue", waited)
             deadline.restart()
