@@ -60,7 +60,7 @@ def metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Metrics
     yield Metrics(lambda: 3)
     for opened in gc.get_objects():
         if isinstance(opened, MmapedDict):
-            opened.close()
+            opened.close()  # type: ignore[no-untyped-call]
 
 
 def numbers(metrics: Metrics) -> list[float]:
