@@ -177,11 +177,11 @@ def test_a_server_with_few_descriptors_answers_though_others_hold_connections(tm
 
 @linux
 def test_an_image_for_which_there_is_no_memory_is_refused_and_a_portrait_is_answered(tmp_path: Path) -> None:
-    large = as_image(encode(Pil.new("RGB", (8000, 8000), (90, 60, 30)), "PNG"))
+    large = as_image(encode(Pil.new("RGB", (7000, 7000), (90, 60, 30)), "PNG"))
     with serve(tmp_path) as it:
         it.answers()
         process = psutil.Process(it.process.pid)
-        limit = process.memory_info().vms + 100 * 1024 * 1024  # the large image takes 192 MB
+        limit = process.memory_info().vms + 100 * 1024 * 1024  # the large image takes 147 MB
         process.rlimit(psutil.RLIMIT_AS, (limit, limit))
         assert error_of(it.compare(large, large)) == "ThrottlingException"
         it.answers()

@@ -83,10 +83,10 @@ def test_an_error_in_the_work_reaches_its_caller_and_frees_the_turn() -> None:
 
 
 class Held:
-    """A queue whose workers are busy until `go` is set, and the keys of what ran, in that order."""
+    """A queue whose only worker is busy until `go` is set, and the keys of what ran, in that order."""
 
-    def __init__(self, waiting: int, workers: int = 1) -> None:
-        self.queue = WorkQueue(workers=workers, waiting=waiting, seconds=5)
+    def __init__(self, waiting: int) -> None:
+        self.queue = WorkQueue(workers=1, waiting=waiting, seconds=5)
         self.go = threading.Event()
         self.ran: list[str] = []
         self.tasks: list[asyncio.Task[object]] = []
@@ -115,31 +115,6 @@ def test_keys_take_turns_and_each_has_its_order() -> None:
         await held.add("first", "greedy", "greedy", "greedy", "modest", "greedy", "other", "modest")
         assert "refused" not in await held.finish()
         assert held.ran == ["first", "greedy", "modest", "other", "greedy", "modest", "greedy", "greedy"]
-
-    asyncio.run(main())
-
-
-@pytest.mark.parametrize(("workers", "of_greedy"), [(3, 2), (4, 3), (6, 5)])
-def test_one_key_leaves_a_worker_of_three_or_more_to_others(workers: int, of_greedy: int) -> None:
-    async def main() -> None:
-        held = Held(waiting=9, workers=workers)
-        await held.add(*["greedy"] * 7)
-        assert (held.queue.running, held.queue.depth) == (of_greedy, 7 - of_greedy)
-        await held.add("modest", "modest")
-        assert held.queue.running == workers
-        assert "refused" not in await held.finish()
-
-    asyncio.run(main())
-
-
-def test_who_is_refused_a_worker_that_is_left_to_others_is_told_so() -> None:
-    async def main() -> None:
-        held = Held(waiting=0, workers=3)
-        await held.add("greedy", "greedy")
-        with pytest.raises(Overloaded, match="all 2 workers that one key may have are busy"):
-            await held.queue.run("greedy", lambda _: None)
-        assert not held.queue.full
-        await held.finish()
 
     asyncio.run(main())
 
@@ -185,8 +160,8 @@ def test_who_leaves_the_queue_makes_room_and_costs_no_turn() -> None:
 
 def give_a_turn(queue: WorkQueue) -> None:
     """As a second worker that has finished would."""
-    queue._running["another"] += 1
-    queue._end("another")
+    queue._running += 1
+    queue._end()
 
 
 def test_a_turn_that_came_to_a_cancelled_function_is_passed_on() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -19,8 +19,7 @@ Result = TypeVar("Result")
 class WorkQueue:
     """Runs functions in a fixed number of threads, with a bounded queue. For one event loop.
 
-    Each key has a line of its own in the queue, and the lines take turns. Of three threads or more, one key has all but
-    one, so that another does not wait until a long function of the first ends. A full queue refuses at once, because a
+    Each key has a line of its own in the queue, and the lines take turns. A full queue refuses at once, because a
     caller that learns of the load early can back off. It refuses a function of the longest line: a key alone may fill
     the queue, and with n keys each has room for the n-th part of it.
     """
@@ -37,14 +36,13 @@ class WorkQueue:
         self._waiting = waiting
         self._workers = workers
         self._seconds = seconds
-        self._most_of_key = workers - 1 if workers > 2 else workers
-        self._running: Counter[str] = Counter()
+        self._running = 0
         self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()  # none is empty; the first is next
 
     @property
     def running(self) -> int:
         """The number of functions that run in a thread, including those whose client disconnected."""
-        return self._running.total()
+        return self._running
 
     @property
     def depth(self) -> int:
@@ -54,47 +52,39 @@ class WorkQueue:
     @property
     def full(self) -> bool:
         """Whether all threads are busy and no more functions may wait."""
-        return self.running >= self._workers and self.depth >= self._waiting
+        return self._running >= self._workers and self.depth >= self._waiting
 
-    async def run(
-        self,
-        key: str,
-        work: Callable[[float], Result],
-        waits: Callable[[asyncio.Future[None]], object] = lambda _: None,
-    ) -> Result:
+    async def run(self, key: str, work: Callable[[float], Result]) -> Result:
         """Run `work` in a thread and return its result.
 
         Args:
             key: whose function it is.
             work: the function; its argument is the seconds that it waited.
-            waits: called if the function has to wait, with what is done when its turn comes. An error that is set
-                there ends the wait and is raised.
 
         Raises:
             Overloaded: the queue is full, or no thread became free in time.
         """
         started = time.perf_counter()
-        if self.running < self._workers and self._may_run(key):  # then no function that may run waits
-            self._running[key] += 1
+        if self._running < self._workers:  # then nothing waits
+            self._running += 1
         else:
-            await self._turn(key, waits)
+            await self._turn(key)
         waited = time.perf_counter() - started
         future = asyncio.get_running_loop().run_in_executor(self._threads, work, waited)
         # The turn ends with the thread's work, not with this task, because the thread of a cancelled task works on.
-        future.add_done_callback(lambda _: self._end(key))
+        future.add_done_callback(self._end)
         return await asyncio.shield(future)
 
-    async def _turn(self, key: str, waits: Callable[[asyncio.Future[None]], object]) -> None:
+    async def _turn(self, key: str) -> None:
         self._make_room(key)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._lines.setdefault(key, deque()).append(turn)
-        waits(turn)
         try:
             async with asyncio.timeout(self._seconds):
                 await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled() and turn.exception() is None:  # cancelled just after its turn came
-                self._end(key)
+                self._end()
             self._leave(key, turn)
             if isinstance(error, TimeoutError):
                 raise Overloaded(f"queue: no worker was free within {self._seconds:g} seconds") from error
@@ -104,10 +94,7 @@ class WorkQueue:
         """Refuse a function if the queue is full: the last of the longest line, or the new one of `key`."""
         if self.depth < self._waiting:
             return
-        busy = f"all {self._workers} workers are busy"
-        if self.running < self._workers:
-            busy = f"all {self._most_of_key} workers that one key may have are busy"
-        full = f"queue: {self.depth} requests wait, at most {self._waiting} may; {busy}"
+        full = f"queue: {self.depth} requests wait, at most {self._waiting} may; all {self._workers} workers are busy"
         longest = max(self._lines.values(), key=len, default=deque())
         if len(longest) <= len(self._lines.get(key, ())) + 1:
             raise Overloaded(full)
@@ -122,23 +109,17 @@ class WorkQueue:
             if not line:
                 del self._lines[key]
 
-    def _may_run(self, key: str) -> bool:
-        return self._running[key] < self._most_of_key
-
-    def _end(self, ended: str) -> None:
-        """Give the turn of a key that ends to the first of the next line whose key may run one more."""
-        self._running[ended] -= 1
-        if not self._running[ended]:
-            del self._running[ended]
-        while (key := next(filter(self._may_run, self._lines), None)) is not None:
-            line = self._lines.pop(key)
+    def _end(self, _: object = None) -> None:
+        """Give the turn that ends to the first of the next line."""
+        while self._lines:
+            key, line = self._lines.popitem(last=False)
             turn = line.popleft()
             if line:
                 self._lines[key] = line
             if not turn.done():
-                self._running[key] += 1
                 turn.set_result(None)
                 return
+        self._running -= 1
 
     def close(self) -> None:
         """Accept no more functions. Those that run are not stopped."""
