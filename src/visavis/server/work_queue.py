@@ -54,12 +54,19 @@ class WorkQueue:
         """Whether all threads are busy and no more functions may wait."""
         return self._running >= self._workers and self.depth >= self._waiting
 
-    async def run(self, key: str, work: Callable[[float], Result]) -> Result:
+    async def run(
+        self,
+        key: str,
+        work: Callable[[float], Result],
+        waits: Callable[[asyncio.Future[None]], object] = lambda _: None,
+    ) -> Result:
         """Run `work` in a thread and return its result.
 
         Args:
             key: whose function it is.
             work: the function; its argument is the seconds that it waited.
+            waits: called if the function has to wait, with what is done when its turn comes. An error that is set
+                there ends the wait and is raised.
 
         Raises:
             Overloaded: the queue is full, or no thread became free in time.
@@ -68,17 +75,18 @@ class WorkQueue:
         if self._running < self._workers:  # then nothing waits
             self._running += 1
         else:
-            await self._turn(key)
+            await self._turn(key, waits)
         waited = time.perf_counter() - started
         future = asyncio.get_running_loop().run_in_executor(self._threads, work, waited)
         # The turn ends with the thread's work, not with this task, because the thread of a cancelled task works on.
         future.add_done_callback(self._end)
         return await asyncio.shield(future)
 
-    async def _turn(self, key: str) -> None:
+    async def _turn(self, key: str, waits: Callable[[asyncio.Future[None]], object]) -> None:
         self._make_room(key)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._lines.setdefault(key, deque()).append(turn)
+        waits(turn)
         try:
             async with asyncio.timeout(self._seconds):
                 await turn
