@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 from visavis.errors import Cancelled, TimedOut
 
-__all__ = ["Deadline"]
+__all__ = ["LOOK_EVERY", "Deadline"]
+
+LOOK_EVERY = 0.1
+"""Seconds after which work that waits for something else looks at its deadline again."""
 
 
 class Deadline:

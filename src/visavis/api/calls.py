@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import TypeVar
 
-from visavis.deadline import Deadline
+from visavis.deadline import LOOK_EVERY, Deadline
 from visavis.errors import Overloaded
 
 __all__ = ["PATIENCE", "Calls", "interrupt_by", "seconds_left"]
@@ -19,8 +19,6 @@ PATIENCE = 5.0
 """Seconds without a start or an end of a call after which the calls count as hanging. It is a quarter of the time that
 a request may wait for a worker of the server, so that a worker is free before the requests behind it have waited too
 long."""
-
-_BETWEEN_LOOKS = 0.1  # seconds after which a caller that waits looks at its deadline again
 
 
 class Calls:
@@ -67,7 +65,7 @@ class Calls:
             self._end(moved=False)
             raise
         try:
-            while not wait([result], max(0.0, min(ends - time.monotonic(), _BETWEEN_LOOKS))).done:
+            while not wait([result], max(0.0, min(ends - time.monotonic(), LOOK_EVERY))).done:
                 if time.monotonic() >= ends:
                     raise TimeoutError
                 deadline.check()
@@ -88,7 +86,7 @@ class Calls:
                         f"objects: {self._running} are being read, at most {self._most} may be at a time, "
                         f"and none has started or ended within {PATIENCE:g} seconds"
                     )
-                self._changed.wait(min(left, _BETWEEN_LOOKS))
+                self._changed.wait(min(left, LOOK_EVERY))
             self._running += 1
             self._moved = time.monotonic()
 

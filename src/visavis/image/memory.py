@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from visavis.deadline import Deadline
+from visavis.deadline import LOOK_EVERY, Deadline
 from visavis.errors import ImageTooLarge
 from visavis.forks import renew_in_children
 
@@ -15,8 +15,6 @@ __all__ = ["DEFAULT_IMAGE_MEMORY", "Allowance", "PixelMemory"]
 DEFAULT_IMAGE_MEMORY = 400 * 1024 * 1024
 """Bytes. The largest JPEG of a camera, 100 million pixels, takes 400 MB when it is decoded whole, with its halved
 copies; eight photographs of 12 megapixels fit at once."""
-
-_BETWEEN_LOOKS = 0.1  # seconds after which an image that waits for memory looks at its deadline again
 
 
 class PixelMemory:
@@ -65,7 +63,7 @@ class PixelMemory:
         with self._changed:
             while self._used + size > self.total:
                 deadline.check()
-                self._changed.wait(_BETWEEN_LOOKS)
+                self._changed.wait(LOOK_EVERY)
             self._used += size
 
     def release(self, size: int) -> None:
